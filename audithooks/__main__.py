@@ -1,0 +1,5 @@
+"""python -m audithooks"""
+
+from .cli import main
+
+main()

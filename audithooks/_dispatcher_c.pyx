@@ -1,0 +1,141 @@
+# cython: language_level=3
+"""Dispatcher, compiled. Its mirror in pure Python is _dispatcher_py.py.
+
+`audit` is a METH_FASTCALL method made by hand: Cython would pack the arguments into a
+tuple before the first line of a method of its own.
+"""
+
+from cpython.object cimport PyObject
+
+from audithooks._hooklist_c cimport Arguments, HookList, dispatch, resolve
+
+from ._hooklist_c import HookList
+from ._subscription import Domain
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        const char *tp_name
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        void *ml_meth
+        int ml_flags
+        const char *ml_doc
+    const int METH_FASTCALL
+
+    object PyDescr_NewMethod(PyTypeObject *, PyMethodDef *)
+    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
+    void PyErr_Format(object, const char *, ...)
+    PyObject *PyErr_Occurred()
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    bint PyUnicode_Check(PyObject *)
+    bint PyUnicode_CheckExact(PyObject *)
+    PyObject *PyUnicode_FromObject(PyObject *)
+    PyTypeObject *Py_TYPE(PyObject *)
+    void Py_DECREF(PyObject *)
+    void Py_INCREF(PyObject *)
+    void Py_XDECREF(PyObject *)
+
+
+cdef int raise_event(
+    HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Call the hooks that want event, an exact str."""
+    cdef Arguments arguments
+    cdef PyObject *resolved = NULL
+    cdef PyObject *route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    cdef int status
+    if route == NULL:
+        if PyErr_Occurred() != NULL:
+            return -1
+        route = resolved = resolve(hooks, event)
+        if resolved == NULL:
+            return -1
+    if PyTuple_GET_SIZE(route) == 0:
+        Py_XDECREF(resolved)
+        return 0
+    arguments.items = args
+    arguments.length = length
+    arguments.packed = NULL
+    status = dispatch(route, event, &arguments)
+    Py_XDECREF(arguments.packed)
+    Py_XDECREF(resolved)
+    return status
+
+
+cdef int raise_reduced(HookList hooks, PyObject **args, Py_ssize_t length) noexcept:
+    """Call the hooks that want what is no exact str, after it was made one."""
+    cdef PyObject *event
+    cdef int status
+    if not PyUnicode_Check(args[0]):
+        PyErr_Format(
+            TypeError,
+            b"audit() argument 'event' must be str, not %.200s",
+            Py_TYPE(args[0]).tp_name,
+        )
+        return -1
+    if not hooks.listening:
+        return 0
+    event = PyUnicode_FromObject(args[0])
+    if event == NULL:
+        return -1
+    status = raise_event(hooks, event, args + 1, length - 1)
+    Py_DECREF(event)
+    return status
+
+
+cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
+    if length < 1:
+        PyErr_Format(
+            TypeError, b"audit() missing 1 required positional argument: 'event'"
+        )
+        return NULL
+    if not PyUnicode_CheckExact(args[0]):
+        if raise_reduced(<HookList> self, args, length) < 0:
+            return NULL
+    elif (<HookList> self).listening:
+        if raise_event(<HookList> self, args[0], args + 1, length - 1) < 0:
+            return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+class Dispatcher(Domain, HookList):
+    """A domain of its own: its events reach its own hooks, and nobody else's.
+
+    *name*, a str, is for those who read the repr.
+
+    Thread-safety: a dispatcher may be used from any thread, and its hooks changed
+    while events are raised; a change counts from the next event on.
+    """
+
+    __slots__ = ("__weakref__", "name")
+
+    def __init__(self, name=""):
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        self.name = name
+
+    def __repr__(self):
+        return f"<Dispatcher {self.name!r}>" if self.name else object.__repr__(self)
+
+
+cdef PyMethodDef AUDIT
+AUDIT.ml_name = b"audit"
+AUDIT.ml_meth = <void *> audit
+AUDIT.ml_flags = METH_FASTCALL
+AUDIT.ml_doc = b"""audit($self, event, /, *args)
+--
+
+Raise an event with any arguments.
+
+*event* is a str, the name. The hooks that want it are called in the order in
+which they were added, with *event* and the tuple of *args*. The first exception
+that a hook raises comes back to the caller, and later hooks are not called.
+Raises TypeError if *event* is no str, and ValueError if there are hooks and it
+holds a null character or a lone surrogate.
+
+Without a hook that wants the event this costs next to nothing: compiled, the
+tuple is not even made. See sys.audit() and PEP 578, "API Summary".
+"""
+Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &AUDIT)

@@ -1,0 +1,43 @@
+# What the other compiled modules share of the hook list; the reasons are in the .pyx.
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+
+cdef class Hook:
+    cdef readonly object callable   # called with (event, args)
+    cdef readonly bint paused       # it stands in the list, but in no route
+    cdef object wants               # None: every event; frozenset of names; matcher
+    cdef int conditions             # ONE_THREAD | ONE_CONTEXT | NOT_NESTED | REPORTED
+    cdef uint64_t thread            # ONE_THREAD: the thread it is called in
+    cdef object context             # ONE_CONTEXT: a ContextVar, set where it is called
+    cdef uint64_t *inside           # NOT_NESTED: the threads that run the hook, owned
+    cdef Py_ssize_t insiders        # how many they are
+    cdef Py_ssize_t room            # for how many there is room
+    cdef PyObject **attributes      # borrowed: where the hook's __dict__ is found
+
+
+cdef class HookList:
+    cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
+    cdef dict routes                # event -> tuple of the hooks that want it
+    cdef uint64_t version           # how many times routes was replaced
+    cdef Py_ssize_t listening       # how many of the hooks are not paused
+
+    cdef void changed(self, dict routes) noexcept
+    cdef void clear(self) noexcept
+
+
+# The arguments of one event. The tuple is packed when a hook is about to be called.
+cdef struct Arguments:
+    PyObject **items                # borrowed, as the interpreter passed them
+    Py_ssize_t length               # of items
+    PyObject *packed                # an exact tuple, owned by whoever filled this in
+
+
+# Work out the route of an event, an exact str, and keep it if there is room. Return an
+# owned tuple, or NULL with an exception.
+cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept
+
+# Call the hooks of a route with an exact str and the arguments. Return 0, or -1 with
+# the exception of the first hook that raised.
+cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexcept

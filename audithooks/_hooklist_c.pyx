@@ -1,0 +1,366 @@
+# cython: language_level=3
+"""The hook list, compiled. Its mirror in pure Python is _hooklist_py.py.
+
+A list keeps its hooks in order and answers one question for every event: which of
+them want it? The answer, a *route*, is worked out when an event is first raised and
+kept by name, so that an event nobody wants costs one look-up, however many hooks
+there are. A route is an immutable tuple: a dispatch runs over the list as it was when
+it started.
+
+No lock is taken, here or in a dispatch. Every change is a single operation on a dict,
+followed by new, empty routes; a route worked out meanwhile lands in the old ones. A
+lock would deadlock instead when a finalizer or a signal handler, which may run in the
+middle of any allocation, changes the list that its own thread is changing.
+
+Hooks are called through the C API alone: Cython's own calls would add frames of this
+file to the traceback of a hook's exception.
+"""
+
+from cpython.dict cimport PyDict_Keys
+from cpython.exc cimport PyErr_ExceptionMatches, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport uint64_t
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyThreadState
+    ctypedef struct PyFunctionObject:
+        PyObject *func_dict             # the __dict__ of a function, or NULL
+    PyTypeObject PyFunction_Type
+    PyTypeObject PyMethod_Type
+    PyTypeObject PyCFunction_Type
+    PyObject *PyMethod_GET_FUNCTION(PyObject *method)
+    const size_t PY_VECTORCALL_ARGUMENTS_OFFSET
+
+    void Py_INCREF(PyObject *)
+    void Py_DECREF(PyObject *)
+    void Py_XDECREF(PyObject *)
+    int PyObject_IsTrue(PyObject *)
+    PyObject *PyObject_Vectorcall(PyObject *, PyObject **, size_t, PyObject *)
+    PyObject *PyTuple_New(Py_ssize_t)
+    void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
+    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    PyObject *PyErr_NoMemory()
+    int PyContextVar_Get(PyObject *, PyObject *, PyObject **)
+    PyThreadState *PyThreadState_Get()
+    uint64_t PyThreadState_GetID(PyThreadState *)
+
+
+cdef extern from *:
+    """
+    /* Public from CPython 3.11 on; before, these are the fields that sys.audit itself
+       changes around Python hooks. */
+    #if PY_VERSION_HEX >= 0x030B0000
+    #define AuditHooks_EnterTracing PyThreadState_EnterTracing
+    #define AuditHooks_LeaveTracing PyThreadState_LeaveTracing
+    #else
+    #if PY_VERSION_HEX >= 0x030A0000
+    #define AuditHooks_USE_TRACING(ts) ((ts)->cframe->use_tracing)
+    #else
+    #define AuditHooks_USE_TRACING(ts) ((ts)->use_tracing)
+    #endif
+    static void AuditHooks_EnterTracing(PyThreadState *ts) {
+        ts->tracing++;
+        AuditHooks_USE_TRACING(ts) = 0;
+    }
+    static void AuditHooks_LeaveTracing(PyThreadState *ts) {
+        ts->tracing--;
+        AuditHooks_USE_TRACING(ts) =
+            !ts->tracing && (ts->c_tracefunc != NULL || ts->c_profilefunc != NULL);
+    }
+    #endif
+
+    /* Public from CPython 3.13 on, under the second name. It does not make an
+       AttributeError only to drop it, which would cost more than the hook. */
+    #if PY_VERSION_HEX < 0x030D0000
+    #define PyObject_GetOptionalAttr _PyObject_LookupAttr
+    #endif
+    """
+    void AuditHooks_EnterTracing(PyThreadState *) noexcept
+    void AuditHooks_LeaveTracing(PyThreadState *) noexcept
+    int PyObject_GetOptionalAttr(PyObject *, PyObject *, PyObject **) noexcept
+
+
+# The conditions under which a hook is called, or its exception kept from the caller.
+cdef enum:
+    ONE_THREAD = 1      # only in the thread that added it
+    ONE_CONTEXT = 2     # only where its context variable is set
+    NOT_NESTED = 4      # not for what the hook raises itself
+    REPORTED = 8        # an Exception goes to sys.unraisablehook
+
+# A list keeps at most so many routes; beyond, they are worked out for every event.
+cdef Py_ssize_t MAX_ROUTES = 4096
+
+cdef str CANTRACE = "__cantrace__"
+cdef PyObject *NO_ATTRIBUTES = NULL
+cdef PyObject *ANY_ATTRIBUTES = <PyObject *> CANTRACE
+
+
+cdef PyObject **attributes_of(PyObject *hook) noexcept:
+    """Return where to look for a NULL that tells that hook has no __cantrace__.
+
+    A plain function has that attribute in its __dict__ or not at all, a method takes
+    it from its function, and a builtin has no __dict__. Anything else is asked.
+    """
+    if Py_TYPE(<object> hook) == &PyMethod_Type:
+        hook = PyMethod_GET_FUNCTION(hook)
+    if Py_TYPE(<object> hook) == &PyFunction_Type:
+        return &(<PyFunctionObject *> hook).func_dict
+    if Py_TYPE(<object> hook) == &PyCFunction_Type:
+        return &NO_ATTRIBUTES
+    return &ANY_ATTRIBUTES
+
+
+cdef class Hook:
+    """One hook as it stands in a list, with the conditions under which it is called."""
+
+    def __cinit__(
+        self, callable, wants, bint one_thread, context, bint reentrant, bint reported
+    ):
+        self.callable = callable
+        self.wants = wants
+        self.context = context
+        self.attributes = attributes_of(<PyObject *> callable)
+        if one_thread:
+            self.conditions |= ONE_THREAD
+            self.thread = PyThreadState_GetID(PyThreadState_Get())
+        if context is not None:
+            self.conditions |= ONE_CONTEXT
+        if not reentrant:
+            self.conditions |= NOT_NESTED
+        if reported:
+            self.conditions |= REPORTED
+
+    def __dealloc__(self):
+        PyMem_Free(self.inside)
+
+
+cdef class HookList:
+    """The hooks of one domain, in order of addition, and who wants which event."""
+
+    def __cinit__(self):
+        self.hooks = {}
+        self.routes = {}
+
+    def add(
+        self,
+        callable,
+        wants=None,
+        one_thread=False,
+        context=None,
+        reentrant=True,
+        reported=False,
+    ):
+        """Append a hook that is called from the next event on, and return its place."""
+        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        routes = {}  # made first, as this may fail, or run other code
+        self.hooks[hook] = None
+        self.listening += 1
+        self.changed(routes)
+        return hook
+
+    def remove(self, Hook hook not None):
+        """Take *hook* out of the list; one that is not in it is no error."""
+        routes = {}
+        if hook in self.hooks:
+            del self.hooks[hook]
+            self.listening -= not hook.paused
+            self.changed(routes)
+
+    def pause(self, Hook hook not None, bint paused):
+        """Leave *hook* out of every route, or put it back where it stood."""
+        routes = {}
+        if hook.paused != paused:
+            hook.paused = paused
+            if hook in self.hooks:
+                self.listening += -1 if paused else 1
+                self.changed(routes)
+
+    cdef void clear(self) noexcept:
+        """Drop every hook and every route."""
+        self.listening = 0
+        self.version += 1
+        self.routes.clear()
+        self.hooks.clear()
+
+    cdef void changed(self, dict routes) noexcept:
+        # What the old routes hold alone may run other code when it goes: that must not
+        # be before everything is in place.
+        old = self.routes  # noqa: F841
+        self.routes = routes
+        self.version += 1
+
+
+cdef tuple route_of(HookList hooks, event):
+    """Work out who wants *event*."""
+    cdef Hook hook
+    cdef Py_ssize_t size
+    cdef list wanting = []
+    cdef dict routes = hooks.routes  # before the list, which a change goes to first
+    PyUnicode_AsUTF8AndSize(event, &size)  # for its UnicodeEncodeError
+    if "\0" in event:
+        raise ValueError("embedded null character in the name of an event")
+    for hook in PyDict_Keys(hooks.hooks):
+        if hook.paused:
+            continue
+        if hook.wants is None:
+            wanted = True
+        elif type(hook.wants) is frozenset:
+            wanted = event in <frozenset> hook.wants
+        else:
+            wanted = hook.wants(event)
+        if wanted:
+            wanting.append(hook)
+    route = tuple(wanting)
+    if len(routes) < MAX_ROUTES:
+        routes[event] = route
+    return route
+
+
+cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept:
+    cdef PyObject *route
+    try:
+        kept = route_of(hooks, <object> event)
+    except BaseException as error:
+        PyErr_SetObject(type(error), error)
+        return NULL
+    route = <PyObject *> kept
+    Py_INCREF(route)
+    return route
+
+
+cdef int call(Hook hook, PyThreadState *thread, PyObject *event, PyObject *args) noexcept:
+    """Call one hook, with tracing on around it if its __cantrace__ is true."""
+    cdef PyObject *stack[3]
+    cdef PyObject *found = NULL
+    cdef int traced = 0
+    if hook.attributes[0] != NULL:
+        if PyObject_GetOptionalAttr(
+            <PyObject *> hook.callable, <PyObject *> CANTRACE, &found
+        ) < 0:
+            return -1
+        if found != NULL:
+            traced = PyObject_IsTrue(found)
+            Py_DECREF(found)
+            if traced < 0:
+                return -1
+    stack[0] = NULL  # room for the self of a method, which saves the callee a copy
+    stack[1] = event
+    stack[2] = args
+    if traced:
+        AuditHooks_LeaveTracing(thread)
+    found = PyObject_Vectorcall(
+        <PyObject *> hook.callable, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+    )
+    if traced:
+        AuditHooks_EnterTracing(thread)
+    if found == NULL:
+        return -1
+    Py_DECREF(found)
+    return 0
+
+
+cdef int enter(Hook hook, uint64_t thread) noexcept:
+    """Note that thread runs hook. Return 1, or 0 if it does already, or -1."""
+    cdef uint64_t *longer
+    cdef Py_ssize_t i
+    for i in range(hook.insiders):
+        if hook.inside[i] == thread:
+            return 0
+    if hook.insiders == hook.room:
+        longer = <uint64_t *> PyMem_Realloc(
+            hook.inside, (2 * hook.room + 1) * sizeof(uint64_t)
+        )
+        if longer == NULL:
+            PyErr_NoMemory()
+            return -1
+        hook.inside = longer
+        hook.room = 2 * hook.room + 1
+    hook.inside[hook.insiders] = thread
+    hook.insiders += 1
+    return 1
+
+
+cdef void leave(Hook hook, uint64_t thread) noexcept:
+    """Undo enter()."""
+    cdef Py_ssize_t i
+    for i in range(hook.insiders):
+        if hook.inside[i] == thread:
+            hook.insiders -= 1
+            hook.inside[i] = hook.inside[hook.insiders]
+            return
+
+
+cdef PyObject *pack(Arguments *arguments) noexcept:
+    """Return the argument tuple, borrowed, made at the first call. NULL on failure."""
+    cdef PyObject *item
+    cdef Py_ssize_t i
+    if arguments.packed == NULL:
+        arguments.packed = PyTuple_New(arguments.length)
+        if arguments.packed != NULL:
+            for i in range(arguments.length):
+                item = arguments.items[i]
+                Py_INCREF(item)
+                PyTuple_SET_ITEM(arguments.packed, i, item)
+    return arguments.packed
+
+
+cdef int call_if(
+    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+) noexcept:
+    """Call a hook that has conditions, if they are met."""
+    cdef uint64_t me = PyThreadState_GetID(thread)
+    cdef PyObject *value = NULL
+    cdef PyObject *args
+    cdef int status
+    if hook.conditions & ONE_THREAD and hook.thread != me:
+        return 0
+    if hook.conditions & ONE_CONTEXT:
+        if PyContextVar_Get(<PyObject *> hook.context, NULL, &value) < 0:
+            return -1
+        if value == NULL:
+            return 0
+        Py_DECREF(value)
+    args = pack(arguments)
+    if args == NULL:
+        return -1
+    if hook.conditions & NOT_NESTED:
+        status = enter(hook, me)
+        if status <= 0:
+            return status
+    status = call(hook, thread, event, args)
+    if (
+        status < 0
+        and hook.conditions & REPORTED
+        and PyErr_ExceptionMatches(Exception)
+    ):
+        PyErr_WriteUnraisable(hook.callable)
+        status = 0
+    if hook.conditions & NOT_NESTED:
+        leave(hook, me)
+    return status
+
+
+cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexcept:
+    cdef PyThreadState *thread = PyThreadState_Get()
+    cdef Py_ssize_t i
+    cdef PyObject *hook
+    cdef PyObject *args
+    cdef int status = 0
+    Py_INCREF(route)  # a hook may change the list, and with it drop the route
+    AuditHooks_EnterTracing(thread)
+    for i in range(PyTuple_GET_SIZE(route)):
+        hook = PyTuple_GET_ITEM(route, i)
+        if (<Hook> hook).conditions:
+            status = call_if(<Hook> hook, thread, event, arguments)
+        else:
+            args = pack(arguments)
+            status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
+        if status < 0:
+            break
+    AuditHooks_LeaveTracing(thread)
+    Py_DECREF(route)
+    return status

@@ -1,0 +1,180 @@
+"""The hook list in pure Python: the mirror of _hooklist_c.pyx, which gives the reasons.
+
+Two things are not as there. Tracing stays on while the hook of a Dispatcher runs, as
+switching it off from Python raises events of its own. And what belongs to a thread is
+kept in a thread-local, as thread identifiers are used again.
+
+The hooks of the runtime domain are still called when the interpreter has taken down its
+builtins. So what lies between an event and its hooks says [*hooks] for list(hooks), and
+the like.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import _local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextvars import ContextVar
+    from typing import Any, Callable
+
+    from ._subscription import HookFunction, Wants
+
+# A list keeps at most so many routes; beyond, they are worked out for every event.
+MAX_ROUTES = 4096
+
+
+class _Here(_local):
+    """What one hook remembers of the thread that asks."""
+
+    home = False  # it is the thread that added the hook
+    inside = False  # it runs the hook
+
+
+class Hook:
+    """One hook as it stands in a list, with the conditions under which it is called."""
+
+    __slots__ = (
+        "_conditions",
+        "_context",
+        "_here",
+        "_one_thread",
+        "_reentrant",
+        "_reported",
+        "_wants",
+        "callable",
+        "paused",
+    )
+
+    def __init__(
+        self,
+        callable: HookFunction,
+        wants: Wants,
+        one_thread: bool,
+        context: ContextVar[bool] | None,
+        reentrant: bool,
+        reported: bool,
+    ) -> None:
+        self.callable = callable
+        self.paused = False
+        self._wants = wants.__contains__ if isinstance(wants, frozenset) else wants
+        self._one_thread = one_thread
+        self._context = context
+        self._reentrant = reentrant
+        self._reported = reported
+        self._conditions = (
+            one_thread or context is not None or not reentrant or reported
+        )
+        self._here = _Here()
+        self._here.home = True
+
+    def _call_if(self, event: str, args: tuple[Any, ...]) -> None:
+        """Call a hook that has conditions, if they are met."""
+        here = self._here
+        if self._one_thread and not here.home:
+            return
+        if self._context is not None and not self._context.get(False):
+            return
+        if not self._reentrant:
+            if here.inside:
+                return
+            here.inside = True
+        try:
+            self.callable(event, args)
+        except Exception as error:
+            if not self._reported:
+                raise
+            _report(self.callable, error)
+        finally:
+            if not self._reentrant:
+                here.inside = False
+
+
+class HookList:
+    """The hooks of one domain, in order of addition, and who wants which event."""
+
+    __slots__ = ("_hooks", "_routes")
+
+    def __init__(self) -> None:
+        self._hooks: dict[Hook, None] = {}  # an ordered set, in order of addition
+        self._routes: dict[str, tuple[Hook, ...]] = {}  # replaced by every change
+
+    def add(
+        self,
+        callable: HookFunction,
+        wants: Wants = None,
+        one_thread: bool = False,
+        context: ContextVar[bool] | None = None,
+        reentrant: bool = True,
+        reported: bool = False,
+    ) -> Hook:
+        """Append a hook that is called from the next event on, and return its place."""
+        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        self._hooks[hook] = None
+        self._routes = {}
+        return hook
+
+    def remove(self, hook: Hook) -> None:
+        """Take *hook* out of the list; one that is not in it is no error."""
+        self._hooks.pop(hook, None)
+        self._routes = {}
+
+    def pause(self, hook: Hook, paused: bool) -> None:
+        """Leave *hook* out of every route, or put it back where it stood."""
+        hook.paused = paused
+        self._routes = {}
+
+    def _resolve(self, event: str) -> tuple[Hook, ...]:
+        """Work out who wants *event*, an exact str, and keep it if there is room."""
+        routes = self._routes  # before the list, which a change goes to first
+        event.encode()  # for its UnicodeEncodeError
+        if "\0" in event:
+            raise ValueError("embedded null character in the name of an event")
+        wanting = [
+            hook
+            for hook in [*self._hooks]
+            if not hook.paused and (hook._wants is None or hook._wants(event))
+        ]
+        route = (*wanting,)
+        if routes.__len__() < MAX_ROUTES:
+            routes[event] = route
+        return route
+
+    def _dispatch(self, event: str, args: tuple[Any, ...]) -> None:
+        """Call the hooks that want *event*, an exact str."""
+        route = self._routes.get(event)
+        if route is None:
+            route = self._resolve(event)
+        for hook in route:
+            if hook._conditions:
+                hook._call_if(event, args)
+            else:
+                hook.callable(event, args)
+
+
+def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:
+    """Return the type of what sys.unraisablehook() takes; it has no public name."""
+    for subclass in tuple.__subclasses__():
+        if subclass.__name__ == "UnraisableHookArgs":
+            return subclass
+    from types import SimpleNamespace
+
+    names = "exc_type", "exc_value", "exc_traceback", "err_msg", "object"
+    return lambda values: SimpleNamespace(**dict(zip(names, values)))
+
+
+def _report(hook: HookFunction, error: Exception) -> None:
+    """Do for an exception of *hook* what PyErr_WriteUnraisable() does."""
+    make = _unraisable_args()
+    unraisable = make((type(error), error, error.__traceback__, None, hook))
+    report = sys.unraisablehook
+    try:
+        if hasattr(sys, "audit"):
+            sys.audit("sys.unraisablehook", report, unraisable)
+        report(unraisable)
+    except Exception as failure:
+        message = "Exception ignored in sys.unraisablehook"
+        sys.__unraisablehook__(
+            make((type(failure), failure, failure.__traceback__, message, report))
+        )

@@ -1,0 +1,46 @@
+"""Which implementation is used: the compiled one, or pure Python.
+
+The environment variable AUDITHOOKS_PURE_PYTHON decides. Unset or empty, the compiled
+one is used where it can be imported. With 0 it is required, and that it cannot be
+imported is an ImportError of audithooks. Anything else asks for pure Python.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+
+FALLBACK_REASON: str | None = None
+"""Why IMPLEMENTATION is "python", in words for people, or None if it is "cython"."""
+
+_asked = os.environ.get("AUDITHOOKS_PURE_PYTHON", "")
+if TYPE_CHECKING or _asked not in ("", "0"):
+    FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
+else:
+    try:
+        if hasattr(sys, "_is_gil_enabled") and not sys._is_gil_enabled():
+            raise ImportError("the compiled modules need the global interpreter lock")
+        from ._dispatcher_c import Dispatcher
+        from ._runtime_c import addaudithook, audit, subscribe
+    except ImportError as error:  # no compiler, PyPy, a subinterpreter
+        if _asked == "0":
+            raise
+        FALLBACK_REASON = str(error)
+
+if FALLBACK_REASON is not None:
+    from ._dispatcher_py import Dispatcher
+    from ._runtime_py import addaudithook, audit, subscribe
+
+IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
+"""Which implementation this process uses, "cython" or "python"."""
+
+__all__ = (
+    "FALLBACK_REASON",
+    "IMPLEMENTATION",
+    "Dispatcher",
+    "addaudithook",
+    "audit",
+    "subscribe",
+)

@@ -1,0 +1,300 @@
+# cython: language_level=3
+"""The runtime domain, compiled: the interpreter's own audit stream. Its mirror in pure
+Python is _runtime_py.py.
+
+One native hook connects the two. It is called for every event of every interpreter in
+the process, and what it does for an event that nobody wants is what a subscription
+costs the rest of the program. So it finds the route by the address of the name, which
+is nearly always that of a literal, and then compares the name itself.
+
+CPython cannot take a native hook back, and may drop one without a word. So each attempt
+to add one carries a number, a private event shows whether that one is called, and the
+first that is stays in charge. Others, if there ever are any, do nothing.
+"""
+
+import sys
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.string cimport strcmp, strlen
+
+from audithooks._hooklist_c cimport Arguments, HookList, dispatch, resolve
+
+from ._hooklist_c import HookList
+from ._subscription import Domain, HookRejected
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyInterpreterState
+    ctypedef struct PyTypeObject:
+        const char *tp_name
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        void *ml_meth
+        int ml_flags
+        const char *ml_doc
+    const int METH_FASTCALL
+
+    object PyCFunction_NewEx(PyMethodDef *, PyObject *, object)
+    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
+    void PyErr_Clear()
+    void PyErr_Format(object, const char *, ...)
+    PyObject *PyErr_Occurred()
+    void PyErr_SetNone(object)
+    PyInterpreterState *PyInterpreterState_Get()
+    Py_ssize_t PyLong_AsSsize_t(PyObject *)
+    int PySys_AddAuditHook(int (*)(const char *, PyObject *, void *), void *)
+    int PySys_Audit(const char *, const char *, ...)
+    bint PyTuple_CheckExact(PyObject *)
+    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    PyObject *PyTuple_GetSlice(PyObject *, Py_ssize_t, Py_ssize_t)
+    PyObject *PyTuple_New(Py_ssize_t)
+    void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
+    const char *PyUnicode_AsUTF8(PyObject *)
+    const char *PyUnicode_AsUTF8AndSize(PyObject *, Py_ssize_t *)
+    bint PyUnicode_Check(PyObject *)
+    PyObject *PyUnicode_FromString(const char *)
+    PyTypeObject *Py_TYPE(PyObject *)
+    void Py_DECREF(PyObject *)
+    void Py_INCREF(PyObject *)
+    void Py_XDECREF(PyObject *)
+
+
+# An event that was met under an address. It is still the one that is raised there if
+# the name reads the same, and its route still holds if the list is at that version.
+cdef struct Met:
+    const char *address     # of the name, as it was passed to the native hook
+    const char *name        # a copy that stays: the UTF-8 of event
+    PyObject *event         # owned, an exact str
+    PyObject *route         # borrowed from the routes of that version
+    uint64_t version
+
+cdef Met met[256]           # 128 sets of two
+
+cdef HookList hooks                 # of the runtime domain
+cdef PyInterpreterState *owner      # the interpreter they belong to
+cdef void *connection = NULL        # the number of the native hook in charge, or NULL
+cdef void *reached = NULL           # the number of the one that the last probe reached
+cdef Py_ssize_t attempts = 0        # the numbers given out
+
+cdef const char *PROBE = b"audithooks.connect"
+cdef const char *LAST = b"cpython.PyInterpreterState_Clear"
+
+
+cdef inline Met *set_of(const char *address) noexcept:
+    return &met[(<uint32_t> (<uintptr_t> address >> 3) * 2654435761U >> 25) * 2]
+
+
+cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
+    """The native hook. Hooks of other interpreters are none of its business."""
+    cdef Met *entry
+    if number != connection:
+        return answer(name, args, number)
+    if not hooks.listening or PyInterpreterState_Get() != owner:
+        return 0
+    entry = set_of(name)
+    if entry.address != name:
+        entry += 1
+    if (
+        entry.address == name
+        and entry.version == hooks.version
+        and strcmp(entry.name, name) == 0
+    ):
+        if PyTuple_GET_SIZE(entry.route) == 0:
+            return 0
+        return deliver(entry.route, entry.event, args)
+    return meet(name, args)
+
+
+cdef int deliver(PyObject *route, PyObject *event, PyObject *args) noexcept:
+    """Call the hooks of a route with the tuple of an event."""
+    cdef Arguments arguments
+    cdef int status
+    if PyTuple_CheckExact(args):
+        Py_INCREF(args)
+        arguments.packed = args
+    else:  # an emitter in C may pass its own
+        arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
+        if arguments.packed == NULL:
+            return -1
+    Py_INCREF(event)  # a hook may raise another event that takes its entry
+    status = dispatch(route, event, &arguments)
+    Py_DECREF(event)
+    Py_DECREF(arguments.packed)
+    return status
+
+
+cdef int meet(const char *name, PyObject *args) noexcept:
+    """Handle an event whose route is not at hand under the address of its name."""
+    cdef Met *entry
+    cdef PyObject *event
+    cdef PyObject *route
+    cdef uint64_t version = hooks.version
+    cdef int status = 0
+    event = PyUnicode_FromString(name)
+    if event == NULL:
+        return -1
+    route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    if route != NULL:
+        Py_INCREF(route)
+    elif PyErr_Occurred() == NULL:
+        route = resolve(hooks, event)
+    if route == NULL:
+        Py_DECREF(event)
+        return -1
+    if hooks.version == version and (
+        PyDict_GetItemWithError(<PyObject *> hooks.routes, event) == route
+    ):
+        entry = set_of(name)
+        if entry.address != name:
+            Py_XDECREF(entry[1].event)
+            entry[1] = entry[0]
+        else:
+            Py_DECREF(entry.event)
+        Py_INCREF(event)
+        entry.address = name
+        entry.name = PyUnicode_AsUTF8(event)
+        entry.event = event
+        entry.route = route
+        entry.version = version
+    if PyTuple_GET_SIZE(route) > 0:
+        status = deliver(route, event, args)
+    if strcmp(name, LAST) == 0:
+        disconnect()
+    Py_DECREF(route)
+    Py_DECREF(event)
+    return status
+
+
+cdef void disconnect() noexcept:
+    """Let go of the hooks where the interpreter lets go of those of sys."""
+    global connection
+    connection = NULL
+    hooks.clear()
+
+
+cdef int answer(const char *name, PyObject *args, void *number) noexcept:
+    """Tell connect() that the native hook of that number is called."""
+    global reached
+    if (
+        PyInterpreterState_Get() == owner
+        and strcmp(name, PROBE) == 0
+        and PyTuple_GET_SIZE(args) == 1
+    ):
+        if <void *> PyLong_AsSsize_t(PyTuple_GET_ITEM(args, 0)) == number:
+            reached = number
+            PyErr_SetNone(InterruptedError)  # so that nobody after us sees the probe
+            return -1
+        PyErr_Clear()
+    return 0
+
+
+cdef bint connect() except -1:
+    """Add the native hook if there is none. Return whether it was added now.
+
+    CPython raises sys.addaudithook where it is added.
+    """
+    global attempts, connection, reached
+    cdef void *number
+    if connection != NULL:
+        return False
+    attempts += 1
+    number = <void *> attempts
+    if PySys_AddAuditHook(on_event, number) < 0:
+        if PyErr_Occurred() == NULL:
+            raise SystemError("a native hook failed without an exception")
+        return -1
+    if PySys_Audit(PROBE, b"n", <Py_ssize_t> number) < 0:
+        if reached != number:
+            return -1
+        PyErr_Clear()
+        reached = NULL
+        if connection == NULL:
+            connection = number
+        return True
+    raise HookRejected("a hook of sys refused the native hook of audithooks")
+
+
+cdef struct Raised:
+    PyObject **args         # borrowed: the name, then the arguments
+    Py_ssize_t length       # of args
+    const char *name        # the name in UTF-8
+    Py_ssize_t size         # of name in bytes
+
+
+cdef PyObject *pack(void *raised) noexcept:
+    """Make the tuple, which PySys_Audit() asks for if there are hooks."""
+    cdef Raised *event = <Raised *> raised
+    cdef PyObject *args
+    cdef Py_ssize_t i
+    if <Py_ssize_t> strlen(event.name) != event.size:
+        PyErr_Format(ValueError, b"embedded null character in the name of an event")
+        return NULL
+    args = PyTuple_New(event.length - 1)
+    if args != NULL:
+        for i in range(1, event.length):
+            Py_INCREF(event.args[i])
+            PyTuple_SET_ITEM(args, i - 1, event.args[i])
+    return args
+
+
+cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noexcept:
+    cdef Raised event
+    if length < 1:
+        PyErr_Format(
+            TypeError, b"audit() missing 1 required positional argument: 'event'"
+        )
+        return NULL
+    if not PyUnicode_Check(args[0]):
+        PyErr_Format(
+            TypeError,
+            b"audit() argument 'event' must be str, not %.200s",
+            Py_TYPE(args[0]).tp_name,
+        )
+        return NULL
+    event.name = PyUnicode_AsUTF8AndSize(args[0], &event.size)
+    if event.name == NULL:
+        return NULL
+    event.args = args
+    event.length = length
+    if PySys_Audit(event.name, b"O&", <void *> pack, <void *> &event) < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyMethodDef AUDIT
+AUDIT.ml_name = b"audit"
+AUDIT.ml_meth = <void *> audit_lazily
+AUDIT.ml_flags = METH_FASTCALL
+AUDIT.ml_doc = b"""audit(event, /, *args)
+--
+
+Raise an event with any arguments, as sys.audit() does.
+
+It reaches the hooks of sys and of audithooks alike. The tuple of *args* is made
+only if there is one.
+"""
+lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
+
+# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens.
+audit = sys.audit if sys.version_info < (3, 14) else lazy_audit
+
+
+class Runtime(Domain, HookList):
+    """The domain of the interpreter's own events. There is one."""
+
+    __slots__ = ()
+
+    audit = staticmethod(audit)
+
+    def _announce(self):
+        if not connect():
+            audit("sys.addaudithook")
+
+
+runtime = hooks = Runtime()
+owner = PyInterpreterState_Get()
+addaudithook = runtime.addaudithook
+subscribe = runtime.subscribe

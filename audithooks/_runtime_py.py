@@ -1,0 +1,86 @@
+"""The runtime domain in pure Python: the mirror of _runtime_c.pyx.
+
+`audit` and the hooks that addaudithook() adds are those of sys; subscriptions stand
+behind one hook among them. Where sys has no audit hooks, a Dispatcher stands in.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ._dispatcher_py import Dispatcher
+from ._hooklist_py import HookList
+from ._subscription import Domain, HookRejected, _callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._subscription import HookFunction
+
+# GraalPy has the two functions of sys, but never calls a hook.
+_HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
+
+if _HAS_HOOKS:
+    _sys_audit = sys.audit
+    _sys_addaudithook = sys.addaudithook  # as it is now: it may be replaced by ours
+
+
+class _Reached(Exception):
+    """Tells connect() that its hook is called."""
+
+
+class Runtime(Domain, HookList):
+    """The domain of the interpreter's own events. There is one."""
+
+    __slots__ = ("_connected",)
+
+    if _HAS_HOOKS:
+        audit = staticmethod(_sys_audit)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connected = False
+
+    def addaudithook(self, hook: HookFunction) -> None:
+        _callable(hook)
+        _sys_addaudithook(hook)
+
+    addaudithook.__doc__ = Domain.addaudithook.__doc__
+
+    def _announce(self) -> None:
+        if not self._connect():
+            _sys_audit("sys.addaudithook")
+
+    def _connect(self) -> bool:
+        """Add the hook of sys if there is none. Return whether it was added now.
+
+        sys raises sys.addaudithook where it is added.
+        """
+        if self._connected:
+            return False
+        attempt = object()
+        in_charge = False
+
+        def on_event(event: str, args: tuple[Any, ...]) -> None:
+            nonlocal in_charge
+            if in_charge:
+                if self._hooks:
+                    self._dispatch(event, args)
+            elif event == "audithooks.connect" and args and args[0] is attempt:
+                if not self._connected:
+                    self._connected = in_charge = True
+                raise _Reached
+
+        _sys_addaudithook(on_event)
+        try:
+            _sys_audit("audithooks.connect", attempt)
+        except _Reached:
+            return True
+        raise HookRejected("a hook of sys refused the hook of audithooks")
+
+
+runtime = Runtime() if _HAS_HOOKS else Dispatcher("runtime")
+audit = runtime.audit
+addaudithook = runtime.addaudithook
+subscribe = runtime.subscribe

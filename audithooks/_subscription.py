@@ -1,0 +1,277 @@
+"""What both implementations share and no event passes through: the methods that add
+hooks to a domain, the handle that takes one away again, and patterns.
+
+The hook lists behind it are _hooklist_c.pyx and _hooklist_py.py, the domains
+_dispatcher_*.py* and _runtime_*.py*.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextvars import Token
+    from types import TracebackType
+    from typing import Any, Literal, Union
+
+    from ._hooklist_py import Hook
+
+    HookFunction = Callable[[str, tuple[Any, ...]], object]
+    Scope = Literal["process", "thread", "context"]
+    OnError = Literal["raise", "unraisable"]
+    Wants = Union[None, frozenset[str], Callable[[str], object]]
+
+
+class HookRejected(RuntimeError):
+    """A hook that is already there refused a subscription.
+
+    It did so by raising a RuntimeError, which is the cause if it is known, for the
+    event sys.addaudithook. CPython drops that exception where it adds the native hook
+    of the runtime domain; audithooks notices that the hook was not added.
+    """
+
+
+def _patterns(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
+    """Return *patterns* as exact strings, or say what is wrong with *argument*."""
+    exact = []
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        if not isinstance(pattern, str):
+            kind = type(pattern).__name__
+            raise TypeError(f"{argument} must hold patterns of type str, not {kind}")
+        if not pattern:
+            raise ValueError(f"{argument} must not hold an empty pattern")
+        if "\0" in pattern:
+            raise ValueError(f"{argument} must not hold a null character: {pattern!r}")
+        exact.append(str.__str__(pattern))
+    return tuple(exact)
+
+
+def _wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> Wants:
+    """Return what tells the names that *events* match and *exclude* does not.
+
+    None stands for every name, a frozenset for exact names; anything else is called
+    with a name. All of them are done in C, so that a tracer sees nothing of it.
+    """
+    if not exclude and not any(c in pattern for pattern in events for c in "*?["):
+        return frozenset(events) or None
+    import re  # here, as most programs do without
+    from fnmatch import translate
+
+    wanted = "|".join(map(translate, events)) or "(?s:.*)"
+    unwanted = "|".join(map(translate, exclude))
+    if exclude:
+        return re.compile(f"(?!{unwanted})(?:{wanted})").match
+    return re.compile(wanted).match
+
+
+def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+    if value not in choices:
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"{argument} must be {expected}, not {value!r}")
+
+
+def _callable(hook: object) -> None:
+    if not callable(hook):
+        raise TypeError(f"hook must be callable, not {type(hook).__name__}")
+
+
+class Domain:
+    """The methods of a domain that add hooks to it."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        # What a domain inherits from its HookList, or has of its own.
+        def audit(self, event: str, /, *args: object) -> None: ...
+        def add(
+            self,
+            callable: HookFunction,
+            wants: Wants = None,
+            one_thread: bool = False,
+            context: object = None,
+            reentrant: bool = True,
+            reported: bool = False,
+        ) -> Hook: ...
+        def remove(self, hook: Hook) -> None: ...
+        def pause(self, hook: Hook, paused: bool) -> None: ...
+
+    def _announce(self) -> None:
+        """Tell the hooks that are there of a new one; they may object by raising."""
+        self.audit("sys.addaudithook")
+
+    def addaudithook(self, hook: HookFunction) -> None:
+        """Add *hook* for every event, for good.
+
+        *hook* is called with the name of an event, a str, and its arguments, a tuple.
+        It cannot be removed, and is called again for the events it raises itself.
+
+        First the event sys.addaudithook is raised, without arguments. If a hook that
+        is already there raises a RuntimeError, the new hook is not added, without a
+        word; any other exception goes to the caller. Raises TypeError if *hook* cannot
+        be called. See sys.addaudithook() and PEP 578, "Adding audit hooks".
+        """
+        _callable(hook)
+        try:
+            self._announce()
+        except RuntimeError:
+            return
+        self.add(hook)
+
+    def subscribe(
+        self,
+        hook: HookFunction,
+        *events: str,
+        exclude: str | Iterable[str] = (),
+        scope: Scope = "process",
+        reentrant: bool = False,
+        on_error: OnError = "raise",
+    ) -> Subscription:
+        """Call *hook* for some events until the subscription returned is closed.
+
+        *events* are names or shell-style patterns, such as "open" or "socket.*";
+        without any, every event is wanted. What *exclude*, a pattern or several,
+        matches is not. Case matters, as in fnmatch.fnmatchcase().
+
+        *scope* is "process" for all threads of this interpreter, "thread" for events
+        raised in the thread that subscribes, or "context" for events raised in the
+        current context of contextvars and in those copied from it later, which is what
+        asyncio tasks and asyncio.to_thread() run in.
+
+        While *hook* runs in a thread, events of that thread are not passed to it, so it
+        may log, open files or import; *reentrant* asks for them all the same.
+
+        *on_error* is "raise" to let an exception of *hook* abort the operation that
+        raised the event, or "unraisable" to hand it to sys.unraisablehook() and go on;
+        an exception that is no Exception, such as KeyboardInterrupt, aborts always.
+
+        First the event sys.addaudithook is raised, without arguments. If a hook that is
+        already there raises a RuntimeError, so does this: a HookRejected.
+
+        Thread-safety: may be called from any thread, and from a hook. The new hook is
+        called from the next event on.
+        """
+        _callable(hook)
+        wanted = _patterns("events", events)
+        unwanted = _patterns("exclude", exclude)
+        _choice("scope", scope, ("process", "thread", "context"))
+        _choice("on_error", on_error, ("raise", "unraisable"))
+        wants = _wants(wanted, unwanted)
+        try:
+            self._announce()
+        except HookRejected:
+            raise
+        except RuntimeError as error:
+            raise HookRejected(f"a hook refused the subscription: {error}") from error
+        token = None
+        if scope == "context":
+            from contextvars import ContextVar
+
+            token = ContextVar[bool]("audithooks.subscription").set(True)
+        entry = self.add(
+            hook,
+            wants,
+            scope == "thread",
+            token and token.var,
+            bool(reentrant),
+            on_error == "unraisable",
+        )
+        return Subscription(self, entry, wanted, token)
+
+
+class Subscription:
+    """What subscribe() returns: the way to stop or pause the calls of a hook.
+
+    As a context manager it closes itself at the end of the block. Dropping it does not
+    close it.
+
+    Thread-safety: every method may be called from any thread, and from the hook itself.
+    A dispatch that is under way is not touched; events raised after close() or pause()
+    returned do not reach the hook.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_token", "events")
+
+    events: tuple[str, ...]
+    """The patterns as they were given; empty if every event is wanted."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        entry: Hook,
+        events: tuple[str, ...],
+        token: Token[bool] | None = None,
+    ) -> None:
+        self._domain = domain
+        self._entry = entry
+        self._token = token
+        self._closed = False
+        self.events = events
+
+    @property
+    def closed(self) -> bool:
+        """Whether the subscription has ended, for good."""
+        return self._closed
+
+    @property
+    def paused(self) -> bool:
+        """Whether the hook is left out until resume()."""
+        return self._entry.paused
+
+    def close(self) -> None:
+        """End the subscription. A closed one is left as it is.
+
+        Raises the event audithooks.unsubscribe with the tuple of the patterns. A hook
+        may object: its exception goes to the caller, and nothing is changed.
+        """
+        if self._closed:
+            return
+        self._domain.audit("audithooks.unsubscribe", self.events)
+        self._closed = True
+        self._domain.remove(self._entry)
+        if self._token is not None:
+            try:
+                self._token.var.reset(self._token)
+            except ValueError:
+                # Set in another context, which is not ours to change from here.
+                pass
+
+    def pause(self) -> None:
+        """Leave the hook out until resume(), keeping its place among the others.
+
+        Raises the event audithooks.unsubscribe as close() does. Raises ValueError if
+        the subscription is closed.
+        """
+        self._check_open()
+        if not self._entry.paused:
+            self._domain.audit("audithooks.unsubscribe", self.events)
+            self._domain.pause(self._entry, True)
+
+    def resume(self) -> None:
+        """Call the hook again after pause(). Raises ValueError if closed."""
+        self._check_open()
+        self._domain.pause(self._entry, False)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"the subscription is closed: {self!r}")
+
+    def __enter__(self) -> Subscription:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        hook = self._entry.callable
+        name = getattr(hook, "__qualname__", None) or repr(hook)
+        events = ", ".join(map(repr, self.events)) or "every event"
+        state = "closed" if self._closed else "paused" if self.paused else "open"
+        return f"<Subscription of {name} to {events}, {state}>"
