@@ -189,7 +189,7 @@ cdef class HookList:
     cdef void changed(self, dict routes) noexcept:
         # What the old routes hold alone may run other code when it goes: that must not
         # be before everything is in place.
-        old = self.routes  # noqa: F841
+        _old = self.routes
         self.routes = routes
         self.version += 1
 
@@ -232,7 +232,9 @@ cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept:
     return route
 
 
-cdef int call(Hook hook, PyThreadState *thread, PyObject *event, PyObject *args) noexcept:
+cdef int call(
+    Hook hook, PyThreadState *thread, PyObject *event, PyObject *args
+) noexcept:
     """Call one hook, with tracing on around it if its __cantrace__ is true."""
     cdef PyObject *stack[3]
     cdef PyObject *found = NULL

@@ -33,8 +33,13 @@ class HookRejected(RuntimeError):
 
 def _patterns(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
     """Return *patterns* as exact strings, or say what is wrong with *argument*."""
+    if isinstance(patterns, str):
+        patterns = (patterns,)
+    elif not hasattr(patterns, "__iter__"):
+        kind = type(patterns).__name__
+        raise TypeError(f"{argument} must be a str or an iterable of str, not {kind}")
     exact = []
-    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+    for pattern in patterns:
         if not isinstance(pattern, str):
             kind = type(pattern).__name__
             raise TypeError(f"{argument} must hold patterns of type str, not {kind}")

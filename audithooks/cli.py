@@ -37,7 +37,7 @@ def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m audithooks",
         usage="%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE) [ARG]...",
-        description="Run a Python program and show the audit events it raises (PEP 578).",
+        description="Run a Python program and show the audit events it raises.",
         epilog="""examples:
   %(prog)s script.py                     every event, a line each
   %(prog)s -e open -e 'socket.*' -m pip  some events of a module

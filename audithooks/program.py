@@ -116,9 +116,10 @@ class Script(Program):
 
     def __init__(self, path: str, args: list[str]) -> None:
         self._path = path
-        self._spec = PathFinder.find_spec("__main__", [path])
+        absolute = os.path.abspath(path)
+        self._spec = PathFinder.find_spec("__main__", [absolute])
         if self._spec is not None:
-            super().__init__([path, *args], path)
+            super().__init__([path, *args], absolute)
             return
         if os.path.isdir(path):
             raise FileNotFoundError("it has no __main__ module")

@@ -1,0 +1,162 @@
+"""Every test has both implementations, and what touches sys runs in a child process.
+
+`domain` is a test's way to a domain: a Dispatcher or the runtime domain, compiled and
+pure. A test that gets the runtime domain is run in a forked child, as the hooks it adds
+to sys would stay for ever.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import traceback
+from types import SimpleNamespace
+
+import pytest
+
+SUFFIXES = {"cython": "_c", "python": "_py"}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--pure",
+        action="store_true",
+        help="leave out the compiled implementation, for want of a compiler",
+    )
+
+
+def load(implementation):
+    """Return the names of one implementation; that one is missing is an error."""
+    suffix = SUFFIXES[implementation]
+    modules = {
+        room: importlib.import_module(f"audithooks._{room}{suffix}")
+        for room in ("hooklist", "dispatcher", "runtime")
+    }
+    return SimpleNamespace(
+        name=implementation,
+        **modules,
+        Dispatcher=modules["dispatcher"].Dispatcher,
+        domain=modules["runtime"].runtime,
+        audit=modules["runtime"].audit,
+        addaudithook=modules["runtime"].addaudithook,
+        subscribe=modules["runtime"].subscribe,
+    )
+
+
+def pytest_generate_tests(metafunc):
+    names = ["python"] if metafunc.config.option.pure else ["cython", "python"]
+    if "domain" in metafunc.fixturenames:
+        pairs = [
+            f"{name}-{kind}" for name in names for kind in ("dispatcher", "runtime")
+        ]
+        metafunc.parametrize("domain", pairs, indirect=True)
+    elif "implementation" in metafunc.fixturenames:
+        metafunc.parametrize("implementation", names)
+
+
+@pytest.fixture
+def implementation(request):
+    """The name of an implementation, "cython" or "python"."""
+    return request.param
+
+
+@pytest.fixture
+def compiled(request):
+    """The compiled implementation, for what pure Python cannot do."""
+    if request.config.option.pure:
+        pytest.skip("the compiled implementation was left out with --pure")
+    return load("cython")
+
+
+@pytest.fixture
+def impl(implementation):
+    """The names of an implementation. Its runtime domain is for children only."""
+    return load(implementation)
+
+
+@pytest.fixture
+def dispatcher(impl):
+    return impl.Dispatcher()
+
+
+@pytest.fixture
+def domain(request):
+    """A Dispatcher or the runtime domain; .implementation and .kind tell which."""
+    implementation, kind = request.param.split("-")
+    names = load(implementation)
+    found = names.Dispatcher() if kind == "dispatcher" else names.domain
+    return SimpleNamespace(
+        implementation=implementation,
+        kind=kind,
+        audit=found.audit,
+        addaudithook=found.addaudithook,
+        subscribe=found.subscribe,
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run a test of the runtime domain in a child of its own."""
+    domain = pyfuncitem.funcargs.get("domain")
+    if domain is None or domain.kind != "runtime":
+        return None
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            names = pyfuncitem._fixtureinfo.argnames
+            pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+            status = 0
+        except BaseException:
+            os.write(writer, traceback.format_exc().encode())
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with open(reader, encoding="utf-8", errors="replace") as report:
+        text = report.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        pytest.fail(text or f"the child ended with status {status}", pytrace=False)
+    return True
+
+
+class Child:
+    """Runs Python code in a process of its own, with one implementation."""
+
+    def __init__(self, implementation):
+        self.implementation = implementation
+        pure = "" if implementation is None else str(int(implementation == "python"))
+        self.environ = dict(os.environ, AUDITHOOKS_PURE_PYTHON=pure)
+
+    def start(self, *arguments, **options):
+        """Run Python with these arguments and return the CompletedProcess."""
+        options.setdefault("env", {**self.environ, **options.pop("environ", {})})
+        options.setdefault("timeout", 120)
+        return subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            **options,
+        )
+
+    def run(self, code, *arguments, **options):
+        """Return what *code* printed; it must end well and say nothing else."""
+        done = self.start("-c", code, *arguments, **options)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+
+@pytest.fixture
+def child(implementation):
+    return Child(implementation)
+
+
+@pytest.fixture
+def child_of():
+    """Make a Child of one implementation, or with None of whichever is found."""
+    return Child

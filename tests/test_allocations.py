@@ -1,0 +1,64 @@
+"""What costs next to nothing allocates nothing: counted, not timed."""
+
+import tracemalloc
+from itertools import repeat
+
+import pytest
+
+TIMES = 1_000_000
+
+
+def peak(audit, times):
+    """Return how far so many calls raised the memory in use, in bytes.
+
+    There are more arguments than a tuple from a free list may have: packing them would
+    show.
+    """
+    rounds = repeat(None, times)
+    tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in rounds:
+            audit(
+                "test.event", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                0, 0, 0, 0, 0, 0, 0, 0,
+            )  # fmt: skip
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def allocates(audit):
+    peak(audit, 2)  # what is made only once is made now
+    return peak(audit, TIMES) > peak(audit, 0)
+
+
+def test_what_is_packed_is_seen():
+    def audit(event, /, *args):
+        pass
+
+    assert allocates(audit)
+
+
+def test_audit_without_hooks(compiled):
+    assert not allocates(compiled.Dispatcher().audit)
+
+
+@pytest.mark.parametrize("patterns", [["test.other"], ["*.other", "test.[!e]*"]])
+def test_audit_of_an_event_that_no_hook_wants(compiled, patterns):
+    dispatcher = compiled.Dispatcher()
+    for _ in range(100):
+        dispatcher.subscribe(print, *patterns)
+    assert not allocates(dispatcher.audit)
+
+
+def test_audit_when_every_subscription_is_paused(compiled):
+    dispatcher = compiled.Dispatcher()
+    dispatcher.subscribe(lambda *_: None).pause()
+    assert not allocates(dispatcher.audit)
+
+
+def test_audit_of_the_runtime_domain_without_hooks(compiled):
+    assert not allocates(compiled.audit)
+    assert not allocates(compiled.runtime.lazy_audit)
