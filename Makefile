@@ -3,35 +3,46 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
-SOURCES = pyproject.toml $(wildcard audithooks/*.py[xd] audithooks/*.pxd)
+SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format perf clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
-	@$(BIN)/python -c 'from audithooks import *; print("audithooks runs as", IMPLEMENTATION, FALLBACK_REASON or "")'
-	$(BIN)/python -m audithooks --summary-only -m venv --without-pip $(VENV)/demo
+	$(BIN)/python -m audithooks --version
+	$(BIN)/python -m audithooks --summary-only -m venv --clear $(VENV)/demo
 
-test: $(VENV)/built  ## run the test suite on both implementations
+test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/built  ## check style
-	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/cython-lint audithooks
+perf: $(VENV)/built  ## compare what an event costs with what it costs with sys
+	$(BIN)/python perf/compare.py $(ARGS)
 
-types: $(VENV)/built  ## check types
+lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
+lint: $(VENV)/tools  ## check the style
+	ruff check
+	ruff format --check
+	cython-lint audithooks
+
+types: $(VENV)/tools  ## check the types
 	$(BIN)/mypy
 
-format: $(VENV)/built  ## put style right
-	$(BIN)/ruff check --fix && $(BIN)/ruff format
+format: $(VENV)/tools  ## put the style right
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
-clean:  ## remove what was made
-	rm -rf $(VENV) build dist *.egg-info audithooks/*.c audithooks/*.so
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build *.egg-info audithooks/*.c audithooks/*.so
 
-$(VENV)/built: $(SOURCES)
-	$(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --group dev --editable .
-	@touch $@
+$(VENV)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip && touch $@
+
+$(VENV)/built: $(VENV)/python $(SOURCES)
+	$(BIN)/pip install --quiet --group test --editable . && touch $@
+
+$(VENV)/tools: $(VENV)/python pyproject.toml
+	$(BIN)/pip install --quiet --group lint && touch $@

@@ -117,7 +117,8 @@ class Dispatcher(Domain, HookList):
         self.name = name
 
     def __repr__(self):
-        return f"<Dispatcher {self.name!r}>" if self.name else object.__repr__(self)
+        name = getattr(self, "name", "")  # a subclass may do without __init__()
+        return f"<Dispatcher {name!r}>" if name else object.__repr__(self)
 
 
 cdef PyMethodDef AUDIT

@@ -20,7 +20,6 @@ class Dispatcher(Domain, HookList):
     def __init__(self, name: str = "") -> None:
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
-        super().__init__()
         self.name = name
 
     def audit(self, event: str, /, *args: object) -> None:
@@ -44,4 +43,5 @@ class Dispatcher(Domain, HookList):
             self._dispatch(event, args)
 
     def __repr__(self) -> str:
-        return f"<Dispatcher {self.name!r}>" if self.name else object.__repr__(self)
+        name = getattr(self, "name", "")  # a subclass may do without __init__()
+        return f"<Dispatcher {name!r}>" if name else object.__repr__(self)

@@ -16,8 +16,9 @@ Hooks are called through the C API alone: Cython's own calls would add frames of
 file to the traceback of a hook's exception.
 """
 
+cimport cython
 from cpython.dict cimport PyDict_Keys
-from cpython.exc cimport PyErr_ExceptionMatches, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.exc cimport PyErr_ExceptionMatches, PyErr_WriteUnraisable
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
@@ -114,6 +115,11 @@ cdef PyObject **attributes_of(PyObject *hook) noexcept:
     return &ANY_ATTRIBUTES
 
 
+# The collector need not clear a hook or a list to break a cycle, as a dict of the list
+# is on every way back, and what it had cleared might be asked for an event again.
+
+
+@cython.no_gc_clear
 cdef class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
@@ -138,6 +144,7 @@ cdef class Hook:
         PyMem_Free(self.inside)
 
 
+@cython.no_gc_clear
 cdef class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""
 
@@ -173,11 +180,10 @@ cdef class HookList:
     def pause(self, Hook hook not None, bint paused):
         """Leave *hook* out of every route, or put it back where it stood."""
         routes = {}
-        if hook.paused != paused:
+        if hook in self.hooks and hook.paused != paused:
             hook.paused = paused
-            if hook in self.hooks:
-                self.listening += -1 if paused else 1
-                self.changed(routes)
+            self.listening += -1 if paused else 1
+            self.changed(routes)
 
     cdef void clear(self) noexcept:
         """Drop every hook and every route."""
@@ -216,20 +222,21 @@ cdef tuple route_of(HookList hooks, event):
             wanting.append(hook)
     route = tuple(wanting)
     if len(routes) < MAX_ROUTES:
-        routes[event] = route
+        # What ran meanwhile may have put one there that is in use.
+        return routes.setdefault(event, route)
     return route
+
+
+cdef PyObject *resolve_or_raise(HookList hooks, PyObject *event) except NULL:
+    route = route_of(hooks, <object> event)
+    Py_INCREF(<PyObject *> route)
+    return <PyObject *> route
 
 
 cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept:
-    cdef PyObject *route
-    try:
-        kept = route_of(hooks, <object> event)
-    except BaseException as error:
-        PyErr_SetObject(type(error), error)
-        return NULL
-    route = <PyObject *> kept
-    Py_INCREF(route)
-    return route
+    # Cast, as Cython would report and drop an exception here.
+    resolve_ = <PyObject *(*)(HookList, PyObject *) noexcept> resolve_or_raise
+    return resolve_(hooks, event)
 
 
 cdef int call(

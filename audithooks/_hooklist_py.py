@@ -96,9 +96,14 @@ class HookList:
 
     __slots__ = ("_hooks", "_routes")
 
-    def __init__(self) -> None:
-        self._hooks: dict[Hook, None] = {}  # an ordered set, in order of addition
-        self._routes: dict[str, tuple[Hook, ...]] = {}  # replaced by every change
+    _hooks: dict[Hook, None]  # an ordered set, in order of addition
+    _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
+
+    def __new__(cls, *args: object, **kwargs: object) -> HookList:
+        self = super().__new__(cls)
+        self._hooks = {}
+        self._routes = {}
+        return self
 
     def add(
         self,
@@ -122,8 +127,9 @@ class HookList:
 
     def pause(self, hook: Hook, paused: bool) -> None:
         """Leave *hook* out of every route, or put it back where it stood."""
-        hook.paused = paused
-        self._routes = {}
+        if hook in self._hooks:
+            hook.paused = paused
+            self._routes = {}
 
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
@@ -138,7 +144,7 @@ class HookList:
         ]
         route = (*wanting,)
         if routes.__len__() < MAX_ROUTES:
-            routes[event] = route
+            return routes.setdefault(event, route)
         return route
 
     def _dispatch(self, event: str, args: tuple[Any, ...]) -> None:

@@ -41,6 +41,7 @@ cdef extern from "Python.h":
     void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_Occurred()
     void PyErr_SetNone(object)
+    void *PyEval_GetFrame()
     PyInterpreterState *PyInterpreterState_Get()
     Py_ssize_t PyLong_AsSsize_t(PyObject *)
     int PySys_AddAuditHook(int (*)(const char *, PyObject *, void *), void *)
@@ -59,6 +60,16 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *)
     void Py_INCREF(PyObject *)
     void Py_XDECREF(PyObject *)
+
+
+cdef extern from *:
+    """
+    /* Public from CPython 3.13 on. */
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+    """
+    bint Py_IsFinalizing()
 
 
 # An event that was met under an address. It is still the one that is raised there if
@@ -91,7 +102,11 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     cdef Met *entry
     if number != connection:
         return answer(name, args, number)
-    if not hooks.listening or PyInterpreterState_Get() != owner:
+    if PyInterpreterState_Get() != owner:
+        return 0
+    if not hooks.listening:
+        if is_last(name):
+            disconnect()
         return 0
     entry = set_of(name)
     if entry.address != name:
@@ -110,67 +125,85 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
 cdef int deliver(PyObject *route, PyObject *event, PyObject *args) noexcept:
     """Call the hooks of a route with the tuple of an event."""
     cdef Arguments arguments
-    cdef int status
+    cdef int status = -1
+    # What runs meanwhile may change the list, or raise an event that takes the entry.
+    Py_INCREF(route)
+    Py_INCREF(event)
     if PyTuple_CheckExact(args):
         Py_INCREF(args)
         arguments.packed = args
     else:  # an emitter in C may pass its own
         arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
-        if arguments.packed == NULL:
-            return -1
-    Py_INCREF(event)  # a hook may raise another event that takes its entry
-    status = dispatch(route, event, &arguments)
+    if arguments.packed != NULL:
+        status = dispatch(route, event, &arguments)
+        Py_DECREF(arguments.packed)
     Py_DECREF(event)
-    Py_DECREF(arguments.packed)
+    Py_DECREF(route)
     return status
 
 
 cdef int meet(const char *name, PyObject *args) noexcept:
     """Handle an event whose route is not at hand under the address of its name."""
-    cdef Met *entry
-    cdef PyObject *event
-    cdef PyObject *route
-    cdef uint64_t version = hooks.version
-    cdef int status = 0
-    event = PyUnicode_FromString(name)
-    if event == NULL:
-        return -1
-    route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    cdef bint last = is_last(name)
+    cdef PyObject *event = PyUnicode_FromString(name)
+    cdef PyObject *route = NULL
+    cdef int status = -1
+    if event != NULL:
+        route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+        if route != NULL:
+            Py_INCREF(route)
+        elif PyErr_Occurred() == NULL:
+            route = resolve(hooks, event)
     if route != NULL:
-        Py_INCREF(route)
-    elif PyErr_Occurred() == NULL:
-        route = resolve(hooks, event)
-    if route == NULL:
-        Py_DECREF(event)
-        return -1
-    if hooks.version == version and (
-        PyDict_GetItemWithError(<PyObject *> hooks.routes, event) == route
-    ):
-        entry = set_of(name)
-        if entry.address != name:
-            Py_XDECREF(entry[1].event)
-            entry[1] = entry[0]
-        else:
-            Py_DECREF(entry.event)
-        Py_INCREF(event)
-        entry.address = name
-        entry.name = PyUnicode_AsUTF8(event)
-        entry.event = event
-        entry.route = route
-        entry.version = version
-    if PyTuple_GET_SIZE(route) > 0:
-        status = deliver(route, event, args)
-    if strcmp(name, LAST) == 0:
+        status = 0
+        if not last and strcmp(name, LAST) != 0:
+            status = remember(name, event, route)
+        if status == 0 and PyTuple_GET_SIZE(route) > 0:
+            status = deliver(route, event, args)
+        Py_DECREF(route)
+    Py_XDECREF(event)
+    if last:
         disconnect()
-    Py_DECREF(route)
-    Py_DECREF(event)
     return status
 
 
+cdef int remember(const char *name, PyObject *event, PyObject *route) noexcept:
+    """Note a route that the list keeps under the address of the name."""
+    cdef Met *entry = set_of(name)
+    cdef const char *copy = PyUnicode_AsUTF8(event)
+    if copy == NULL:
+        return -1
+    if PyDict_GetItemWithError(<PyObject *> hooks.routes, event) != route:
+        return -1 if PyErr_Occurred() != NULL else 0
+    if entry.address == name:
+        Py_DECREF(entry.event)
+    else:
+        Py_XDECREF(entry[1].event)
+        entry[1] = entry[0]
+    Py_INCREF(event)
+    entry.address = name
+    entry.name = copy
+    entry.event = event
+    entry.route = route
+    entry.version = hooks.version
+    return 0
+
+
+cdef bint is_last(const char *name) noexcept:
+    """Whether the interpreter itself says that it lets go of its hooks.
+
+    There is no frame then, unless it was C code under one that ended the process.
+    """
+    return strcmp(name, LAST) == 0 and (
+        PyEval_GetFrame() == NULL or Py_IsFinalizing()
+    )
+
+
 cdef void disconnect() noexcept:
-    """Let go of the hooks where the interpreter lets go of those of sys."""
-    global connection
+    """Let go of the hooks where the interpreter lets go of those of sys, for good."""
+    global connection, owner
     connection = NULL
+    owner = NULL
     hooks.clear()
 
 
@@ -199,6 +232,8 @@ cdef bint connect() except -1:
     cdef void *number
     if connection != NULL:
         return False
+    if owner == NULL:
+        raise HookRejected("the interpreter has let go of its hooks")
     attempts += 1
     number = <void *> attempts
     if PySys_AddAuditHook(on_event, number) < 0:

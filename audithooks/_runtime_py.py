@@ -39,7 +39,6 @@ class Runtime(Domain, HookList):
         audit = staticmethod(_sys_audit)
 
     def __init__(self) -> None:
-        super().__init__()
         self._connected = False
 
     def addaudithook(self, hook: HookFunction) -> None:

@@ -174,7 +174,8 @@ class Domain:
             from contextvars import ContextVar
 
             token = ContextVar[bool]("audithooks.subscription").set(True)
-        entry = self.add(
+        subscription = Subscription(self, wanted, token)
+        subscription._entry = self.add(
             hook,
             wants,
             scope == "thread",
@@ -182,7 +183,7 @@ class Domain:
             bool(reentrant),
             on_error == "unraisable",
         )
-        return Subscription(self, entry, wanted, token)
+        return subscription
 
 
 class Subscription:
@@ -201,15 +202,12 @@ class Subscription:
     events: tuple[str, ...]
     """The patterns as they were given; empty if every event is wanted."""
 
+    _entry: Hook
+
     def __init__(
-        self,
-        domain: Domain,
-        entry: Hook,
-        events: tuple[str, ...],
-        token: Token[bool] | None = None,
+        self, domain: Domain, events: tuple[str, ...], token: Token[bool] | None
     ) -> None:
         self._domain = domain
-        self._entry = entry
         self._token = token
         self._closed = False
         self.events = events
@@ -233,11 +231,12 @@ class Subscription:
         if self._closed:
             return
         self._domain.audit("audithooks.unsubscribe", self.events)
-        self._closed = True
         self._domain.remove(self._entry)
-        if self._token is not None:
+        self._closed = True
+        token, self._token = self._token, None
+        if token is not None:
             try:
-                self._token.var.reset(self._token)
+                token.var.reset(token)
             except ValueError:
                 # Set in another context, which is not ours to change from here.
                 pass
