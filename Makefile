@@ -39,10 +39,10 @@ clean:  ## remove what the other targets made
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip && touch $@
+	$(BIN)/pip install -qq --upgrade pip && touch $@
 
 $(VENV)/built: $(VENV)/python $(SOURCES)
-	$(BIN)/pip install --quiet --group test --editable . && touch $@
+	$(BIN)/pip install -qq --group test --editable . && touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
-	$(BIN)/pip install --quiet --group lint && touch $@
+	$(BIN)/pip install -qq --group lint && touch $@

@@ -28,6 +28,8 @@ else:
         if _asked == "0":
             raise
         FALLBACK_REASON = str(error)
+        if isinstance(error, ModuleNotFoundError):
+            FALLBACK_REASON = f"installed without compiled modules: {error}"
 
 if FALLBACK_REASON is not None:
     from ._dispatcher_py import Dispatcher

@@ -4,8 +4,8 @@
 
 Each arm is a process of its own, as hooks of sys stay for ever, and the arms take
 turns, as machines are noisy. A cost is what one statement takes in nanoseconds, less an
-empty loop in the same process. A claim compares two costs in each round; what counts is
-the median of these ratios. The status is 1 if one is beyond its target by more than 5 %,
+empty loop in the same process. A claim compares two costs in each round, and the median
+of these ratios counts. The status is 1 if one is beyond its target by more than 5 %,
 which is what one and the same function may seem to differ by.
 """
 
