@@ -92,8 +92,11 @@ cdef enum:
     NOT_NESTED = 4      # not for what the hook raises itself
     REPORTED = 8        # an Exception goes to sys.unraisablehook
 
-# A list keeps at most so many routes; beyond, they are worked out for every event.
-cdef Py_ssize_t MAX_ROUTES = 4096
+# A list keeps at most so many routes, of names that are no longer than that. Others are
+# worked out for every event.
+cdef enum:
+    MAX_ROUTES = 4096
+    MAX_LENGTH = 256
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -221,7 +224,7 @@ cdef tuple route_of(HookList hooks, event):
         if wanted:
             wanting.append(hook)
     route = tuple(wanting)
-    if len(routes) < MAX_ROUTES:
+    if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
         # What ran meanwhile may have put one there that is in use.
         return routes.setdefault(event, route)
     return route

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from ._subscription import HookFunction, Wants
 
-# A list keeps at most so many routes; beyond, they are worked out for every event.
+# A list keeps at most so many routes, of names that are no longer than that. Others are
+# worked out for every event.
 MAX_ROUTES = 4096
+MAX_LENGTH = 256
 
 
 class _Here(_local):
@@ -116,20 +118,23 @@ class HookList:
     ) -> Hook:
         """Append a hook that is called from the next event on, and return its place."""
         hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
         self._hooks[hook] = None
-        self._routes = {}
+        self._routes = routes
         return hook
 
     def remove(self, hook: Hook) -> None:
         """Take *hook* out of the list; one that is not in it is no error."""
+        routes: dict[str, tuple[Hook, ...]] = {}
         self._hooks.pop(hook, None)
-        self._routes = {}
+        self._routes = routes
 
     def pause(self, hook: Hook, paused: bool) -> None:
         """Leave *hook* out of every route, or put it back where it stood."""
+        routes: dict[str, tuple[Hook, ...]] = {}
         if hook in self._hooks:
             hook.paused = paused
-            self._routes = {}
+            self._routes = routes
 
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
@@ -143,7 +148,7 @@ class HookList:
             if not hook.paused and (hook._wants is None or hook._wants(event))
         ]
         route = (*wanting,)
-        if routes.__len__() < MAX_ROUTES:
+        if routes.__len__() < MAX_ROUTES and event.__len__() <= MAX_LENGTH:
             return routes.setdefault(event, route)
         return route
 
@@ -174,13 +179,14 @@ def _report(hook: HookFunction, error: Exception) -> None:
     """Do for an exception of *hook* what PyErr_WriteUnraisable() does."""
     make = _unraisable_args()
     unraisable = make((type(error), error, error.__traceback__, None, hook))
-    report = sys.unraisablehook
+    report = getattr(sys, "unraisablehook", None) or sys.__unraisablehook__
     try:
         if hasattr(sys, "audit"):
             sys.audit("sys.unraisablehook", report, unraisable)
         report(unraisable)
-    except Exception as failure:
+    except BaseException as failure:
+        traceback = failure.__traceback__ and failure.__traceback__.tb_next
         message = "Exception ignored in sys.unraisablehook"
         sys.__unraisablehook__(
-            make((type(failure), failure, failure.__traceback__, message, report))
+            make((type(failure), failure, traceback, message, report))
         )

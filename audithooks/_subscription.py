@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Literal, Union
+    from typing import Any, Literal, NoReturn, Union
 
     from ._hooklist_py import Hook
 
@@ -47,6 +47,8 @@ def _patterns(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
             raise ValueError(f"{argument} must not hold an empty pattern")
         if "\0" in pattern:
             raise ValueError(f"{argument} must not hold a null character: {pattern!r}")
+        if any("\ud800" <= character <= "\udfff" for character in pattern):
+            raise ValueError(f"{argument} must not hold a lone surrogate: {pattern!r}")
         exact.append(str.__str__(pattern))
     return tuple(exact)
 
@@ -86,6 +88,9 @@ class Domain:
     """The methods of a domain that add hooks to it."""
 
     __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     if TYPE_CHECKING:
         # What a domain inherits from its HookList, or has of its own.
@@ -145,7 +150,8 @@ class Domain:
         asyncio tasks and asyncio.to_thread() run in.
 
         While *hook* runs in a thread, events of that thread are not passed to it, so it
-        may log, open files or import; *reentrant* asks for them all the same.
+        may log, open files or import; *reentrant* asks for them all the same. Greenlets
+        of one thread count as one here: a hook that switches among them misses events.
 
         *on_error* is "raise" to let an exception of *hook* abort the operation that
         raised the event, or "unraisable" to hand it to sys.unraisablehook() and go on;
@@ -197,10 +203,7 @@ class Subscription:
     returned do not reach the hook.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_token", "events")
-
-    events: tuple[str, ...]
-    """The patterns as they were given; empty if every event is wanted."""
+    __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_events", "_token")
 
     _entry: Hook
 
@@ -210,7 +213,15 @@ class Subscription:
         self._domain = domain
         self._token = token
         self._closed = False
-        self.events = events
+        self._events = events
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot copy or pickle a Subscription")
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The patterns as they were given; empty if every event is wanted."""
+        return self._events
 
     @property
     def closed(self) -> bool:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import importlib.metadata
 import os
-import platform
+import sys
 
 from . import FALLBACK_REASON, IMPLEMENTATION, subscribe
 from .program import Code, Module, Program, Script
@@ -27,7 +26,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _version() -> str:
-    version = importlib.metadata.version("audithooks")
+    import platform  # here, as the traced program may want to import them itself
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        version = version_of("audithooks")
+    except PackageNotFoundError:
+        version = "(not installed)"
     python = f"{platform.python_implementation()} {platform.python_version()}"
     reason = f": {FALLBACK_REASON}" if FALLBACK_REASON else ""
     return f"audithooks {version} on {python}, implementation {IMPLEMENTATION}{reason}"
@@ -36,7 +42,7 @@ def _version() -> str:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m audithooks",
-        usage="%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE) [ARG]...",
+        usage="%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARG]...",
         description="Run a Python program and show the audit events it raises.",
         epilog="""examples:
   %(prog)s script.py                     every event, a line each
@@ -66,29 +72,29 @@ def _parser() -> _Parser:
         help="write the table, and no line for each event",
     )
     add("-V", "--version", action="store_true", help="say which version runs, and how")
-    rest = argparse.REMAINDER
-    add("-m", metavar="MODULE", dest="module", nargs=rest, help="run a module")
-    add("-c", metavar="CODE", dest="code", nargs=rest, help="run a piece of code")
-    add(
-        "script",
-        metavar="SCRIPT",
-        nargs=rest,
-        help="run a file, a folder or an archive",
-    )
+    # What comes after these is the program's, as after a SCRIPT.
+    add("-m", dest="module", action="store_true", help="run a MODULE")
+    add("-c", dest="code", action="store_true", help="run a piece of CODE")
+    add("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
 def _program(parser: _Parser, options: argparse.Namespace) -> Program:
+    program, *args = options.program or [None]
+    if program == "--" and args:
+        program, *args = args
+    if program is None or (options.module and options.code):
+        parser.error("what to run is one of: a SCRIPT, -m MODULE or -c CODE")
     if options.module:
-        return Module(options.module[0], options.module[1:])
+        return Module(program, args)
     if options.code:
-        return Code(options.code[0], options.code[1:])
-    if not options.script:
-        parser.error("what to run is missing: a SCRIPT, -m MODULE or -c CODE")
+        return Code(program, args)
+    if program == "-":
+        return Code(sys.stdin.read(), args, "-", "<stdin>")
     try:
-        return Script(options.script[0], options.script[1:])
+        return Script(program, args)
     except OSError as error:
-        parser.error(f"can't run {options.script[0]!r}: {error.strerror or error}")
+        parser.error(f"can't run {program!r}: {error.strerror or error}")
 
 
 def _output(parser: _Parser, path: str | None) -> int:

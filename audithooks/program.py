@@ -44,10 +44,12 @@ class Program:
         """
         main = ModuleType("__main__")
         main.__builtins__ = builtins  # type: ignore[attr-defined]
+        if sys.version_info < (3, 14):
+            main.__annotations__ = {}
         sys.modules["__main__"] = main
         sys.argv[:] = self._argv
-        if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
-            sys.path[0] = self._path0
+        if not safe_path():
+            sys.path.insert(0, self._path0)
         code = None
         try:
             code = self.load(main)
@@ -57,8 +59,14 @@ class Program:
             traceback = error.__traceback__ and error.__traceback__.tb_next
             if code is None:
                 traceback = traceback and traceback.tb_next
-            sys.excepthook = _ExceptHook(sys.excepthook, traceback)
+            excepthook = getattr(sys, "excepthook", sys.__excepthook__)
+            sys.excepthook = _ExceptHook(excepthook, traceback)
             raise
+
+
+def safe_path() -> bool:
+    """Whether the interpreter leaves out the folder of the program (-I, -P)."""
+    return bool(sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
 
 class _ExceptHook:
@@ -79,15 +87,18 @@ class _ExceptHook:
 
 
 class Code(Program):
-    """What `python -c SOURCE` runs."""
+    """What `python -c SOURCE` runs, or `python -` with *argv0* and *name*."""
 
-    def __init__(self, source: str, args: list[str]) -> None:
-        super().__init__(["-c", *args], "")
+    def __init__(
+        self, source: str, args: list[str], argv0: str = "-c", name: str = "<string>"
+    ) -> None:
+        super().__init__([argv0, *args], "")
         self._source = source
+        self._name = name
 
     def load(self, main: ModuleType) -> CodeType:
         main.__loader__ = BuiltinImporter
-        return compile(self._source, "<string>", "exec", dont_inherit=True)
+        return compile(self._source, self._name, "exec", dont_inherit=True)
 
 
 class Module(Program):
@@ -98,13 +109,24 @@ class Module(Program):
         self._name = name
 
     def load(self, main: ModuleType) -> CodeType:
-        spec = importlib.util.find_spec(self._name)  # imports the parents
-        if spec is not None and spec.submodule_search_locations is not None:
-            spec = importlib.util.find_spec(f"{self._name}.__main__")
-        code = None if spec is None else _code_of(spec, main)
+        name = self._name
+        try:
+            spec = importlib.util.find_spec(name)  # imports the parents
+            if spec is not None and spec.submodule_search_locations is not None:
+                name = f"{name}.__main__"
+                spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # it is missing to a parent, and not in the name
+            spec = None
+        if spec is None:
+            package = "" if name == self._name else f"; {self._name!r} is a package"
+            sys.exit(f"{sys.executable}: No module named {name}{package}")
+        get_code = _adopt(main, spec)
+        code: CodeType | None = get_code and get_code(name)
         if code is None:
-            sys.exit(f"{sys.executable}: No module named {self._name}")
-        sys.argv[0] = main.__file__ or self._name
+            sys.exit(f"{sys.executable}: No code object available for {name}")
+        sys.argv[0] = main.__file__ or name
         return code
 
 
@@ -115,11 +137,10 @@ class Script(Program):
     """
 
     def __init__(self, path: str, args: list[str]) -> None:
-        self._path = path
-        absolute = os.path.abspath(path)
-        self._spec = PathFinder.find_spec("__main__", [absolute])
+        self._path = os.path.join(os.getcwd(), path)
+        self._spec = PathFinder.find_spec("__main__", [self._path])
         if self._spec is not None:
-            super().__init__([path, *args], absolute)
+            super().__init__([path, *args], self._path)
             return
         if os.path.isdir(path):
             raise FileNotFoundError("it has no __main__ module")
@@ -127,31 +148,29 @@ class Script(Program):
         super().__init__([path, *args], os.path.dirname(os.path.realpath(path)))
 
     def load(self, main: ModuleType) -> CodeType:
-        path = os.path.abspath(self._path)
         if self._spec is not None:
-            code = _code_of(self._spec, main)
-        elif path.endswith(".pyc"):
-            main.__file__ = path
-            main.__loader__ = loader = SourcelessFileLoader("__main__", path)
-            code = loader.get_code("__main__")
+            get_code = _adopt(main, self._spec)
+        elif self._path.endswith(".pyc"):
+            main.__file__ = self._path
+            main.__loader__ = loader = SourcelessFileLoader("__main__", self._path)
+            get_code = loader.get_code
         else:
-            main.__file__ = path
-            main.__loader__ = SourceFileLoader("__main__", path)
-            with open_code(path) as file:
-                code = compile(file.read(), self._path, "exec", dont_inherit=True)
+            main.__file__ = self._path
+            main.__cached__ = None  # type: ignore[attr-defined]
+            main.__loader__ = SourceFileLoader("__main__", self._path)
+            with open_code(self._path) as file:
+                return compile(file.read(), self._path, "exec", dont_inherit=True)
+        code: CodeType | None = get_code and get_code("__main__")
         if code is None:
             raise ImportError(f"no code object for __main__ in {self._path!r}")
         return code
 
 
-def _code_of(spec: ModuleSpec, main: ModuleType) -> CodeType | None:
-    """Return the code of a module that was found, to be run as *main*."""
-    get_code = getattr(spec.loader, "get_code", None)
-    if get_code is None:
-        return None
-    code: CodeType | None = get_code(spec.name)
+def _adopt(main: ModuleType, spec: ModuleSpec) -> Any:
+    """Make *main* the module of *spec*, and return what gives its code, or None."""
     main.__spec__ = spec
     main.__loader__ = spec.loader
     main.__package__ = spec.parent
     main.__file__ = spec.origin
-    return code
+    main.__cached__ = spec.cached  # type: ignore[attr-defined]
+    return getattr(spec.loader, "get_code", None)

@@ -24,6 +24,14 @@ class _Short(reprlib.Repr):
 
     repr_bytes = reprlib.Repr.repr_str
 
+    def repr_instance(self, thing: object, level: int) -> str:
+        try:
+            return super().repr_instance(thing, level)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # such as SystemExit, which is not meant for us
+            return f"<{type(thing).__name__} instance at {id(thing):#x}>"
+
 
 class Tracer:
     """A hook that writes to the file descriptor *fd*.
@@ -50,9 +58,10 @@ class Tracer:
             except KeyError:
                 next(self._counts.setdefault(event, itertools.count()))
         if self._lines:
-            name = event if event.isprintable() else repr(event)
-            values = ", ".join(map(self._short.repr, args))
-            self._write(f"{name}({values})\n")
+            line = f"{event}({', '.join(map(self._short.repr, args))})"
+            if not line.isprintable():
+                line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+            self._write(f"{line}\n")
 
     def finish(self) -> None:
         """Write the table, and nothing more."""

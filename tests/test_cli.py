@@ -121,10 +121,31 @@ print("on")
     assert "<Bad instance at" in done.stderr
 
 
-def test_names_that_would_break_the_line_are_quoted(trace):
-    code = "import sys; sys.audit('test.\\n'); sys.audit('test.\\N{SNOWMAN}')"
+def test_what_would_break_the_line_is_escaped(trace):
+    code = """
+import sys
+class Forged:
+    def __repr__(self):
+        return "x)\\nopen(\\x1b[31m"
+sys.audit("test.\\n", Forged())
+sys.audit("test.\N{SNOWMAN}")
+"""
     done = trace("-e", "test.*", "-c", code)
-    assert done.stderr == "'test.\\n'()\ntest.\N{SNOWMAN}()\n"
+    assert done.stderr == "test.\\n(x)\\nopen(\\x1b[31m)\ntest.\N{SNOWMAN}()\n"
+
+
+def test_a_repr_that_exits_does_not_end_the_program(trace):
+    code = """
+import sys
+class Bad:
+    def __repr__(self):
+        raise SystemExit(9)
+sys.audit("test.x", Bad())
+print("on")
+"""
+    done = trace("-e", "test.*", "-c", code)
+    assert (done.stdout, done.returncode) == ("on\n", 0)
+    assert "<Bad instance at" in done.stderr
 
 
 def test_lines_of_threads_are_whole(trace):
@@ -150,7 +171,7 @@ print(sys.argv, repr(sys.path[0]), sys.stdin.read())
 print({name: globals().get(name) for name in names}, type(__loader__))
 print(__spec__ and (__spec__.name, __spec__.parent, __spec__.origin))
 print(sys.modules["__main__"].__dict__ is globals())
-print("main" in globals(), __builtins__)
+print(sorted(globals()), __builtins__)
 """
 
 
@@ -165,6 +186,8 @@ def test_the_program_finds_itself_as_ever(trace, script, tmp_path, how):
         arguments = ["-c", WHERE]
     elif how == "module":
         arguments = ["-m", "script"]
+    elif how == "stdin":
+        arguments = ["-"]
     else:
         (tmp_path / "package").mkdir()
         (tmp_path / "package" / "__main__.py").write_text(WHERE)
@@ -173,10 +196,11 @@ def test_the_program_finds_itself_as_ever(trace, script, tmp_path, how):
         if how == "zip":
             with zipfile.ZipFile(tmp_path / "program.zip", "w") as archive:
                 archive.writestr("__main__.py", WHERE)
-            arguments = [str(tmp_path / "program.zip")]
-    arguments += ["-e", "--flag", "argument"]
-    expected = trace.child.start(*arguments, cwd=tmp_path, input="stdin")
-    done = trace("-o", "trace.txt", *arguments, input="stdin")
+            arguments = ["program.zip"]
+    arguments += ["-e", "--flag", "--", "argument", "--help", "--"]
+    given = WHERE if how == "stdin" else "stdin"
+    expected = trace.child.start(*arguments, cwd=tmp_path, input=given)
+    done = trace("-o", "trace.txt", *arguments, input=given)
     assert expected.returncode == 0, expected.stderr
     assert done.stdout == expected.stdout
     assert done.stderr == expected.stderr
@@ -219,10 +243,31 @@ def test_an_error_of_a_package_is_shown_with_its_frames(trace, tmp_path):
     assert "audithooks" not in done.stderr
 
 
-def test_a_missing_module_is_told_as_python_tells_it(trace):
-    done = trace("-m", "nothing_of_this_name")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing_of_this_name", "No module named nothing_of_this_name"),
+        ("nothing.of.this", "No module named nothing.of.this"),
+        ("sys", "No code object available for sys"),
+        ("encodings", "No module named encodings.__main__; 'encodings' is a package"),
+    ],
+)
+def test_a_module_that_cannot_be_run_is_one_line(trace, name, told):
+    done = trace("-o", "trace.txt", "-m", name)
     assert done.returncode == 1
-    assert done.stderr.endswith(": No module named nothing_of_this_name\n")
+    assert done.stderr == f"{sys.executable}: {told}\n"
+
+
+def test_the_tracer_imports_nothing_from_the_current_folder(trace, script):
+    for name in ("argparse", "reprlib", "gettext", "shutil"):
+        script("raise SystemExit('shadowed')", f"{name}.py")
+    assert trace("-e", "test.*", "-c", "print('on')").stdout == "on\n"
+
+
+def test_the_tracer_leaves_most_imports_to_the_program(trace):
+    code = "import sys; print([m for m in ('csv', 'email', 'socket', 'json', 'typing', 'logging', 'subprocess', 'platform') if m in sys.modules])"  # noqa: E501
+    plain = trace.child.start("-c", code)
+    assert trace("-e", "test.*", "-c", code).stdout == plain.stdout
 
 
 def test_nothing_of_the_tracer_is_shown(trace, script, tmp_path):
@@ -258,7 +303,6 @@ sys.addaudithook(hook)
     ours, theirs = ([n for n in each if n not in noise] for each in keep)
     assert ours == theirs
     assert "test.thread" in ours
-    assert "tb_frame" not in traced.stderr
 
 
 def test_head_ends_it_quietly(trace, script):
@@ -312,8 +356,9 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "what to run is missing: a SCRIPT, -m MODULE or -c CODE"),
-        (["-m"], "what to run is missing: a SCRIPT, -m MODULE or -c CODE"),
+        ([], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m", "-c", "1"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
         (["--nothing", "x.py"], "unrecognized arguments: --nothing"),
         (["nothing.py"], "can't run 'nothing.py': No such file or directory"),
         (["."], "can't run '.': it has no __main__ module"),

@@ -96,7 +96,7 @@ def test_signature_and_help(impl):
     text = pydoc.plain(pydoc.render_doc(impl.Dispatcher))
     assert "audit(self, event" in text
     assert "Raise an event with any arguments." in text
-    assert "subscribe(self, hook" in text
+    assert "Call *hook* for some events" in text
 
 
 def test_a_name_is_for_the_repr(impl):

@@ -1,5 +1,7 @@
 """The runtime domain and its connection to sys, each test in a child process."""
 
+from importlib.util import find_spec
+
 import pytest
 
 
@@ -220,22 +222,30 @@ atexit.register(audithooks.audit, "test.atexit")
     ]
 
 
+SUBINTERPRETERS = """
+try:
+    import _interpreters as interpreters
+    other = interpreters.create("legacy")
+except ImportError:  # before 3.13
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create()
+"""
+
+needs_subinterpreters = pytest.mark.skipif(
+    not any(map(find_spec, ("_interpreters", "_xxsubinterpreters"))),
+    reason="this Python has no module for subinterpreters",
+)
+
+
+@needs_subinterpreters
 def test_other_interpreters_keep_their_events(child):
-    interpreters = pytest.importorskip(
-        "_xxsubinterpreters", reason="no module for them"
-    )
-    del interpreters
     printed = child.run(
-        """
-import _xxsubinterpreters as interpreters
+        SUBINTERPRETERS
+        + """
 import audithooks
 seen = []
 audithooks.subscribe(lambda e, a: seen.append((e, a)), "test.*")
-other = interpreters.create()
-interpreters.run_string(other, '''
-import sys
-sys.audit("test.event", "other")
-''')
+interpreters.run_string(other, "import sys; sys.audit('test.event', 'other')")
 audithooks.audit("test.event", "own")
 interpreters.destroy(other)
 audithooks.audit("test.event", "still")
@@ -245,15 +255,14 @@ print(seen)
     assert printed == "[('test.event', ('own',)), ('test.event', ('still',))]\n"
 
 
+@needs_subinterpreters
 def test_a_subinterpreter_has_hooks_of_its_own(child_of):
     """The compiled modules refuse to load there, and the mirror takes over."""
-    pytest.importorskip("_xxsubinterpreters", reason="no module for subinterpreters")
     printed = child_of(None).run(
-        """
-import _xxsubinterpreters as interpreters
+        SUBINTERPRETERS
+        + """
 import sys, audithooks
 audithooks.subscribe(lambda e, a: print("main", a, flush=True), "test.*")
-other = interpreters.create()
 interpreters.run_string(other, '''
 import sys
 import audithooks

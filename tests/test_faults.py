@@ -1,0 +1,218 @@
+"""What an allocation that fails, or a finalizer in the middle of things, may do.
+
+Each was a crash or a lost hook once. The compiled implementation has most to lose, and
+the child that runs it would not survive.
+"""
+
+from importlib.util import find_spec
+
+import pytest
+
+needs_testcapi = pytest.mark.skipif(
+    find_spec("_testcapi") is None,
+    reason="this Python was installed without the module that makes allocations fail",
+)
+
+# Runs a step with the n-th allocation failing, for every n until it passes; after
+# each, the domain has to be as it was or as it should be.
+FAIL = """
+import _testcapi, sys
+from audithooks import Dispatcher
+def every_failure(step, check, rounds=200):
+    for n in range(rounds):
+        subject = make()
+        _testcapi.set_nomemory(n, n + 1)
+        try:
+            step(subject)
+        except MemoryError:
+            failed = True
+        else:
+            failed = False
+        finally:
+            _testcapi.remove_mem_hooks()
+        check(subject, failed)
+        if not failed and n > 50:
+            break
+seen = []
+def hook(event, args): seen.append(event)
+def make():
+    del seen[:]
+    dispatcher = Dispatcher()
+    dispatcher.first = dispatcher.subscribe(hook, "a", "b")
+    dispatcher.second = dispatcher.subscribe(hook, "a")
+    return dispatcher
+class Dispatcher(Dispatcher): pass
+"""
+
+STEPS = {
+    "subscribe": (
+        'd.third = d.subscribe(hook, "a", "c")',
+        'd.audit("a"); assert len(seen) == (2 if failed else 3), seen',
+    ),
+    "addaudithook": (
+        "d.addaudithook(hook)",
+        'd.audit("c"); assert len(seen) == (0 if failed else 1), seen',
+    ),
+    "close": (
+        "d.second.close()",
+        'd.audit("a"); assert len(seen) == 1 + failed, seen\n'
+        "    assert d.second.closed is not failed",
+    ),
+    "pause": (
+        "d.second.pause()",
+        'd.audit("a"); assert len(seen) == 1 + failed, seen\n'
+        "    assert d.second.paused is not failed",
+    ),
+    "audit": (
+        'd.audit("b", 1, 2, 3)',
+        'd.audit("a"); assert seen.count("a") == 2',
+    ),
+    "audit that misses": ('d.audit("x" * 3)', 'd.audit("a"); assert len(seen) == 2'),
+    "audit with a wrong name": (
+        "try: d.audit('a' + chr(0))\n    except ValueError: pass",
+        'd.audit("a"); assert len(seen) == 2',
+    ),
+}
+
+
+@needs_testcapi
+@pytest.mark.parametrize("step", STEPS)
+def test_an_allocation_that_fails_changes_nothing(child, step):
+    if step == "audit with a wrong name" and child.implementation == "python":
+        pytest.skip("raising an exception without memory is beyond the interpreter")
+    do, check = STEPS[step]
+    printed = child.run(
+        FAIL
+        + f"""
+def step(d):
+    {do}
+def check(d, failed):
+    {check}
+every_failure(step, check)
+print("survived")
+"""
+    )
+    assert printed == "survived\n"
+
+
+@needs_testcapi
+@pytest.mark.parametrize("name", ["x.event", "x.\N{SNOWMAN}"])
+def test_an_allocation_that_fails_in_the_runtime_domain(child, name):
+    printed = child.run(
+        f"""
+import _testcapi, sys, audithooks
+seen = []
+audithooks.subscribe(lambda e, a: seen.append(e), "x.*")
+for n in range(30):
+    name = "".join([{name[:3]!r}, {name[3:]!r}])  # another address
+    _testcapi.set_nomemory(n, n + 1)
+    try:
+        sys.audit(name)
+    except MemoryError:
+        pass
+    finally:
+        _testcapi.remove_mem_hooks()
+    del seen[:]
+    sys.audit(name)
+    assert seen == [name]
+print("survived")
+"""
+    )
+    assert printed == "survived\n"
+
+
+def test_a_route_may_be_worked_out_again_while_it_is_worked_out(child):
+    printed = child.run(
+        """
+import gc, sys, audithooks
+name, same = "x.event", "".join(["x.", "event"])
+armed = False
+class Garbage:
+    def __init__(self):
+        self.cycle = self
+    def __del__(self):
+        if armed:
+            sys.audit(same)
+keep = [audithooks.subscribe(lambda e, a: None, "x.*", scope="thread") for _ in "123"]
+for i in range(200):
+    keep[0].pause(); keep[0].resume()  # new routes
+    gc.collect(); gc.disable()
+    Garbage(); armed = True
+    gc.set_threshold(1 + i % 5); gc.enable()
+    sys.audit(name)
+    gc.disable(); armed = False
+    junk = [tuple([object()] * 3) for _ in range(20)]
+    sys.audit(same)
+print("survived")
+"""
+    )
+    assert printed == "survived\n"
+
+
+def test_the_list_may_change_while_a_tuple_subclass_is_copied(child):
+    """The prompt of input() is passed on by C code as the arguments."""
+    printed = child.run(
+        """
+import gc, io, sys, audithooks
+kinds = set()
+class Prompt(tuple): pass
+subscription = audithooks.subscribe(lambda e, a: kinds.add(type(a)), "builtins.input")
+armed = False
+class Garbage:
+    def __init__(self):
+        self.cycle = self
+    def __del__(self):
+        if armed:
+            subscription.pause(); subscription.resume()
+            self.junk = [tuple([object()]) for _ in range(50)]
+prompt = Prompt(("",) * 40)
+stdout, sys.stdout = sys.stdout, io.StringIO()
+for i in range(200):
+    sys.stdin = io.StringIO("a\\nb\\n")
+    input(prompt)
+    gc.collect(); gc.disable(); Garbage(); armed = True
+    gc.set_threshold(1 + i % 9); gc.enable()
+    input(prompt)
+    gc.disable(); armed = False
+sys.stdout = stdout
+print(kinds)
+""",
+    )
+    compiled = child.implementation == "cython"
+    assert printed == ("{<class 'tuple'>}\n" if compiled else printed)
+
+
+def test_the_last_event_raised_by_hand_drops_no_hook(child):
+    printed = child.run(
+        """
+import sys, audithooks
+audithooks.subscribe(lambda e, a: print("called"), "test.event")
+for _ in range(2):
+    sys.audit("cpython.PyInterpreterState_Clear")
+sys.audit("test.event")
+"""
+    )
+    assert printed == "called\n"
+
+
+def test_close_may_be_called_while_it_is_under_way(domain):
+    def closer(event, args):
+        subscription.close()
+
+    other = domain.subscribe(closer, "audithooks.unsubscribe")
+    subscription = domain.subscribe(print, "test.event", scope="context")
+    subscription.close()
+    assert subscription.closed
+    assert not other.closed
+
+
+def test_a_subclass_may_do_without_init(impl):
+    class Own(impl.Dispatcher):
+        def __init__(self, more):
+            self.more = more
+
+    own, seen = Own(1), []
+    own.addaudithook(lambda *call: seen.append(call))
+    own.audit("test.event")
+    assert seen == [("test.event", ())]
+    assert "Own object at" in repr(own)
