@@ -7,7 +7,9 @@ tuple before the first line of a method of its own.
 
 from cpython.object cimport PyObject
 
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, resolve
+from audithooks._hooklist_c cimport (
+    Arguments, HookList, Known, dispatch, known_as, route_of
+)
 
 from ._hooklist_c import HookList
 from ._subscription import Domain
@@ -24,9 +26,7 @@ cdef extern from "Python.h":
     const int METH_FASTCALL
 
     object PyDescr_NewMethod(PyTypeObject *, PyMethodDef *)
-    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
     void PyErr_Format(object, const char *, ...)
-    PyObject *PyErr_Occurred()
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     bint PyUnicode_Check(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
@@ -41,25 +41,39 @@ cdef int raise_event(
     HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
 ) noexcept:
     """Call the hooks that want event, an exact str."""
-    cdef Arguments arguments
-    cdef PyObject *resolved = NULL
-    cdef PyObject *route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    cdef Known *known = known_as(hooks, event)
+    cdef PyObject *route
+    cdef bint kept
     cdef int status
+    if known.event == event and known.version == hooks.version:
+        if PyTuple_GET_SIZE(known.route) == 0:
+            return 0
+        return deliver(known.route, event, args, length)
+    route = route_of(hooks, event, &kept)
     if route == NULL:
-        if PyErr_Occurred() != NULL:
-            return -1
-        route = resolved = resolve(hooks, event)
-        if resolved == NULL:
-            return -1
-    if PyTuple_GET_SIZE(route) == 0:
-        Py_XDECREF(resolved)
-        return 0
+        return -1
+    if kept:
+        Py_INCREF(event)
+        Py_XDECREF(known.event)
+        known.event = event
+        known.route = route
+        known.version = hooks.version
+    status = 0 if PyTuple_GET_SIZE(route) == 0 else deliver(route, event, args, length)
+    Py_DECREF(route)
+    return status
+
+
+cdef inline int deliver(
+    PyObject *route, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Call the hooks of a route with arguments that are not packed yet."""
+    cdef Arguments arguments
+    cdef int status
     arguments.items = args
     arguments.length = length
     arguments.packed = NULL
     status = dispatch(route, event, &arguments)
     Py_XDECREF(arguments.packed)
-    Py_XDECREF(resolved)
     return status
 
 

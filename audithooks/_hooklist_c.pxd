@@ -1,7 +1,7 @@
 # What the other compiled modules share of the hook list; the reasons are in the .pyx.
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 
 cdef class Hook:
@@ -17,11 +17,19 @@ cdef class Hook:
     cdef PyObject **attributes      # borrowed: where the hook's __dict__ is found
 
 
+# A route by the identity of a name. It holds while the list is at that version.
+cdef struct Known:
+    PyObject *event                 # owned, an exact str, or NULL
+    PyObject *route                 # borrowed from the routes of that version
+    uint64_t version
+
+
 cdef class HookList:
     cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
     cdef dict routes                # event -> tuple of the hooks that want it
     cdef uint64_t version           # how many times routes was replaced
     cdef Py_ssize_t listening       # how many of the hooks are not paused
+    cdef Known known[16]            # by the address of the name
 
     cdef void changed(self, dict routes) noexcept
     cdef void clear(self) noexcept
@@ -34,9 +42,14 @@ cdef struct Arguments:
     PyObject *packed                # an exact tuple, owned by whoever filled this in
 
 
-# Work out the route of an event, an exact str, and keep it if there is room. Return an
-# owned tuple, or NULL with an exception.
-cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept
+cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
+    """Return where the route of event, an exact str, is if it is known."""
+    return &hooks.known[(<uintptr_t> event >> 4) % 16]
+
+
+# Find the route of an event, an exact str, or work it out; kept tells whether the list
+# keeps it. Return an owned tuple, or NULL with an exception.
+cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
 
 # Call the hooks of a route with an exact str and the arguments. Return 0, or -1 with
 # the exception of the first hook that raised.

@@ -44,7 +44,9 @@ cdef extern from "Python.h":
     void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
     PyObject *PyErr_NoMemory()
+    PyObject *PyErr_Occurred()
     int PyContextVar_Get(PyObject *, PyObject *, PyObject **)
     PyThreadState *PyThreadState_Get()
     uint64_t PyThreadState_GetID(PyThreadState *)
@@ -155,6 +157,10 @@ cdef class HookList:
         self.hooks = {}
         self.routes = {}
 
+    def __dealloc__(self):
+        for i in range(16):
+            Py_XDECREF(self.known[i].event)
+
     def add(
         self,
         callable,
@@ -203,8 +209,8 @@ cdef class HookList:
         self.version += 1
 
 
-cdef tuple route_of(HookList hooks, event):
-    """Work out who wants *event*."""
+cdef tuple resolve(HookList hooks, event):
+    """Work out who wants *event*, an exact str, and keep it if there is room."""
     cdef Hook hook
     cdef Py_ssize_t size
     cdef list wanting = []
@@ -231,15 +237,24 @@ cdef tuple route_of(HookList hooks, event):
 
 
 cdef PyObject *resolve_or_raise(HookList hooks, PyObject *event) except NULL:
-    route = route_of(hooks, <object> event)
+    route = resolve(hooks, <object> event)
     Py_INCREF(<PyObject *> route)
     return <PyObject *> route
 
 
-cdef PyObject *resolve(HookList hooks, PyObject *event) noexcept:
-    # Cast, as Cython would report and drop an exception here.
-    resolve_ = <PyObject *(*)(HookList, PyObject *) noexcept> resolve_or_raise
-    return resolve_(hooks, event)
+cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept:
+    cdef PyObject *route
+    route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    kept[0] = route != NULL
+    if route != NULL:
+        Py_INCREF(route)
+    elif PyErr_Occurred() == NULL:
+        # Cast, as Cython would report and drop an exception here.
+        make = <PyObject *(*)(HookList, PyObject *) noexcept> resolve_or_raise
+        route = make(hooks, event)
+        if route != NULL:
+            kept[0] = PyDict_GetItemWithError(<PyObject *> hooks.routes, event) == route
+    return route
 
 
 cdef int call(

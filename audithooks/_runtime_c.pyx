@@ -18,7 +18,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport strcmp, strlen
 
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, resolve
+from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of
 
 from ._hooklist_c import HookList
 from ._subscription import Domain, HookRejected
@@ -36,7 +36,6 @@ cdef extern from "Python.h":
     const int METH_FASTCALL
 
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, object)
-    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
     void PyErr_Clear()
     void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_Occurred()
@@ -145,18 +144,15 @@ cdef int deliver(PyObject *route, PyObject *event, PyObject *args) noexcept:
 cdef int meet(const char *name, PyObject *args) noexcept:
     """Handle an event whose route is not at hand under the address of its name."""
     cdef bint last = is_last(name)
+    cdef bint kept
     cdef PyObject *event = PyUnicode_FromString(name)
     cdef PyObject *route = NULL
     cdef int status = -1
     if event != NULL:
-        route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
-        if route != NULL:
-            Py_INCREF(route)
-        elif PyErr_Occurred() == NULL:
-            route = resolve(hooks, event)
+        route = route_of(hooks, event, &kept)
     if route != NULL:
         status = 0
-        if not last and strcmp(name, LAST) != 0:
+        if kept and strcmp(name, LAST) != 0:
             status = remember(name, event, route)
         if status == 0 and PyTuple_GET_SIZE(route) > 0:
             status = deliver(route, event, args)
@@ -173,8 +169,6 @@ cdef int remember(const char *name, PyObject *event, PyObject *route) noexcept:
     cdef const char *copy = PyUnicode_AsUTF8(event)
     if copy == NULL:
         return -1
-    if PyDict_GetItemWithError(<PyObject *> hooks.routes, event) != route:
-        return -1 if PyErr_Occurred() != NULL else 0
     if entry.address == name:
         Py_DECREF(entry.event)
     else:

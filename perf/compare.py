@@ -2,18 +2,18 @@
 
     python perf/compare.py [--rounds N]
 
-Each arm is a process of its own, as hooks of sys stay for ever, and the arms take
-turns, as machines are noisy. A cost is what one statement takes in nanoseconds, less an
-empty loop in the same process. A claim compares two costs in each round, and the median
-of these ratios counts. The status is 1 if one is beyond its target by more than 5 %,
-which is what one and the same function may seem to differ by.
+Arms that add a hook to sys are each a process of its own, as it stays for ever; the
+others share one. All take turns, as machines are noisy. A cost is what one statement
+takes in nanoseconds, less an empty loop in the same process; the least of all rounds
+counts, as noise only adds. The status is 1 if a ratio is beyond its target by more than
+5 %, which is what one and the same function may seem to differ by.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import platform
-import statistics
 import subprocess
 import sys
 import sysconfig
@@ -41,6 +41,7 @@ class Arm(NamedTuple):
     setup: str
     statement: str = AUDIT
     base: str = ""  # the arm whose cost is taken off
+    shared: bool = False  # it adds no hook to sys
 
 
 class Claim(NamedTuple):
@@ -51,16 +52,16 @@ class Claim(NamedTuple):
 
 
 ARMS = {
-    "sys, no hook": Arm(SYS),
-    "Dispatcher, no hook": Arm(DISPATCHER),
-    "audithooks.audit, no hook": Arm("from audithooks import audit"),
+    "sys, no hook": Arm(SYS, shared=True),
+    "Dispatcher, no hook": Arm(DISPATCHER, shared=True),
+    "audithooks.audit, no hook": Arm("from audithooks import audit", shared=True),
     "sys, one hook": Arm(f"{SYS}sys.addaudithook(hook)"),
-    "Dispatcher, one hook": Arm(f"{DISPATCHER}domain.addaudithook(hook)"),
+    "Dispatcher, one hook": Arm(f"{DISPATCHER}domain.addaudithook(hook)", shared=True),
     "sys, ten hooks": Arm(f"{SYS}for _ in range(10): sys.addaudithook(hook)"),
     "Dispatcher, ten hooks": Arm(
-        f"{DISPATCHER}for _ in range(10): domain.addaudithook(hook)"
+        f"{DISPATCHER}for _ in range(10): domain.addaudithook(hook)", shared=True
     ),
-    "id(), no hook": Arm("", "id(0)"),
+    "id(), no hook": Arm("", "id(0)", shared=True),
     "id(), a hook of sys that filters": Arm(
         """
 import sys
@@ -123,54 +124,59 @@ CLAIMS = [
 ]
 
 
-def measure(name: str) -> float:
-    """Return the nanoseconds of an arm, in this process."""
-    arm = ARMS[name]
-    namespace: dict[str, object] = {}
-    exec(arm.setup, namespace)
-    costs = []
-    for statement in (arm.statement, "pass"):
-        timer = timeit.Timer(statement, globals=namespace)
-        number = max(1000, timer.autorange()[0] // 8)
-        costs.append(min(timer.repeat(9, number)) / number * 1e9)
-    return costs[0] - costs[1]
+def measure(names: list[str]) -> list[float]:
+    """Return the nanoseconds of each arm, measured by turns in this process."""
+    timers = [timeit.Timer("pass")]
+    for name in names:
+        namespace: dict[str, object] = {}
+        exec(ARMS[name].setup, namespace)
+        timers.append(timeit.Timer(ARMS[name].statement, globals=namespace))
+    numbers = [max(1000, timer.autorange()[0] // 20) for timer in timers]
+    least = [math.inf] * len(timers)
+    for _ in range(25):
+        for i, (timer, number) in enumerate(zip(timers, numbers)):
+            least[i] = min(least[i], timer.timeit(number) / number * 1e9)
+    return [cost - least[0] for cost in least[1:]]
 
 
-def measure_in_child(name: str) -> float:
-    """Return the nanoseconds of an arm, in a process of its own."""
-    command = [sys.executable, __file__, "--arm", name]
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+def measure_in_child(names: list[str]) -> list[float]:
+    """Return the nanoseconds of some arms, measured in a process of its own."""
+    command = [sys.executable, __file__, "--arms", *names]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return [float(cost) for cost in done.stdout.split()]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="7 unless told")
-    parser.add_argument("--arm", help=argparse.SUPPRESS)
+    parser.add_argument("--arms", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.arm:
-        print(measure(options.arm))
+    if options.arms:
+        print(*measure(options.arms))
         return 0
 
-    rounds: list[dict[str, float]] = []
+    shared = [name for name, arm in ARMS.items() if arm.shared]
+    groups = [shared, *([name] for name in ARMS if name not in shared)]
+    costs = dict.fromkeys(ARMS, math.inf)
     for number in range(options.rounds):
         print(f"\rround {number + 1} of {options.rounds}", end="", file=sys.stderr)
-        costs = {name: measure_in_child(name) for name in ARMS}
-        rounds.append(
-            {name: costs[name] - costs.get(arm.base, 0) for name, arm in ARMS.items()}
-        )
+        for names in groups:
+            for name, cost in zip(names, measure_in_child(names)):
+                costs[name] = min(costs[name], cost)
     print(file=sys.stderr)
+    costs = {name: costs[name] - costs.get(arm.base, 0) for name, arm in ARMS.items()}
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
     build = "with PGO" if PGO else "without PGO"
     print(f"{python} {build}, implementation {IMPLEMENTATION}\n")
     width = max(map(len, ARMS))
-    print(f"{'median of the rounds':{width}}  ns")
-    for name in ARMS:
-        print(f"{name:{width}} {statistics.median(r[name] for r in rounds):7.1f}")
+    print(f"{'':{width}}     ns")
+    for name, cost in costs.items():
+        print(f"{name:{width}}  {cost:5.1f}")
     print(f"\n{'claim':{width}}  ratio  target")
     missed = 0
     for claim in CLAIMS:
-        ratio = statistics.median(r[claim.arm] / r[claim.reference] for r in rounds)
+        ratio = costs[claim.arm] / costs[claim.reference]
         met = ratio <= claim.target * NOISE
         missed += not met
         print(f"{claim.what:{width}}  {ratio:5.2f}  {claim.target:6.2f}", end="")
