@@ -9,8 +9,10 @@ from ._impl import (
     FALLBACK_REASON,
     IMPLEMENTATION,
     Dispatcher,
+    Event,
     addaudithook,
     audit,
+    capture,
     subscribe,
 )
 from ._subscription import HookRejected, Subscription
@@ -19,9 +21,11 @@ __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
     "Dispatcher",
+    "Event",
     "HookRejected",
     "Subscription",
     "addaudithook",
     "audit",
+    "capture",
     "subscribe",
 )

@@ -130,6 +130,12 @@ class Dispatcher(Domain, HookList):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
         self.name = name
 
+    def event(self, name):
+        """Return an Event of this dispatcher, for a *name* that is raised often."""
+        from ._event_c import Event
+
+        return Event(name, self)
+
     def __repr__(self):
         name = getattr(self, "name", "")  # a subclass may do without __init__()
         return f"<Dispatcher {name!r}>" if name else object.__repr__(self)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from ._hooklist_py import HookList
 from ._subscription import Domain
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._event_py import Event
+
 
 class Dispatcher(Domain, HookList):
     """A domain of its own: its events reach its own hooks, and nobody else's.
@@ -41,6 +45,12 @@ class Dispatcher(Domain, HookList):
             event = str.__str__(event)
         if self._hooks:
             self._dispatch(event, args)
+
+    def event(self, name: str) -> Event:
+        """Return an Event of this dispatcher, for a *name* that is raised often."""
+        from ._event_py import Event
+
+        return Event(name, self)
 
     def __repr__(self) -> str:
         name = getattr(self, "name", "")  # a subclass may do without __init__()

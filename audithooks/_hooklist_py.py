@@ -152,12 +152,14 @@ class HookList:
             return routes.setdefault(event, route)
         return route
 
+    def _route_of(self, event: str) -> tuple[Hook, ...]:
+        """Return the hooks that want *event*, an exact str."""
+        route = self._routes.get(event)
+        return self._resolve(event) if route is None else route
+
     def _dispatch(self, event: str, args: tuple[Any, ...]) -> None:
         """Call the hooks that want *event*, an exact str."""
-        route = self._routes.get(event)
-        if route is None:
-            route = self._resolve(event)
-        for hook in route:
+        for hook in self._route_of(event):
             if hook._conditions:
                 hook._call_if(event, args)
             else:

@@ -23,7 +23,8 @@ else:
         if hasattr(sys, "_is_gil_enabled") and not sys._is_gil_enabled():
             raise ImportError("the compiled modules need the global interpreter lock")
         from ._dispatcher_c import Dispatcher
-        from ._runtime_c import addaudithook, audit, subscribe
+        from ._event_c import Event
+        from ._runtime_c import addaudithook, audit, capture, subscribe
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
@@ -33,7 +34,8 @@ else:
 
 if FALLBACK_REASON is not None:
     from ._dispatcher_py import Dispatcher
-    from ._runtime_py import addaudithook, audit, subscribe
+    from ._event_py import Event
+    from ._runtime_py import addaudithook, audit, capture, subscribe
 
 IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
 """Which implementation this process uses, "cython" or "python"."""
@@ -42,7 +44,9 @@ __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
     "Dispatcher",
+    "Event",
     "addaudithook",
     "audit",
+    "capture",
     "subscribe",
 )

@@ -44,13 +44,10 @@ cdef extern from "Python.h":
     PyInterpreterState *PyInterpreterState_Get()
     Py_ssize_t PyLong_AsSsize_t(PyObject *)
     int PySys_AddAuditHook(int (*)(const char *, PyObject *, void *), void *)
-    int PySys_Audit(const char *, const char *, ...)
     bint PyTuple_CheckExact(PyObject *)
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     PyObject *PyTuple_GetSlice(PyObject *, Py_ssize_t, Py_ssize_t)
-    PyObject *PyTuple_New(Py_ssize_t)
-    void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
     const char *PyUnicode_AsUTF8(PyObject *)
     const char *PyUnicode_AsUTF8AndSize(PyObject *, Py_ssize_t *)
     bint PyUnicode_Check(PyObject *)
@@ -82,13 +79,15 @@ cdef struct Met:
 
 cdef Met met[256]           # 128 sets of two
 
-cdef HookList hooks                 # of the runtime domain
 cdef PyInterpreterState *owner      # the interpreter they belong to
 cdef void *connection = NULL        # the number of the native hook in charge, or NULL
 cdef void *reached = NULL           # the number of the one that the last probe reached
 cdef Py_ssize_t attempts = 0        # the numbers given out
+cdef bint others = False            # whether there may be hooks beside ours
+cdef bint announcing = False        # the addition that is seen next is one of ours
 
 cdef const char *PROBE = b"audithooks.connect"
+cdef const char *ADDITION = b"sys.addaudithook"
 cdef const char *LAST = b"cpython.PyInterpreterState_Clear"
 
 
@@ -106,6 +105,8 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     if not hooks.listening:
         if is_last(name):
             disconnect()
+        elif strcmp(name, ADDITION) == 0:
+            note_addition()
         return 0
     entry = set_of(name)
     if entry.address != name:
@@ -148,11 +149,14 @@ cdef int meet(const char *name, PyObject *args) noexcept:
     cdef PyObject *event = PyUnicode_FromString(name)
     cdef PyObject *route = NULL
     cdef int status = -1
+    cdef bint addition = strcmp(name, ADDITION) == 0
+    if addition:
+        note_addition()
     if event != NULL:
         route = route_of(hooks, event, &kept)
     if route != NULL:
         status = 0
-        if kept and strcmp(name, LAST) != 0:
+        if kept and not addition and strcmp(name, LAST) != 0:
             status = remember(name, event, route)
         if status == 0 and PyTuple_GET_SIZE(route) > 0:
             status = deliver(route, event, args)
@@ -181,6 +185,34 @@ cdef int remember(const char *name, PyObject *event, PyObject *route) noexcept:
     entry.route = route
     entry.version = hooks.version
     return 0
+
+
+cdef void note_addition() noexcept:
+    """Remember that somebody else adds a hook.
+
+    An announcement of ours comes here before any other code is run, or others is true.
+    """
+    global announcing, others
+    if not announcing:
+        others = True
+    announcing = False
+
+
+cdef PyObject *refuse(void *_) noexcept:
+    PyErr_SetNone(InterruptedError)
+    return NULL
+
+
+cdef bint anyone_listens() noexcept:
+    """Ask the interpreter, which converts arguments only if there is a hook."""
+    if PySys_Audit(PROBE, b"O&", <void *> refuse, NULL) < 0:
+        PyErr_Clear()
+        return True
+    return False
+
+
+cdef bint others_listen() noexcept:
+    return others if connection != NULL else anyone_listens()
 
 
 cdef bint is_last(const char *name) noexcept:
@@ -222,12 +254,14 @@ cdef bint connect() except -1:
 
     CPython raises sys.addaudithook where it is added.
     """
-    global attempts, connection, reached
+    global attempts, connection, others, reached
     cdef void *number
+    cdef bint before
     if connection != NULL:
         return False
     if owner == NULL:
         raise HookRejected("the interpreter has let go of its hooks")
+    before = anyone_listens()
     attempts += 1
     number = <void *> attempts
     if PySys_AddAuditHook(on_event, number) < 0:
@@ -241,31 +275,25 @@ cdef bint connect() except -1:
         reached = NULL
         if connection == NULL:
             connection = number
+            others = before
         return True
     raise HookRejected("a hook of sys refused the native hook of audithooks")
 
 
+# An event that was not looked at, as long as it is not known that there are hooks.
 cdef struct Raised:
-    PyObject **args         # borrowed: the name, then the arguments
-    Py_ssize_t length       # of args
-    const char *name        # the name in UTF-8
+    Arguments arguments
+    const char *name        # in UTF-8
     Py_ssize_t size         # of name in bytes
 
 
-cdef PyObject *pack(void *raised) noexcept:
-    """Make the tuple, which PySys_Audit() asks for if there are hooks."""
+cdef PyObject *check_and_pack(void *raised) noexcept:
+    """Refuse a name that would be cut short, or make the tuple."""
     cdef Raised *event = <Raised *> raised
-    cdef PyObject *args
-    cdef Py_ssize_t i
     if <Py_ssize_t> strlen(event.name) != event.size:
         PyErr_Format(ValueError, b"embedded null character in the name of an event")
         return NULL
-    args = PyTuple_New(event.length - 1)
-    if args != NULL:
-        for i in range(1, event.length):
-            Py_INCREF(event.args[i])
-            PyTuple_SET_ITEM(args, i - 1, event.args[i])
-    return args
+    return pack(&event.arguments)
 
 
 cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noexcept:
@@ -285,9 +313,11 @@ cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noe
     event.name = PyUnicode_AsUTF8AndSize(args[0], &event.size)
     if event.name == NULL:
         return NULL
-    event.args = args
-    event.length = length
-    if PySys_Audit(event.name, b"O&", <void *> pack, <void *> &event) < 0:
+    event.arguments.items = args + 1
+    event.arguments.length = length - 1
+    if PySys_Audit(
+        event.name, b"O&", <void *> check_and_pack, <void *> &event
+    ) < 0:
         return NULL
     Py_INCREF(<PyObject *> None)
     return <PyObject *> None
@@ -319,11 +349,14 @@ class Runtime(Domain, HookList):
     audit = staticmethod(audit)
 
     def _announce(self):
+        global announcing
         if not connect():
+            announcing = True
             audit("sys.addaudithook")
 
 
 runtime = hooks = Runtime()
 owner = PyInterpreterState_Get()
 addaudithook = runtime.addaudithook
+capture = runtime.capture
 subscribe = runtime.subscribe

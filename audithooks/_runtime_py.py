@@ -33,13 +33,15 @@ class _Reached(Exception):
 class Runtime(Domain, HookList):
     """The domain of the interpreter's own events. There is one."""
 
-    __slots__ = ("_connected",)
+    __slots__ = ("_announcing", "_connected", "_others")
 
     if _HAS_HOOKS:
         audit = staticmethod(_sys_audit)
 
     def __init__(self) -> None:
         self._connected = False
+        self._others = False  # whether there may be hooks beside ours
+        self._announcing = False  # the addition that is seen next is one of ours
 
     def addaudithook(self, hook: HookFunction) -> None:
         _callable(hook)
@@ -49,6 +51,7 @@ class Runtime(Domain, HookList):
 
     def _announce(self) -> None:
         if not self._connect():
+            self._announcing = True
             _sys_audit("sys.addaudithook")
 
     def _connect(self) -> bool:
@@ -64,13 +67,19 @@ class Runtime(Domain, HookList):
         def on_event(event: str, args: tuple[Any, ...]) -> None:
             nonlocal in_charge
             if in_charge:
+                if event == "sys.addaudithook":
+                    if not self._announcing:
+                        self._others = True
+                    self._announcing = False
                 if self._hooks:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
                 if not self._connected:
                     self._connected = in_charge = True
+                    self._others = before
                 raise _Reached
 
+        before = _anyone_listens()
         _sys_addaudithook(on_event)
         try:
             _sys_audit("audithooks.connect", attempt)
@@ -79,7 +88,26 @@ class Runtime(Domain, HookList):
         raise HookRejected("a hook of sys refused the hook of audithooks")
 
 
+def _anyone_listens() -> bool:
+    """Ask sys, which up to CPython 3.13 checks arguments only if there is a hook."""
+    if sys.implementation.name != "cpython" or sys.version_info >= (3, 14):
+        return True  # nobody can tell
+    try:
+        _sys_audit(None)  # type: ignore[arg-type]
+    except TypeError:
+        return True
+    return False
+
+
+def others_listen() -> bool:
+    """Whether hooks may be there that are not those of audithooks."""
+    if not isinstance(runtime, Runtime):
+        return False
+    return runtime._others if runtime._connected else _anyone_listens()
+
+
 runtime = Runtime() if _HAS_HOOKS else Dispatcher("runtime")
 audit = runtime.audit
 addaudithook = runtime.addaudithook
+capture = runtime.capture
 subscribe = runtime.subscribe

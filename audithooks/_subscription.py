@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal, NoReturn, Union
 
+    from ._capture import Capture
     from ._hooklist_py import Hook
 
     HookFunction = Callable[[str, tuple[Any, ...]], object]
@@ -69,6 +70,16 @@ def _wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> Wants:
     if exclude:
         return re.compile(f"(?!{unwanted})(?:{wanted})").match
     return re.compile(wanted).match
+
+
+def event_name(name: str) -> str:
+    """Return *name* as an exact string, or say what is wrong with it."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if "\0" in name:
+        raise ValueError(f"name must not hold a null character: {name!r}")
+    name.encode()  # for its UnicodeEncodeError
+    return str.__str__(name)
 
 
 def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
@@ -190,6 +201,23 @@ class Domain:
             on_error == "unraisable",
         )
         return subscription
+
+    def capture(
+        self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
+    ) -> Capture:
+        """Return a context manager that gives a list of the events in its block.
+
+        *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
+        is a Record: a named tuple of event and args, with the attributes thread, the
+        identifier of the thread that raised the event, and time, in seconds since the
+        epoch. The list stays when the block has ended.
+
+        Thread-safety: with scope="process" events of any thread are added as they come.
+        A new thread has a context of its own, asyncio.to_thread() a copy.
+        """
+        from ._capture import Capture
+
+        return Capture(self, events, exclude, scope)
 
 
 class Subscription:

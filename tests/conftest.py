@@ -32,16 +32,18 @@ def load(implementation):
     suffix = SUFFIXES[implementation]
     modules = {
         room: importlib.import_module(f"audithooks._{room}{suffix}")
-        for room in ("hooklist", "dispatcher", "runtime")
+        for room in ("hooklist", "dispatcher", "event", "runtime")
     }
     return SimpleNamespace(
         name=implementation,
-        **modules,
+        **{f"{room}_module": module for room, module in modules.items()},
         Dispatcher=modules["dispatcher"].Dispatcher,
+        Event=modules["event"].Event,
         domain=modules["runtime"].runtime,
         audit=modules["runtime"].audit,
         addaudithook=modules["runtime"].addaudithook,
         subscribe=modules["runtime"].subscribe,
+        capture=modules["runtime"].capture,
     )
 
 
@@ -93,6 +95,8 @@ def domain(request):
         audit=found.audit,
         addaudithook=found.addaudithook,
         subscribe=found.subscribe,
+        capture=found.capture,
+        event=lambda name: names.Event(name, found if kind == "dispatcher" else None),
     )
 
 

@@ -61,4 +61,15 @@ def test_audit_when_every_subscription_is_paused(compiled):
 
 def test_audit_of_the_runtime_domain_without_hooks(compiled):
     assert not allocates(compiled.audit)
-    assert not allocates(compiled.runtime.lazy_audit)
+    assert not allocates(compiled.runtime_module.lazy_audit)
+
+
+def test_events_without_hooks(compiled):
+    assert not allocates(compiled.Dispatcher().event("test.event"))
+    assert not allocates(compiled.Event("test.event"))
+
+
+def test_an_event_that_no_hook_wants(compiled):
+    dispatcher = compiled.Dispatcher()
+    dispatcher.subscribe(print, "test.other")
+    assert not allocates(dispatcher.event("test.event"))

@@ -1,0 +1,84 @@
+"""What capture() gives: a context manager, and the records in its list."""
+
+from __future__ import annotations
+
+import time
+from _thread import get_ident
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any
+
+    from ._subscription import Domain, Scope, Subscription
+
+
+class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
+    """An event that was captured: its name and the tuple of its arguments.
+
+    *thread* is the identifier of the thread that raised it, as threading.get_ident()
+    gives it, *time* when it did so, in seconds since the epoch. Records are equal if
+    event and args are.
+    """
+
+    event: str
+    args: tuple[Any, ...]
+    thread: int
+    time: float
+
+
+class Capture:
+    """A context manager that gives a list of Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    __slots__ = ("_arguments", "_closing", "_domain", "_records", "_subscription")
+
+    def __init__(
+        self,
+        domain: Domain,
+        events: tuple[str, ...],
+        exclude: str | Iterable[str],
+        scope: Scope,
+    ) -> None:
+        self._domain = domain
+        self._arguments = events, exclude, scope
+        self._subscription: Subscription | None = None
+        self._records: list[Record] = []
+        self._closing = False
+
+    def __enter__(self) -> list[Record]:
+        if self._subscription is not None:
+            raise RuntimeError("this capture() is in use already")
+        events, exclude, scope = self._arguments
+        self._records = []
+        self._closing = False
+        self._subscription = self._domain.subscribe(
+            self._add, *events, exclude=exclude, scope=scope
+        )
+        return self._records
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._subscription is not None:
+            self._closing = True
+            try:
+                self._subscription.close()
+                self._subscription = None
+            finally:
+                self._closing = False
+
+    def _add(self, event: str, args: tuple[Any, ...]) -> None:
+        if self._closing and event == "audithooks.unsubscribe":
+            return  # its own
+        record = Record(event, args)
+        record.thread = get_ident()
+        record.time = time.time()
+        self._records.append(record)

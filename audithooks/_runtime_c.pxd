@@ -1,0 +1,35 @@
+# What an Event of the runtime domain needs of it; the reasons are in the .pyx.
+
+from cpython.object cimport PyObject
+
+from audithooks._hooklist_c cimport Arguments, HookList
+
+
+cdef extern from "Python.h":
+    int PySys_Audit(const char *, const char *, ...)
+    PyObject *PyTuple_New(Py_ssize_t)
+    void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
+    void Py_INCREF(PyObject *)
+
+
+cdef HookList hooks     # of the runtime domain
+
+# Whether hooks may be there that are not those of audithooks.
+cdef bint others_listen() noexcept
+
+
+cdef inline PyObject *pack(void *arguments) noexcept:
+    """Make the tuple, which PySys_Audit() asks for only if there is a hook."""
+    cdef Arguments *view = <Arguments *> arguments
+    cdef PyObject *args = PyTuple_New(view.length)
+    cdef Py_ssize_t i
+    if args != NULL:
+        for i in range(view.length):
+            Py_INCREF(view.items[i])
+            PyTuple_SET_ITEM(args, i, view.items[i])
+    return args
+
+
+cdef inline int raise_in_sys(const char *name, Arguments *arguments) noexcept:
+    """Raise an event in the interpreter's own stream, packing nothing in vain."""
+    return PySys_Audit(name, b"O&", <void *> pack, <void *> arguments)

@@ -1,0 +1,179 @@
+"""capture(): the events of a block in a list."""
+
+import asyncio
+import threading
+import time
+from contextvars import copy_context
+
+import pytest
+
+from audithooks import HookRejected
+
+
+def test_the_list_holds_the_events_of_the_block(domain):
+    domain.audit("test.before")
+    with domain.capture("test.*") as events:
+        domain.audit("test.event", 1, 2)
+        domain.audit("other.event")
+        assert events == [("test.event", (1, 2))]
+    domain.audit("test.after")
+    assert events == [("test.event", (1, 2))]
+
+
+def test_its_own_end_is_not_in_the_list(domain):
+    with domain.capture(exclude=["[!at]*"]) as events:
+        domain.audit("test.event")
+        with domain.capture("test.*"):
+            pass
+    assert [
+        name for name, _ in events if name.startswith(("test.", "audithooks."))
+    ] == [
+        "test.event",
+        "audithooks.unsubscribe",  # that of the inner one
+    ]
+
+
+def test_a_record_is_a_named_tuple_that_knows_thread_and_time(domain):
+    before = time.time()
+    with domain.capture("test.*") as events:
+        domain.audit("test.event", 1)
+    (record,) = events
+    event, args = record
+    assert (event, args) == ("test.event", (1,)) == (record.event, record.args)
+    assert record._fields == ("event", "args")
+    assert record.thread == threading.get_ident()
+    assert before <= record.time <= time.time()
+    assert "Record(event='test.event', args=(1,))" in repr(record)
+
+
+def test_exclude_is_that_of_subscribe(domain):
+    with domain.capture("test.*", exclude="test.b") as events:
+        domain.audit("test.a")
+        domain.audit("test.b")
+    assert [event for event, _ in events] == ["test.a"]
+
+
+def test_blocks_may_be_nested(domain):
+    with domain.capture("test.*") as outer:
+        domain.audit("test.1")
+        with domain.capture("test.*") as inner:
+            domain.audit("test.2")
+        domain.audit("test.3")
+    assert [event for event, _ in inner] == ["test.2"]
+    assert [event for event, _ in outer] == ["test.1", "test.2", "test.3"]
+
+
+def test_an_error_in_the_block_ends_the_capture(domain):
+    with pytest.raises(KeyError), domain.capture("test.*") as events:
+        raise KeyError
+    domain.audit("test.event")
+    assert events == []
+
+
+def test_it_can_be_used_again_but_not_twice_at_once(domain):
+    capture = domain.capture("test.*")
+    with capture as first:
+        domain.audit("test.1")
+        with pytest.raises(RuntimeError, match="in use"):
+            capture.__enter__()
+    with capture as second:
+        domain.audit("test.2")
+    assert [event for event, _ in first] == ["test.1"]
+    assert [event for event, _ in second] == ["test.2"]
+
+
+def test_wrong_arguments_are_those_of_subscribe(domain):
+    with pytest.raises(ValueError, match="empty pattern"), domain.capture(""):
+        pass
+    with pytest.raises(ValueError, match="scope"), domain.capture(scope="task"):
+        pass
+
+
+def test_a_veto_is_told(domain):
+    def veto(event, args):
+        if event == "sys.addaudithook":
+            raise RuntimeError
+
+    domain.subscribe(veto)
+    with pytest.raises(HookRejected), domain.capture():
+        pass
+
+
+def test_another_thread_is_another_context(domain):
+    with (
+        domain.capture("test.*") as own,
+        domain.capture("test.*", scope="process") as every,
+    ):
+        thread = threading.Thread(target=domain.audit, args=("test.thread",))
+        thread.start()
+        thread.join()
+        copied = threading.Thread(
+            target=copy_context().run, args=(domain.audit, "test.copy")
+        )
+        copied.start()
+        copied.join()
+    assert [event for event, _ in own] == ["test.copy"]
+    assert [event for event, _ in every] == ["test.thread", "test.copy"]
+    assert every[0].thread != threading.get_ident()
+
+
+def test_threads_each_capture_their_own(domain):
+    results = {}
+    barrier = threading.Barrier(4)
+
+    def run(number):
+        with domain.capture("test.*") as events:
+            barrier.wait()
+            for _ in range(50):
+                domain.audit("test.event", number)
+            barrier.wait()
+        results[number] = events
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, events in results.items():
+        assert [args for _, args in events] == [(number,)] * 50
+
+
+def test_tasks_each_capture_their_own(domain):
+    """Across await and asyncio.to_thread(), and in the tasks that a task starts."""
+
+    async def task(number):
+        with domain.capture("test.*") as events:
+            for _ in range(3):
+                domain.audit("test.own", number)
+                await asyncio.sleep(0)
+            await asyncio.to_thread(domain.audit, "test.thread", number)
+            await asyncio.create_task(started(number))
+            copy_context().run(domain.audit, "test.copy", number)
+        domain.audit("test.after", number)
+        return events
+
+    async def started(number):
+        await asyncio.sleep(0)
+        domain.audit("test.started", number)
+
+    async def main():
+        return await asyncio.gather(*(task(i) for i in range(5)))
+
+    names = ["test.own"] * 3 + ["test.thread", "test.started", "test.copy"]
+    for number, events in enumerate(asyncio.run(main())):
+        assert events == [(name, (number,)) for name in names]
+
+
+def test_a_generator_may_hold_a_capture_open(domain):
+    def generator():
+        with domain.capture("test.*") as events:
+            yield events
+
+    first, second = generator(), generator()
+    one, two = next(first), next(second)
+    domain.audit("test.event")
+    first.close()
+    domain.audit("test.event")
+    second.close()
+    domain.audit("test.event")
+    assert (len(one), len(two)) == (1, 2)
