@@ -67,12 +67,15 @@ cdef class Event:
     cdef uint64_t version
 
     def __cinit__(self, name, HookList dispatcher=None):
-        self.vectorcall = call
         self._name = event_name(name)
         self._dispatcher = dispatcher
-        self.hooks = runtime_hooks if dispatcher is None else dispatcher
         if dispatcher is None:
+            self.hooks = runtime_hooks
             self.utf8 = PyUnicode_AsUTF8(self._name)
+            self.vectorcall = call_in_sys
+        else:
+            self.hooks = dispatcher
+            self.vectorcall = call
 
     @property
     def name(self):
@@ -133,6 +136,7 @@ cdef int raise_here(Event event, Arguments *arguments) noexcept:
     if route == NULL:
         return -1
     if PyTuple_GET_SIZE(route) > 0:
+        arguments.packed = NULL
         status = dispatch(route, <PyObject *> event._name, arguments)
         Py_XDECREF(arguments.packed)
     Py_DECREF(route)
@@ -142,21 +146,42 @@ cdef int raise_here(Event event, Arguments *arguments) noexcept:
 cdef PyObject *call(
     PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
 ) noexcept:
+    """Call an Event of a Dispatcher."""
     cdef Arguments arguments
-    if keywords != NULL and PyTuple_GET_SIZE(keywords) > 0:
-        PyErr_Format(TypeError, b"an Event takes no keyword arguments")
-        return NULL
-    if (<Event> event).utf8 != NULL or (<Event> event).hooks.listening:
+    if keywords != NULL:
+        return refuse_keywords(event, args, flags, keywords)
+    if (<Event> event).hooks.listening:
         arguments.items = <PyObject **> args
         arguments.length = PyVectorcall_NARGS(flags)
-        arguments.packed = NULL
-        if (<Event> event).utf8 != NULL:
-            if raise_in_sys((<Event> event).utf8, &arguments) < 0:
-                return NULL
-        elif raise_here(<Event> event, &arguments) < 0:
+        if raise_here(<Event> event, &arguments) < 0:
             return NULL
     Py_INCREF(<PyObject *> None)
     return <PyObject *> None
+
+
+cdef PyObject *call_in_sys(
+    PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    """Call an Event of the runtime domain."""
+    cdef Arguments arguments
+    if keywords != NULL:
+        return refuse_keywords(event, args, flags, keywords)
+    arguments.items = <PyObject **> args
+    arguments.length = PyVectorcall_NARGS(flags)
+    if raise_in_sys((<Event> event).utf8, &arguments) < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyObject *refuse_keywords(
+    PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    """Call without keywords, if there are none."""
+    if PyTuple_GET_SIZE(keywords) == 0:
+        return (<Event> event).vectorcall(event, args, flags, NULL)
+    PyErr_Format(TypeError, b"an Event takes no keyword arguments")
+    return NULL
 
 
 cdef void call_by_vector() except *:

@@ -28,7 +28,7 @@ cdef class HookList:
     cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
     cdef dict routes                # event -> tuple of the hooks that want it
     cdef uint64_t version           # how many times routes was replaced
-    cdef Py_ssize_t listening       # how many of the hooks are not paused
+    cdef Py_ssize_t listening       # how many hooks there are, paused ones too
     cdef Known known[16]            # by the address of the name
 
     cdef void changed(self, dict routes) noexcept

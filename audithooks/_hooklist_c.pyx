@@ -8,16 +8,16 @@ there are. A route is an immutable tuple: a dispatch runs over the list as it wa
 it started.
 
 No lock is taken, here or in a dispatch. Every change is a single operation on a dict,
-followed by new, empty routes; a route worked out meanwhile lands in the old ones. A
-lock would deadlock instead when a finalizer or a signal handler, which may run in the
-middle of any allocation, changes the list that its own thread is changing.
+followed by new routes; one that is worked out meanwhile lands in the old ones. A lock
+would deadlock instead when a finalizer or a signal handler, which may run in the middle
+of any allocation, changes the list that its own thread is changing.
 
 Hooks are called through the C API alone: Cython's own calls would add frames of this
 file to the traceback of a hook's exception.
 """
 
 cimport cython
-from cpython.dict cimport PyDict_Keys
+from cpython.dict cimport PyDict_Items, PyDict_Keys
 from cpython.exc cimport PyErr_ExceptionMatches, PyErr_WriteUnraisable
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
@@ -99,6 +99,7 @@ cdef enum:
 cdef enum:
     MAX_ROUTES = 4096
     MAX_LENGTH = 256
+    MAX_CARRIED = 64    # how many routes are taken over by a change of the list
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -171,8 +172,15 @@ cdef class HookList:
         reported=False,
     ):
         """Append a hook that is called from the next event on, and return its place."""
-        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
-        routes = {}  # made first, as this may fail, or run other code
+        cdef dict old, routes
+        cdef Hook hook = Hook(
+            callable, wants, one_thread, context, reentrant, reported
+        )
+        # Made first, as this may fail, or run other code that changes the list.
+        old, routes = None, None
+        while old is not self.routes:
+            old = self.routes
+            routes = carried(old, hook, True)
         self.hooks[hook] = None
         self.listening += 1
         self.changed(routes)
@@ -180,10 +188,14 @@ cdef class HookList:
 
     def remove(self, Hook hook not None):
         """Take *hook* out of the list; one that is not in it is no error."""
-        routes = {}
+        cdef dict old, routes
+        old, routes = None, None
+        while old is not self.routes:
+            old = self.routes
+            routes = carried(old, hook, False)
         if hook in self.hooks:
             del self.hooks[hook]
-            self.listening -= not hook.paused
+            self.listening -= 1
             self.changed(routes)
 
     def pause(self, Hook hook not None, bint paused):
@@ -191,7 +203,6 @@ cdef class HookList:
         routes = {}
         if hook in self.hooks and hook.paused != paused:
             hook.paused = paused
-            self.listening += -1 if paused else 1
             self.changed(routes)
 
     cdef void clear(self) noexcept:
@@ -209,6 +220,31 @@ cdef class HookList:
         self.version += 1
 
 
+cdef bint wanted(Hook hook, event) except -1:
+    """Whether *hook* wants *event*."""
+    if hook.wants is None:
+        return True
+    if type(hook.wants) is frozenset:
+        return event in <frozenset> hook.wants
+    return bool(hook.wants(event))
+
+
+cdef dict carried(dict routes, Hook hook, bint added):
+    """Return *routes* as they are with *hook* at the end of the list, or without it.
+
+    If they are many, it costs less to work out anew those that are asked for.
+    """
+    cdef dict changed = {}
+    if len(routes) <= MAX_CARRIED:
+        for event, route in PyDict_Items(routes):
+            if added and wanted(hook, event):
+                route = (*route, hook)
+            elif not added and hook in <tuple> route:
+                route = tuple([other for other in <tuple> route if other is not hook])
+            changed[event] = route
+    return changed
+
+
 cdef tuple resolve(HookList hooks, event):
     """Work out who wants *event*, an exact str, and keep it if there is room."""
     cdef Hook hook
@@ -219,15 +255,7 @@ cdef tuple resolve(HookList hooks, event):
     if "\0" in event:
         raise ValueError("embedded null character in the name of an event")
     for hook in PyDict_Keys(hooks.hooks):
-        if hook.paused:
-            continue
-        if hook.wants is None:
-            wanted = True
-        elif type(hook.wants) is frozenset:
-            wanted = event in <frozenset> hook.wants
-        else:
-            wanted = hook.wants(event)
-        if wanted:
+        if not hook.paused and wanted(hook, event):
             wanting.append(hook)
     route = tuple(wanting)
     if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
