@@ -39,7 +39,13 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *)
     void Py_XDECREF(PyObject *)
     int PyObject_IsTrue(PyObject *)
-    PyObject *PyObject_Vectorcall(PyObject *, PyObject **, size_t, PyObject *)
+    ctypedef PyObject *(*vectorcallfunc)(
+        PyObject *, PyObject *const *, size_t, PyObject *
+    ) noexcept
+    vectorcallfunc PyVectorcall_Function(PyObject *)
+    PyObject *PyObject_Vectorcall(
+        PyObject *, PyObject *const *, size_t, PyObject *
+    ) noexcept
     PyObject *PyTuple_New(Py_ssize_t)
     void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
@@ -285,12 +291,13 @@ cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept:
     return route
 
 
-cdef int call(
+cdef inline int call(
     Hook hook, PyThreadState *thread, PyObject *event, PyObject *args
 ) noexcept:
     """Call one hook, with tracing on around it if its __cantrace__ is true."""
     cdef PyObject *stack[3]
     cdef PyObject *found = NULL
+    cdef vectorcallfunc function
     cdef int traced = 0
     if hook.attributes[0] != NULL:
         if PyObject_GetOptionalAttr(
@@ -307,7 +314,12 @@ cdef int call(
     stack[2] = args
     if traced:
         AuditHooks_LeaveTracing(thread)
-    found = PyObject_Vectorcall(
+    if Py_TYPE(hook.callable) == &PyFunction_Type:
+        # Which saves the checks of what C code of others returns.
+        function = PyVectorcall_Function(<PyObject *> hook.callable)
+    else:
+        function = PyObject_Vectorcall
+    found = function(
         <PyObject *> hook.callable, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
     )
     if traced:

@@ -28,6 +28,7 @@ PGO = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""
 FAST = NEWER or PGO
 
 AUDIT = "audit('x.y', 1, 2)"
+METHOD = "domain.audit('x.y', 1, 2)"
 EVENT = "event(1, 2)"
 HOOK = "def hook(event, args): pass\n"
 SYS = f"import sys\n{HOOK}audit = sys.audit\n"
@@ -69,6 +70,7 @@ def runtime(setup: str, *, alone: bool = True) -> Arm:
 ARMS = {
     "sys, no hook": Arm(SYS),
     "Dispatcher, no hook": Arm(DISPATCHER),
+    "Dispatcher, no hook, as a method": Arm(DISPATCHER, METHOD),
     "Dispatcher, no hook, Event": Arm(
         f"{DISPATCHER}event = domain.event('x.y')", EVENT
     ),
@@ -134,7 +136,7 @@ CLAIMS = [
     Claim(
         "Event of a Dispatcher, no hook",
         "Dispatcher, no hook, Event",
-        "Dispatcher, no hook",
+        "Dispatcher, no hook, as a method",
         1.0,
     ),
     Claim(
