@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
@@ -20,7 +19,7 @@ def test_every_example_is_found():
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES)
 def test_example(child, code, output):
-    printed = child.run(code, cwd=ROOT).replace(sys.executable, "PYTHON")
+    printed = child.run(code).replace(sys.executable, "PYTHON")
     if child.implementation == "python":
         output = output.replace(
             "cython None", "python AUDITHOOKS_PURE_PYTHON asks for it"
