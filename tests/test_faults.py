@@ -4,6 +4,7 @@ Each was a crash or a lost hook once. The compiled implementation has most to lo
 the child that runs it would not survive.
 """
 
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -80,6 +81,8 @@ STEPS = {
 def test_an_allocation_that_fails_changes_nothing(child, step):
     if step == "audit with a wrong name" and child.implementation == "python":
         pytest.skip("raising an exception without memory is beyond the interpreter")
+    if step == "subscribe" and sys.version_info >= (3, 12):
+        pytest.skip("the interpreter itself crashes, with pure Python too")
     do, check = STEPS[step]
     printed = child.run(
         FAIL
