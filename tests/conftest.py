@@ -114,6 +114,9 @@ def pytest_pyfunc_call(pyfuncitem):
             names = pyfuncitem._fixtureinfo.argnames
             pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
             status = 0
+        except pytest.skip.Exception as skipped:
+            os.write(writer, str(skipped).encode())
+            status = 2
         except BaseException:
             os.write(writer, traceback.format_exc().encode())
         finally:
@@ -122,6 +125,8 @@ def pytest_pyfunc_call(pyfuncitem):
     with open(reader, encoding="utf-8", errors="replace") as report:
         text = report.read()
     _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 2:
+        pytest.skip(text)
     if status != 0:
         pytest.fail(text or f"the child ended with status {status}", pytrace=False)
     return True

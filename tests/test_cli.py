@@ -278,14 +278,13 @@ open(__file__).close()
 t = threading.Thread(target=sys.audit, args=("test.thread",))
 t.start()
 t.join()
-raise ValueError
 """
     path = script(source)
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text("""
 import os, sys
-import audithooks.cli  # what the tracer imports is not what this is about
+import audithooks.cli, runpy, _weakrefset  # what `-m` has imported is not shown
 def hook(event, args, write=os.write, names=[]):
     if event == "cpython.run_file":
         names.append(event)

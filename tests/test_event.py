@@ -39,7 +39,13 @@ def test_it_stays_right_while_hooks_come_and_go(domain, event):
     assert seen == [1, 2, -2, -3, 5]
 
 
+# Whether sys tells a pure Event that there is no hook.
+TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+
+
 def test_it_is_true_if_a_hook_wants_it(domain, event):
+    if (domain.implementation, domain.kind) == ("python", "runtime") and not TOLD:
+        pytest.skip("nobody can tell: it is always true here")
     other = domain.event("test.other")
     assert not event
     subscription = domain.subscribe(lambda *_: None, "test.event")
@@ -181,8 +187,7 @@ print(bool(event))
     )
     first, *others = printed.splitlines()
     assert others == ["True", "sys (1,)", "True"]
-    told = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
-    assert first == str(child.implementation == "python" and not told)
+    assert first == str(child.implementation == "python" and not TOLD)
 
 
 def test_a_hook_of_sys_that_comes_after_ours_is_counted(child):
@@ -198,8 +203,7 @@ sys.addaudithook(lambda *_: None)
 print(unknown, bool(event))
 """
     )
-    told = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
-    unknown = child.implementation == "python" and not told
+    unknown = child.implementation == "python" and not TOLD
     assert printed == f"{unknown} True\n"
 
 
