@@ -35,7 +35,14 @@ class Capture:
     It can be used again, but not while it is in use.
     """
 
-    __slots__ = ("_arguments", "_closing", "_domain", "_records", "_subscription")
+    __slots__ = (
+        "_arguments",
+        "_closing",
+        "_domain",
+        "_in_use",
+        "_records",
+        "_subscription",
+    )
 
     def __init__(
         self,
@@ -48,17 +55,22 @@ class Capture:
         self._arguments = events, exclude, scope
         self._subscription: Subscription | None = None
         self._records: list[Record] = []
-        self._closing = False
+        self._closing: int | None = None  # the thread that does
+        self._in_use = False
 
     def __enter__(self) -> list[Record]:
-        if self._subscription is not None:
+        if self._in_use:
             raise RuntimeError("this capture() is in use already")
+        self._in_use = True  # before other hooks are told of it
         events, exclude, scope = self._arguments
         self._records = []
-        self._closing = False
-        self._subscription = self._domain.subscribe(
-            self._add, *events, exclude=exclude, scope=scope
-        )
+        try:
+            self._subscription = self._domain.subscribe(
+                self._add, *events, exclude=exclude, scope=scope
+            )
+        except BaseException:
+            self._in_use = False
+            raise
         return self._records
 
     def __exit__(
@@ -68,15 +80,17 @@ class Capture:
         traceback: TracebackType | None,
     ) -> None:
         if self._subscription is not None:
-            self._closing = True
+            self._closing = get_ident()
             try:
                 self._subscription.close()
                 self._subscription = None
+                self._in_use = False
             finally:
-                self._closing = False
+                self._closing = None
 
     def _add(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._closing and event == "audithooks.unsubscribe":
+        if event == "audithooks.unsubscribe" and self._closing == get_ident():
+            self._closing = None
             return  # its own
         record = Record(event, args)
         record.thread = get_ident()

@@ -66,7 +66,10 @@ cdef class Event:
     cdef PyObject *route        # borrowed from the routes of that version, or NULL
     cdef uint64_t version
 
-    def __cinit__(self, name, HookList dispatcher=None):
+    def __cinit__(self, name, dispatcher=None):
+        if dispatcher is not None and not isinstance(dispatcher, HookList):
+            kind = type(dispatcher).__name__
+            raise TypeError(f"dispatcher must be a Dispatcher or None, not {kind}")
         self._name = event_name(name)
         self._dispatcher = dispatcher
         if dispatcher is None:

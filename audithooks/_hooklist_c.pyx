@@ -53,6 +53,8 @@ cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
     PyObject *PyErr_NoMemory()
     PyObject *PyErr_Occurred()
+    bint Py_EnterRecursiveCall(const char *) noexcept
+    void Py_LeaveRecursiveCall() noexcept
     int PyContextVar_Get(PyObject *, PyObject *, PyObject **)
     PyThreadState *PyThreadState_Get()
     uint64_t PyThreadState_GetID(PyThreadState *)
@@ -219,9 +221,6 @@ cdef class HookList:
         self.hooks.clear()
 
     cdef void changed(self, dict routes) noexcept:
-        # What the old routes hold alone may run other code when it goes: that must not
-        # be before everything is in place.
-        _old = self.routes
         self.routes = routes
         self.version += 1
 
@@ -417,6 +416,8 @@ cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexce
     cdef PyObject *hook
     cdef PyObject *args
     cdef int status = 0
+    if Py_EnterRecursiveCall(b" while calling an audit hook"):
+        return -1
     Py_INCREF(route)  # a hook may change the list, and with it drop the route
     AuditHooks_EnterTracing(thread)
     for i in range(PyTuple_GET_SIZE(route)):
@@ -430,4 +431,5 @@ cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexce
             break
     AuditHooks_LeaveTracing(thread)
     Py_DECREF(route)
+    Py_LeaveRecursiveCall()
     return status

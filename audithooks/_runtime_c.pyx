@@ -101,6 +101,8 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     if number != connection:
         return answer(name, args, number)
     if PyInterpreterState_Get() != owner:
+        if strcmp(name, ADDITION) == 0:
+            note_addition()  # of a native hook, it may be, which is called here, too
         return 0
     if not hooks.listening:
         if is_last(name):
@@ -193,9 +195,10 @@ cdef void note_addition() noexcept:
     An announcement of ours comes here before any other code is run, or others is true.
     """
     global announcing, others
-    if not announcing:
+    if not announcing or PyInterpreterState_Get() != owner:
         others = True
-    announcing = False
+    else:
+        announcing = False
 
 
 cdef PyObject *refuse(void *_) noexcept:
@@ -235,7 +238,9 @@ cdef void disconnect() noexcept:
 
 cdef int answer(const char *name, PyObject *args, void *number) noexcept:
     """Tell connect() that the native hook of that number is called."""
-    global reached
+    global others, reached
+    if connection == NULL and strcmp(name, ADDITION) == 0:
+        others = True
     if (
         PyInterpreterState_Get() == owner
         and strcmp(name, PROBE) == 0
@@ -256,12 +261,11 @@ cdef bint connect() except -1:
     """
     global attempts, connection, others, reached
     cdef void *number
-    cdef bint before
     if connection != NULL:
         return False
     if owner == NULL:
         raise HookRejected("the interpreter has let go of its hooks")
-    before = anyone_listens()
+    others = anyone_listens()
     attempts += 1
     number = <void *> attempts
     if PySys_AddAuditHook(on_event, number) < 0:
@@ -275,7 +279,6 @@ cdef bint connect() except -1:
         reached = NULL
         if connection == NULL:
             connection = number
-            others = before
         return True
     raise HookRejected("a hook of sys refused the native hook of audithooks")
 

@@ -7,6 +7,7 @@ behind one hook among them. Where sys has no audit hooks, a Dispatcher stands in
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 from ._dispatcher_py import Dispatcher
 from ._hooklist_py import HookList
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # GraalPy has the two functions of sys, but never calls a hook.
 _HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
+
+# Whether sys tells that there is no hook: see _anyone_listens().
+_IS_TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
 
 if _HAS_HOOKS:
     _sys_audit = sys.audit
@@ -41,7 +45,7 @@ class Runtime(Domain, HookList):
     def __init__(self) -> None:
         self._connected = False
         self._others = False  # whether there may be hooks beside ours
-        self._announcing = False  # the addition that is seen next is one of ours
+        self._announcing: int | None = None  # the thread that adds one of ours
 
     def addaudithook(self, hook: HookFunction) -> None:
         _callable(hook)
@@ -51,7 +55,7 @@ class Runtime(Domain, HookList):
 
     def _announce(self) -> None:
         if not self._connect():
-            self._announcing = True
+            self._announcing = get_ident()
             _sys_audit("sys.addaudithook")
 
     def _connect(self) -> bool:
@@ -66,21 +70,31 @@ class Runtime(Domain, HookList):
 
         def on_event(event: str, args: tuple[Any, ...]) -> None:
             nonlocal in_charge
+            if event == "sys.addaudithook":
+                if self._announcing != this_thread() or not self._connected:
+                    self._others = True
+                self._announcing = None
             if in_charge:
-                if event == "sys.addaudithook":
-                    if not self._announcing:
-                        self._others = True
-                    self._announcing = False
                 if self._hooks:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
                 if not self._connected:
                     self._connected = in_charge = True
-                    self._others = before
                 raise _Reached
 
-        before = _anyone_listens()
-        _sys_addaudithook(on_event)
+        this_thread = get_ident  # a global may be gone when the last event comes
+        self._others = True
+        if _IS_TOLD:
+            # As _anyone_listens() asks; in one call, so that nobody comes between.
+            ask = map(_sys_audit, (None,))  # type: ignore[misc]
+            add = map(_sys_addaudithook, (on_event,))
+            self._others = False
+            try:
+                next(zip(ask, add))
+            except TypeError:
+                self._others = True
+        if self._others:
+            _sys_addaudithook(on_event)
         try:
             _sys_audit("audithooks.connect", attempt)
         except _Reached:
@@ -90,8 +104,8 @@ class Runtime(Domain, HookList):
 
 def _anyone_listens() -> bool:
     """Ask sys, which up to CPython 3.13 checks arguments only if there is a hook."""
-    if sys.implementation.name != "cpython" or sys.version_info >= (3, 14):
-        return True  # nobody can tell
+    if not _IS_TOLD:
+        return True
     try:
         _sys_audit(None)  # type: ignore[arg-type]
     except TypeError:

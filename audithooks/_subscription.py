@@ -44,13 +44,14 @@ def _patterns(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
         if not isinstance(pattern, str):
             kind = type(pattern).__name__
             raise TypeError(f"{argument} must hold patterns of type str, not {kind}")
+        pattern = str.__str__(pattern)  # a subclass may have methods of its own
         if not pattern:
             raise ValueError(f"{argument} must not hold an empty pattern")
         if "\0" in pattern:
             raise ValueError(f"{argument} must not hold a null character: {pattern!r}")
         if any("\ud800" <= character <= "\udfff" for character in pattern):
             raise ValueError(f"{argument} must not hold a lone surrogate: {pattern!r}")
-        exact.append(str.__str__(pattern))
+        exact.append(pattern)
     return tuple(exact)
 
 
@@ -76,10 +77,11 @@ def event_name(name: str) -> str:
     """Return *name* as an exact string, or say what is wrong with it."""
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
+    name = str.__str__(name)  # a subclass may have methods of its own
     if "\0" in name:
         raise ValueError(f"name must not hold a null character: {name!r}")
     name.encode()  # for its UnicodeEncodeError
-    return str.__str__(name)
+    return name
 
 
 def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:

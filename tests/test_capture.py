@@ -33,6 +33,30 @@ def test_its_own_end_is_not_in_the_list(domain):
     ]
 
 
+def test_what_others_close_while_it_ends_is_in_the_list(domain):
+    def hook(event, args):
+        if other.closed:
+            return
+        other.close()
+
+    other = domain.subscribe(print, "test.other")
+    with domain.capture("audithooks.*") as events:
+        domain.subscribe(hook, "audithooks.*")
+    assert events == [("audithooks.unsubscribe", (("test.other",),))]
+
+
+def test_a_capture_that_is_being_entered_is_in_use(domain):
+    def hook(event, args):
+        with pytest.raises(RuntimeError, match="in use"):
+            capture.__enter__()
+
+    capture = domain.capture("test.*")
+    domain.subscribe(hook, "sys.addaudithook")
+    with capture as events:
+        domain.audit("test.event")
+    assert len(events) == 1
+
+
 def test_a_record_is_a_named_tuple_that_knows_thread_and_time(domain):
     before = time.time()
     with domain.capture("test.*") as events:

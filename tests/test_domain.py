@@ -481,6 +481,24 @@ def test_a_hook_closed_meanwhile_counts_until_the_next_event(domain):
     assert log.events == ["test.event"]
 
 
+def test_a_known_route_may_be_dropped_while_it_is_run(domain):
+    """Its hooks are called to the end, with what it was made of reused meanwhile."""
+    seen, junk = [], []
+
+    def churn(event, args):
+        if args:
+            later.pause()
+            later.resume()
+            junk.append([(object(), object(), object()) for _ in range(3000)])
+
+    domain.subscribe(churn, "test.event")
+    later = domain.subscribe(lambda *_: seen.append(1), "test.event")
+    domain.subscribe(lambda *_: seen.append(2), "test.event")
+    for args in [(), (), (1,), (1,)]:
+        domain.audit("test.event", *args)
+    assert seen == [1, 2] * 4
+
+
 def test_a_hook_may_close_itself(domain):
     seen = []
 
@@ -579,6 +597,13 @@ def test_endless_recursion_of_hooks_is_a_recursion_error(domain):
     )
     with pytest.raises(RecursionError):
         domain.audit("test.event")
+
+
+def test_an_event_as_its_own_hook_is_a_recursion_error(domain):
+    event = domain.event("test.event")
+    domain.subscribe(event, "test.event", reentrant=True)
+    with pytest.raises(RecursionError):
+        event()
 
 
 # Bad input.
