@@ -157,8 +157,7 @@ def test_a_dispatcher_may_be_used_by_a_finalizer_of_its_cycle(impl):
 
 
 def test_endless_names_take_no_memory(impl):
-    import tracemalloc
-
+    tracemalloc = pytest.importorskip("tracemalloc", reason="not on PyPy")
     dispatcher = impl.Dispatcher()
     dispatcher.subscribe(print, "test.wanted")
     for i in range(5000):
