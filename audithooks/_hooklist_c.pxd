@@ -17,6 +17,10 @@ cdef class Hook:
     cdef PyObject **attributes      # borrowed: where the hook's __dict__ is found
 
 
+cdef enum:
+    KNOWN = 16                      # how many routes a list has by the identity
+
+
 # A route by the identity of a name. It holds while the list is at that version.
 cdef struct Known:
     PyObject *event                 # owned, an exact str, or NULL
@@ -29,7 +33,7 @@ cdef class HookList:
     cdef dict routes                # event -> tuple of the hooks that want it
     cdef uint64_t version           # how many times routes was replaced
     cdef Py_ssize_t listening       # how many hooks there are, paused ones too
-    cdef Known known[16]            # by the address of the name
+    cdef Known known[KNOWN]         # by the address of the name
 
     cdef void changed(self, dict routes) noexcept
     cdef void clear(self) noexcept
@@ -44,7 +48,7 @@ cdef struct Arguments:
 
 cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
     """Return where the route of event, an exact str, is if it is known."""
-    return &hooks.known[(<uintptr_t> event >> 4) % 16]
+    return &hooks.known[(<uintptr_t> event >> 4) % KNOWN]
 
 
 # Find the route of an event, an exact str, or work it out; kept tells whether the list

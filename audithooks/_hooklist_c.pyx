@@ -167,7 +167,7 @@ cdef class HookList:
         self.routes = {}
 
     def __dealloc__(self):
-        for i in range(16):
+        for i in range(KNOWN):
             Py_XDECREF(self.known[i].event)
 
     def add(
@@ -180,15 +180,8 @@ cdef class HookList:
         reported=False,
     ):
         """Append a hook that is called from the next event on, and return its place."""
-        cdef dict old, routes
-        cdef Hook hook = Hook(
-            callable, wants, one_thread, context, reentrant, reported
-        )
-        # Made first, as this may fail, or run other code that changes the list.
-        old, routes = None, None
-        while old is not self.routes:
-            old = self.routes
-            routes = carried(old, hook, True)
+        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        routes = carried(self, hook, True)  # first: it may fail, or run other code
         self.hooks[hook] = None
         self.listening += 1
         self.changed(routes)
@@ -196,11 +189,7 @@ cdef class HookList:
 
     def remove(self, Hook hook not None):
         """Take *hook* out of the list; one that is not in it is no error."""
-        cdef dict old, routes
-        old, routes = None, None
-        while old is not self.routes:
-            old = self.routes
-            routes = carried(old, hook, False)
+        routes = carried(self, hook, False)
         if hook in self.hooks:
             del self.hooks[hook]
             self.listening -= 1
@@ -234,13 +223,19 @@ cdef bint wanted(Hook hook, event) except -1:
     return bool(hook.wants(event))
 
 
-cdef dict carried(dict routes, Hook hook, bint added):
-    """Return *routes* as they are with *hook* at the end of the list, or without it.
+cdef dict carried(HookList hooks, Hook hook, bint added):
+    """Return the routes as they are with *hook* at the end of the list, or without it.
 
-    If they are many, it costs less to work out anew those that are asked for.
+    If they are many, it costs less to work out anew those that are asked for. It begins
+    again if what runs meanwhile has changed the list.
     """
-    cdef dict changed = {}
-    if len(routes) <= MAX_CARRIED:
+    cdef dict routes = None
+    cdef dict changed = None
+    while routes is not hooks.routes:
+        routes = hooks.routes
+        changed = {}
+        if len(routes) > MAX_CARRIED:
+            continue
         for event, route in PyDict_Items(routes):
             if added and wanted(hook, event):
                 route = (*route, hook)
