@@ -7,9 +7,8 @@ class: `__call__` would find its arguments packed into a tuple.
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
 
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of
+from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of, unlink
 from audithooks._runtime_c cimport hooks as runtime_hooks
 from audithooks._runtime_c cimport others_listen, raise_in_sys
 
@@ -18,9 +17,6 @@ from ._subscription import event_name
 
 cdef extern from "Python.h":
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) noexcept
-    ctypedef PyObject *(*vectorcallfunc)(
-        PyObject *, PyObject *const *, size_t, PyObject *
-    ) noexcept
     ctypedef struct PyTypeObject:
         Py_ssize_t tp_vectorcall_offset
         unsigned long tp_flags
@@ -58,14 +54,6 @@ cdef class Event:
     Thread-safety: an Event may be used from any thread while hooks come and go.
     """
 
-    cdef vectorcallfunc vectorcall
-    cdef str _name
-    cdef HookList _dispatcher
-    cdef HookList hooks         # of the dispatcher or the runtime domain
-    cdef const char *utf8       # the name, in the runtime domain; else NULL
-    cdef PyObject *route        # borrowed from the routes of that version, or NULL
-    cdef uint64_t version
-
     def __cinit__(self, name, dispatcher=None):
         if dispatcher is not None and not isinstance(dispatcher, HookList):
             kind = type(dispatcher).__name__
@@ -76,9 +64,14 @@ cdef class Event:
             self.hooks = runtime_hooks
             self.utf8 = PyUnicode_AsUTF8(self._name)
             self.vectorcall = call_in_sys
+            self.emitter.enabled = True
         else:
             self.hooks = dispatcher
             self.vectorcall = call
+            self.hooks.link(&self.emitter)
+
+    def __dealloc__(self):
+        unlink(&self.emitter)
 
     @property
     def name(self):
@@ -108,7 +101,6 @@ cdef class Event:
 
 
 cdef PyObject *find(Event event) noexcept:
-    """Return the route of the event, owned, or NULL with an exception."""
     cdef PyObject *route
     cdef bint kept
     if event.route != NULL and event.version == event.hooks.version:
@@ -118,6 +110,8 @@ cdef PyObject *find(Event event) noexcept:
     if route != NULL and kept:
         event.route = route
         event.version = event.hooks.version
+        if event.utf8 == NULL:
+            event.emitter.enabled = PyTuple_GET_SIZE(route) > 0
     return route
 
 
@@ -153,7 +147,7 @@ cdef PyObject *call(
     cdef Arguments arguments
     if keywords != NULL:
         return refuse_keywords(event, args, flags, keywords)
-    if (<Event> event).hooks.listening:
+    if (<Event> event).emitter.enabled:
         arguments.items = <PyObject **> args
         arguments.length = PyVectorcall_NARGS(flags)
         if raise_here(<Event> event, &arguments) < 0:

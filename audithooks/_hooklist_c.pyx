@@ -21,8 +21,11 @@ from cpython.dict cimport PyDict_Items, PyDict_Keys
 from cpython.exc cimport PyErr_ExceptionMatches, PyErr_WriteUnraisable
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
+from cpython.pycapsule cimport (
+    PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
+)
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 
 cdef extern from "Python.h":
@@ -51,6 +54,8 @@ cdef extern from "Python.h":
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
+    const char *PyUnicode_AsUTF8(PyObject *)
+    void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_NoMemory()
     PyObject *PyErr_Occurred()
     bint Py_EnterRecursiveCall(const char *) noexcept
@@ -138,9 +143,20 @@ cdef class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
     def __cinit__(
-        self, callable, wants, bint one_thread, context, bint reentrant, bint reported
+        self,
+        callable,
+        wants,
+        bint one_thread,
+        context,
+        bint reentrant,
+        bint reported,
+        native,
     ):
         self.callable = callable
+        if native is not None:
+            function, data = native
+            self.native = <Py_AuditHookFunction> <uintptr_t> function
+            self.data = <void *> <uintptr_t> data
         self.wants = wants
         self.context = context
         self.attributes = attributes_of(<PyObject *> callable)
@@ -178,9 +194,13 @@ cdef class HookList:
         context=None,
         reentrant=True,
         reported=False,
+        native=None,
     ):
-        """Append a hook that is called from the next event on, and return its place."""
-        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        """Append a hook that is called from the next event on, and return its place.
+
+        Of a native hook, *native* holds the addresses of its function and its data.
+        """
+        hook = Hook(callable, wants, one_thread, context, reentrant, reported, native)
         routes = carried(self, hook, True)  # first: it may fail, or run other code
         self.hooks[hook] = None
         self.listening += 1
@@ -195,6 +215,21 @@ cdef class HookList:
             self.listening -= 1
             self.changed(routes)
 
+    @staticmethod
+    def unpack(capsule):
+        """Return the name, the pointer and the context of a PyCapsule, or None.
+
+        Both are addresses, the context 0 if there is none. None is for anything else.
+        """
+        if not PyCapsule_CheckExact(capsule):
+            return None
+        name = PyCapsule_GetName(capsule)
+        return (
+            None if name == NULL else (<bytes> name).decode(errors="replace"),
+            <uintptr_t> PyCapsule_GetPointer(capsule, name),
+            <uintptr_t> PyCapsule_GetContext(capsule),
+        )
+
     def pause(self, Hook hook not None, bint paused):
         """Leave *hook* out of every route, or put it back where it stood."""
         routes = {}
@@ -205,13 +240,26 @@ cdef class HookList:
     cdef void clear(self) noexcept:
         """Drop every hook and every route."""
         self.listening = 0
-        self.version += 1
+        self.changed(self.routes)
         self.routes.clear()
         self.hooks.clear()
 
+    cdef void link(self, Emitter *emitter) noexcept:
+        """Have *emitter* enabled and disabled from now on, until unlink()."""
+        emitter.enabled = self.listening > 0
+        emitter.next = self.emitters
+        emitter.link = &self.emitters
+        if emitter.next != NULL:
+            emitter.next.link = &emitter.next
+        self.emitters = emitter
+
     cdef void changed(self, dict routes) noexcept:
+        cdef Emitter *emitter = self.emitters
         self.routes = routes
         self.version += 1
+        while emitter != NULL:
+            emitter.enabled = self.listening > 0  # until it is known who wants it
+            emitter = emitter.next
 
 
 cdef bint wanted(Hook hook, event) except -1:
@@ -238,11 +286,20 @@ cdef dict carried(HookList hooks, Hook hook, bint added):
             continue
         for event, route in PyDict_Items(routes):
             if added and wanted(hook, event):
-                route = (*route, hook)
+                route = in_order([*route, hook])
             elif not added and hook in <tuple> route:
                 route = tuple([other for other in <tuple> route if other is not hook])
             changed[event] = route
     return changed
+
+
+cdef tuple in_order(list wanting):
+    """Return a route: native hooks first, each kind in order of addition."""
+    cdef Hook hook
+    cdef list natives = [hook for hook in wanting if hook.native != NULL]
+    if not natives:
+        return tuple(wanting)
+    return (*natives, *[hook for hook in wanting if hook.native == NULL])
 
 
 cdef tuple resolve(HookList hooks, event):
@@ -257,7 +314,7 @@ cdef tuple resolve(HookList hooks, event):
     for hook in PyDict_Keys(hooks.hooks):
         if not hook.paused and wanted(hook, event):
             wanting.append(hook)
-    route = tuple(wanting)
+    route = in_order(wanting)
     if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
         # What ran meanwhile may have put one there that is in use.
         return routes.setdefault(event, route)
@@ -321,6 +378,23 @@ cdef inline int call(
     if found == NULL:
         return -1
     Py_DECREF(found)
+    return 0
+
+
+cdef inline int call_native(Hook hook, PyObject *event, PyObject *args) noexcept:
+    """Call one native hook, as CPython would: tracing is none of its concern."""
+    cdef const char *name = PyUnicode_AsUTF8(event)
+    cdef int status
+    if name == NULL:
+        return -1
+    status = hook.native(name, args, hook.data)
+    if PyErr_Occurred() != NULL:
+        return -1
+    if status < 0:
+        PyErr_Format(
+            SystemError, b"a native hook of %s failed without an exception", name
+        )
+        return -1
     return 0
 
 
@@ -392,7 +466,10 @@ cdef int call_if(
         status = enter(hook, me)
         if status <= 0:
             return status
-    status = call(hook, thread, event, args)
+    if hook.native != NULL:
+        status = call_native(hook, event, args)
+    else:
+        status = call(hook, thread, event, args)
     if (
         status < 0
         and hook.conditions & REPORTED
@@ -407,24 +484,35 @@ cdef int call_if(
 
 cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexcept:
     cdef PyThreadState *thread = PyThreadState_Get()
-    cdef Py_ssize_t i
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(route)
+    cdef Py_ssize_t i = 0
     cdef PyObject *hook
     cdef PyObject *args
     cdef int status = 0
     if Py_EnterRecursiveCall(b" while calling an audit hook"):
         return -1
     Py_INCREF(route)  # a hook may change the list, and with it drop the route
-    AuditHooks_EnterTracing(thread)
-    for i in range(PyTuple_GET_SIZE(route)):
+    while status == 0 and i < size:
         hook = PyTuple_GET_ITEM(route, i)
+        if (<Hook> hook).native == NULL:
+            break
+        i += 1
         if (<Hook> hook).conditions:
             status = call_if(<Hook> hook, thread, event, arguments)
         else:
             args = pack(arguments)
-            status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
-        if status < 0:
-            break
-    AuditHooks_LeaveTracing(thread)
+            status = -1 if args == NULL else call_native(<Hook> hook, event, args)
+    if status == 0 and i < size:
+        AuditHooks_EnterTracing(thread)
+        while status == 0 and i < size:
+            hook = PyTuple_GET_ITEM(route, i)
+            i += 1
+            if (<Hook> hook).conditions:
+                status = call_if(<Hook> hook, thread, event, arguments)
+            else:
+                args = pack(arguments)
+                status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
+        AuditHooks_LeaveTracing(thread)
     Py_DECREF(route)
     Py_LeaveRecursiveCall()
     return status

@@ -1,8 +1,9 @@
 """The hook list in pure Python: the mirror of _hooklist_c.pyx, which gives the reasons.
 
-Two things are not as there. Tracing stays on while the hook of a Dispatcher runs, as
-switching it off from Python raises events of its own. And what belongs to a thread is
-kept in a thread-local, as thread identifiers are used again.
+Three things are not as there. Native hooks are called by ctypes. Tracing stays on while
+the hook of a Dispatcher runs, as switching it off from Python raises events of its own.
+And what belongs to a thread is kept in a thread-local, as thread identifiers are used
+again.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
 builtins. So what lies between an event and its hooks says [*hooks] for list(hooks), and
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
+
+from ._native import caller, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +41,11 @@ class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
     __slots__ = (
+        "_call",
         "_conditions",
         "_context",
         "_here",
+        "_native",
         "_one_thread",
         "_reentrant",
         "_reported",
@@ -57,8 +62,11 @@ class Hook:
         context: ContextVar[bool] | None,
         reentrant: bool,
         reported: bool,
+        native: tuple[int, int] | None,
     ) -> None:
         self.callable = callable
+        self._native = native is not None
+        self._call = callable if native is None else caller(callable, *native)
         self.paused = False
         self._wants = wants.__contains__ if isinstance(wants, frozenset) else wants
         self._one_thread = one_thread
@@ -83,7 +91,7 @@ class Hook:
                 return
             here.inside = True
         try:
-            self.callable(event, args)
+            self._call(event, args)
         except Exception as error:
             if not self._reported:
                 raise
@@ -115,9 +123,13 @@ class HookList:
         context: ContextVar[bool] | None = None,
         reentrant: bool = True,
         reported: bool = False,
+        native: tuple[int, int] | None = None,
     ) -> Hook:
-        """Append a hook that is called from the next event on, and return its place."""
-        hook = Hook(callable, wants, one_thread, context, reentrant, reported)
+        """Append a hook that is called from the next event on, and return its place.
+
+        Of a native hook, *native* holds the addresses of its function and its data.
+        """
+        hook = Hook(callable, wants, one_thread, context, reentrant, reported, native)
         routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
         self._hooks[hook] = None
         self._routes = routes
@@ -128,6 +140,14 @@ class HookList:
         routes: dict[str, tuple[Hook, ...]] = {}
         self._hooks.pop(hook, None)
         self._routes = routes
+
+    @staticmethod
+    def unpack(capsule: object) -> tuple[str | None, int, int] | None:
+        """Return the name, the pointer and the context of a PyCapsule, or None.
+
+        Both are addresses, the context 0 if there is none. None is for anything else.
+        """
+        return unpack(capsule)
 
     def pause(self, hook: Hook, paused: bool) -> None:
         """Leave *hook* out of every route, or put it back where it stood."""
@@ -147,7 +167,10 @@ class HookList:
             for hook in [*self._hooks]
             if not hook.paused and (hook._wants is None or hook._wants(event))
         ]
-        route = (*wanting,)
+        route = (
+            *[hook for hook in wanting if hook._native],
+            *[hook for hook in wanting if not hook._native],
+        )
         if routes.__len__() < MAX_ROUTES and event.__len__() <= MAX_LENGTH:
             return routes.setdefault(event, route)
         return route
@@ -163,7 +186,7 @@ class HookList:
             if hook._conditions:
                 hook._call_if(event, args)
             else:
-                hook.callable(event, args)
+                hook._call(event, args)
 
 
 def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:

@@ -11,7 +11,8 @@ from _thread import get_ident
 
 from ._dispatcher_py import Dispatcher
 from ._hooklist_py import HookList
-from ._subscription import Domain, HookRejected, _callable
+from ._native import caller, native_hook
+from ._subscription import Domain, HookRejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Runtime(Domain, HookList):
         self._announcing: int | None = None  # the thread that adds one of ours
 
     def addaudithook(self, hook: HookFunction) -> None:
-        _callable(hook)
-        _sys_addaudithook(hook)
+        native = native_hook(hook, self.unpack)
+        _sys_addaudithook(hook if native is None else caller(hook, *native))
 
     addaudithook.__doc__ = Domain.addaudithook.__doc__
 

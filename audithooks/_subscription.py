@@ -7,6 +7,8 @@ _dispatcher_*.py* and _runtime_*.py*.
 
 from __future__ import annotations
 
+from ._native import native_hook
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,11 +94,6 @@ def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{argument} must be {expected}, not {value!r}")
 
 
-def _callable(hook: object) -> None:
-    if not callable(hook):
-        raise TypeError(f"hook must be callable, not {type(hook).__name__}")
-
-
 class Domain:
     """The methods of a domain that add hooks to it."""
 
@@ -116,7 +113,10 @@ class Domain:
             context: object = None,
             reentrant: bool = True,
             reported: bool = False,
+            native: tuple[int, int] | None = None,
         ) -> Hook: ...
+        @staticmethod
+        def unpack(capsule: object) -> tuple[str | None, int, int] | None: ...
         def remove(self, hook: Hook) -> None: ...
         def pause(self, hook: Hook, paused: bool) -> None: ...
 
@@ -128,19 +128,20 @@ class Domain:
         """Add *hook* for every event, for good.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
-        It cannot be removed, and is called again for the events it raises itself.
+        It cannot be removed, and is called again for the events it raises itself. It
+        may be a native hook: see subscribe().
 
         First the event sys.addaudithook is raised, without arguments. If a hook that
         is already there raises a RuntimeError, the new hook is not added, without a
         word; any other exception goes to the caller. Raises TypeError if *hook* cannot
         be called. See sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
-        _callable(hook)
+        native = native_hook(hook, self.unpack)
         try:
             self._announce()
         except RuntimeError:
             return
-        self.add(hook)
+        self.add(hook, native=native)
 
     def subscribe(
         self,
@@ -170,13 +171,19 @@ class Domain:
         raised the event, or "unraisable" to hand it to sys.unraisablehook() and go on;
         an exception that is no Exception, such as KeyboardInterrupt, aborts always.
 
+        *hook* may be native, a C function of the type Py_AuditHookFunction: a PyCapsule
+        that is named for its signature, such as those in the __pyx_capi__ of a Cython
+        module, with the context as data; or a ctypes function of the prototype
+        PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p), without data. Native hooks are
+        called before those in Python. Code and data have to last as long as the hook.
+
         First the event sys.addaudithook is raised, without arguments. If a hook that is
         already there raises a RuntimeError, so does this: a HookRejected.
 
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
         """
-        _callable(hook)
+        native = native_hook(hook, self.unpack)
         wanted = _patterns("events", events)
         unwanted = _patterns("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
@@ -201,6 +208,7 @@ class Domain:
             token and token.var,
             bool(reentrant),
             on_error == "unraisable",
+            native,
         )
         return subscription
 

@@ -14,6 +14,7 @@ import sys
 import traceback
 from types import SimpleNamespace
 
+import building
 import pytest
 
 SUFFIXES = {"cython": "_c", "python": "_py"}
@@ -32,7 +33,7 @@ def load(implementation):
     suffix = SUFFIXES[implementation]
     modules = {
         room: importlib.import_module(f"audithooks._{room}{suffix}")
-        for room in ("hooklist", "dispatcher", "event", "runtime")
+        for room in ("hooklist", "dispatcher", "event", "runtime", "open_code")
     }
     return SimpleNamespace(
         name=implementation,
@@ -49,6 +50,8 @@ def load(implementation):
 
 def pytest_generate_tests(metafunc):
     names = ["python"] if metafunc.config.option.pure else ["cython", "python"]
+    if "compiled" in metafunc.fixturenames:
+        names = ["cython"]
     if "domain" in metafunc.fixturenames:
         pairs = [
             f"{name}-{kind}" for name in names for kind in ("dispatcher", "runtime")
@@ -92,12 +95,30 @@ def domain(request):
     return SimpleNamespace(
         implementation=implementation,
         kind=kind,
+        dispatcher=found if kind == "dispatcher" else None,
         audit=found.audit,
         addaudithook=found.addaudithook,
         subscribe=found.subscribe,
         capture=found.capture,
         event=lambda name: names.Event(name, found if kind == "dispatcher" else None),
     )
+
+
+@pytest.fixture(scope="session")
+def client_folder(tmp_path_factory):
+    """The folder of the extension module client, which is compiled for this run."""
+    if not building.has_compiler():
+        pytest.skip("there is no C compiler for the clients")
+    folder = tmp_path_factory.mktemp("client")
+    building.extension(building.CLIENTS / "client.c", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def client(client_folder):
+    """The extension module client."""
+    (path,) = client_folder.iterdir()
+    return building.load(path)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,89 @@
+"""Compiles clients of the C API against the installed header, as authors would."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import audithooks
+
+CLIENTS = Path(__file__).parent / "clients"
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
+
+
+def config(name):
+    return sysconfig.get_config_var(name) or ""
+
+
+def has_compiler():
+    return bool(shutil.which(shlex.split(config("CC") or "cc")[0]))
+
+
+def run(*command, **options):
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def compile_c(source, target, *options, compiler="CC"):
+    """Compile and link one file with the compiler that Python was built with."""
+    run(
+        *shlex.split(config(compiler)),
+        *("-g", "-O1", "-fPIC"),
+        *("-I", audithooks.get_include()),
+        *("-I", sysconfig.get_path("include")),
+        *("-I", sysconfig.get_path("platinclude")),
+        *("-o", str(target), str(source)),
+        *options,
+    )
+
+
+def extension(source, folder, name=None, options=WARNINGS):
+    """Compile an extension module in C, and return its path."""
+    target = folder / f"{name or source.stem}{config('EXT_SUFFIX')}"
+    compile_c(source, target, "-shared", *options)
+    return target
+
+
+def cython_extension(source, folder):
+    """Compile an extension module in Cython, and return its path."""
+    c_file = folder / f"{source.stem}.c"
+    parent = str(Path(audithooks.get_include()).parent)  # for editable installs
+    run(
+        *(sys.executable, "-m", "cython", "-3", "--warning-errors"),
+        *("-I", parent, "-o", str(c_file), str(source)),
+    )
+    return extension(c_file, folder, options=[])
+
+
+def program(source, folder):
+    """Compile a program that embeds Python, and return its path."""
+    target = folder / source.stem
+    version = config("LDVERSION")
+    compile_c(
+        source,
+        target,
+        *WARNINGS,
+        *("-L", config("LIBDIR"), "-L", config("LIBPL")),
+        f"-Wl,-rpath,{config('LIBDIR')}",
+        f"-lpython{version}",
+        *shlex.split(f"{config('LIBS')} {config('SYSLIBS')}"),
+        *shlex.split(config("LINKFORSHARED")),
+    )
+    return target
+
+
+def load(path):
+    """Import an extension module from its file."""
+    name = path.name.partition(".")[0]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

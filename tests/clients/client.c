@@ -1,0 +1,368 @@
+/* A C extension that uses every function of audithooks.h, as the tests tell it to. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+#include <audithooks.h>
+
+static const AuditHooks_API *api;
+
+/* The hooks. Their data is a list, or NULL. */
+
+int
+log_hook(const char *event, PyObject *args, void *data)
+{
+    PyObject *record;
+    int status = -1;
+    if (PyErr_Occurred() || !PyTuple_CheckExact(args)) {
+        return -1;
+    }
+    record = Py_BuildValue("(sO)", event, args);
+    if (record != NULL) {
+        status = data == NULL ? 0 : PyList_Append((PyObject *)data, record);
+        Py_DECREF(record);
+    }
+    return status;
+}
+
+static int
+fail_hook(const char *event, PyObject *args, void *data)
+{
+    if (strcmp(event, "fail") == 0) {
+        PyErr_SetObject(PyExc_ValueError, args);
+        return -1;
+    }
+    return log_hook(event, args, data);
+}
+
+static int
+veto_hook(const char *event, PyObject *args, void *data)
+{
+    if (strcmp(event, "sys.addaudithook") == 0
+        || strcmp(event, "audithooks.unsubscribe") == 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no more hooks");
+        return -1;
+    }
+    return log_hook(event, args, data);
+}
+
+static int
+silent_hook(const char *event, PyObject *args, void *data)
+{
+    return strcmp(event, "fail") == 0 ? -1 : log_hook(event, args, data);
+}
+
+static int
+careless_hook(const char *event, PyObject *args, void *data)
+{
+    if (strcmp(event, "fail") == 0) {
+        PyErr_SetString(PyExc_ValueError, "set, but not returned");
+        return 0;
+    }
+    return log_hook(event, args, data);
+}
+
+static int
+positive_hook(const char *event, PyObject *args, void *data)
+{
+    return log_hook(event, args, data) == 0 ? 7 : -1;
+}
+
+static int
+empty_hook(const char *event, PyObject *args, void *data)
+{
+    return 0;
+}
+
+static int
+raising_hook(const char *event, PyObject *args, void *data)
+{
+    if (strcmp(event, "inner") != 0
+        && AuditHooks_Audit(api, (PyObject *)data, "inner", "s", event) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static Py_AuditHookFunction
+hook_named(const char *name)
+{
+    static const struct {
+        const char *name;
+        Py_AuditHookFunction hook;
+    } hooks[] = {{"log", log_hook},         {"fail", fail_hook},
+                 {"veto", veto_hook},       {"silent", silent_hook},
+                 {"careless", careless_hook}, {"positive", positive_hook},
+                 {"empty", empty_hook},     {"raising", raising_hook}};
+    size_t i;
+    for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+        if (strcmp(hooks[i].name, name) == 0) {
+            return hooks[i].hook;
+        }
+    }
+    return NULL; /* which is one of the things to pass wrongly */
+}
+
+static PyObject *
+done(int status)
+{
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+connect(PyObject *self, PyObject *unused)
+{
+    api = AuditHooks_Import();
+    return api == NULL ? NULL : PyLong_FromLong(api->version);
+}
+
+static PyObject *
+addaudithook(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher, *data;
+    const char *hook;
+    if (!PyArg_ParseTuple(args, "OsO", &dispatcher, &hook, &data)) {
+        return NULL;
+    }
+    Py_INCREF(data); /* the hook is for good */
+    return done(AuditHooks_AddAuditHook(api, dispatcher, hook_named(hook), data));
+}
+
+/* Make an array of the strings in a tuple, or of None. */
+static int
+strings_of(PyObject *strings, const char **array, const char ***found)
+{
+    Py_ssize_t i;
+    *found = strings == Py_None ? NULL : array;
+    for (i = 0; strings != Py_None && i < PyTuple_GET_SIZE(strings); i++) {
+        array[i] = PyBytes_AsString(PyTuple_GET_ITEM(strings, i));
+        if (array[i] == NULL) {
+            return -1;
+        }
+    }
+    array[i] = NULL;
+    return 0;
+}
+
+static PyObject *
+subscribe(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher, *data, *events, *exclude;
+    const char *wanted[8], *unwanted[8], **some, **others, *hook;
+    int flags;
+    if (!PyArg_ParseTuple(args, "OsOOOi", &dispatcher, &hook, &data, &events,
+                          &exclude, &flags)
+        || strings_of(events, wanted, &some) < 0
+        || strings_of(exclude, unwanted, &others) < 0) {
+        return NULL;
+    }
+    Py_INCREF(data); /* for as long as the tests run */
+    return AuditHooks_Subscribe(api, dispatcher, hook_named(hook), data, some, others,
+                                flags);
+}
+
+static PyObject *
+close_(PyObject *self, PyObject *subscription)
+{
+    return done(AuditHooks_Close(api, subscription));
+}
+
+static PyObject *
+close_null(PyObject *self, PyObject *unused)
+{
+    return done(AuditHooks_Close(api, NULL));
+}
+
+static PyObject *
+audit(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher, *one = NULL, *two = NULL;
+    const char *event, *format;
+    if (!PyArg_ParseTuple(args, "Ozz|OO", &dispatcher, &event, &format, &one, &two)) {
+        return NULL;
+    }
+    return done(AuditHooks_Audit(api, dispatcher, event, format, one, two));
+}
+
+static PyObject *
+audit_null(PyObject *self, PyObject *unused)
+{
+    return done(AuditHooks_Audit(api, NULL, "client.null", NULL));
+}
+
+static PyObject *
+audit_values(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher;
+    if (!PyArg_ParseTuple(args, "O", &dispatcher)) {
+        return NULL;
+    }
+    return done(AuditHooks_Audit(api, dispatcher, "values", "isy#[ii](ii){s:d}", 1, "two",
+                                 "\0three", (Py_ssize_t)6, 4, 5, 6, 7, "eight", 9.0));
+}
+
+static PyObject *
+audit_tuple(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher, *given = NULL;
+    const char *event;
+    if (!PyArg_ParseTuple(args, "Oz|O", &dispatcher, &event, &given)) {
+        return NULL;
+    }
+    return done(AuditHooks_AuditTuple(api, dispatcher, event, given));
+}
+
+static PyObject *
+get_event(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "Oz", &dispatcher, &name)) {
+        return NULL;
+    }
+    return (PyObject *)AuditHooks_GetEvent(api, dispatcher, name);
+}
+
+static PyObject *
+enabled(PyObject *self, PyObject *event)
+{
+    return PyLong_FromLong(((AuditHooks_Event *)event)->enabled);
+}
+
+static PyObject *
+raise_(PyObject *self, PyObject *args)
+{
+    PyObject *event, *one = NULL, *two = NULL;
+    const char *format;
+    if (!PyArg_ParseTuple(args, "Oz|OO", &event, &format, &one, &two)) {
+        return NULL;
+    }
+    return done(AuditHooks_Raise(api, (AuditHooks_Event *)event, format, one, two));
+}
+
+static PyObject *
+raise_null(PyObject *self, PyObject *unused)
+{
+    return done(AuditHooks_Raise(api, (AuditHooks_Event *)NULL, NULL));
+}
+
+static PyObject *
+raise_tuple(PyObject *self, PyObject *args)
+{
+    PyObject *event, *given = NULL;
+    if (!PyArg_ParseTuple(args, "O|O", &event, &given)) {
+        return NULL;
+    }
+    return done(AuditHooks_RaiseTuple(api, (AuditHooks_Event *)event, given));
+}
+
+/* Raise an event a hundred times by the macro, and return how often its argument was
+   evaluated. */
+static PyObject *
+evaluations(PyObject *self, PyObject *object)
+{
+    AuditHooks_Event *event = (AuditHooks_Event *)object;
+    long count = 0;
+    int i;
+    for (i = 0; i < 100; i++) {
+        if (AuditHooks_AUDIT(api, event, "l", ++count) < 0) {
+            return NULL;
+        }
+    }
+    return PyLong_FromLong(count);
+}
+
+/* Raise an event with an exception set, and return the one that is set afterwards. */
+static PyObject *
+pending(PyObject *self, PyObject *args)
+{
+    PyObject *subject, *error, *kind, *value, *traceback;
+    const char *event = NULL;
+    int status;
+    if (!PyArg_ParseTuple(args, "OO|s", &subject, &error, &event)) {
+        return NULL;
+    }
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    if (event != NULL) {
+        status = AuditHooks_Audit(api, subject, event, "i", 1);
+    }
+    else {
+        status = AuditHooks_Raise(api, (AuditHooks_Event *)subject, "i", 1);
+    }
+    PyErr_Fetch(&kind, &value, &traceback);
+    PyErr_NormalizeException(&kind, &value, &traceback);
+    Py_XDECREF(kind);
+    Py_XDECREF(traceback);
+    return Py_BuildValue("(iN)", status, value);
+}
+
+static void
+drop_data(PyObject *capsule)
+{
+    Py_XDECREF((PyObject *)PyCapsule_GetContext(capsule));
+}
+
+/* Put a hook into a capsule that owns its data. */
+static PyObject *
+capsule(PyObject *self, PyObject *args)
+{
+    PyObject *data, *found;
+    const char *hook, *name = AUDITHOOKS_HOOK;
+    static char kept[100];
+    if (!PyArg_ParseTuple(args, "sO|z", &hook, &data, &name)) {
+        return NULL;
+    }
+    if (name != NULL && strcmp(name, AUDITHOOKS_HOOK) == 0) {
+        name = AUDITHOOKS_HOOK;
+    }
+    else if (name != NULL) {
+        name = strncpy(kept, name, sizeof(kept) - 1);
+    }
+    found = PyCapsule_New((void *)hook_named(hook), name, drop_data);
+    if (found != NULL) {
+        Py_INCREF(data);
+        PyCapsule_SetContext(found, data);
+    }
+    return found;
+}
+
+/* Add an empty hook as CPython does it, to compare with. */
+static PyObject *
+add_to_sys(PyObject *self, PyObject *unused)
+{
+    return done(PySys_AddAuditHook(empty_hook, NULL));
+}
+
+static PyMethodDef methods[] = {
+    {"connect", connect, METH_NOARGS, NULL},
+    {"addaudithook", addaudithook, METH_VARARGS, NULL},
+    {"subscribe", subscribe, METH_VARARGS, NULL},
+    {"close", close_, METH_O, NULL},
+    {"close_null", close_null, METH_NOARGS, NULL},
+    {"audit", audit, METH_VARARGS, NULL},
+    {"audit_null", audit_null, METH_NOARGS, NULL},
+    {"audit_values", audit_values, METH_VARARGS, NULL},
+    {"audit_tuple", audit_tuple, METH_VARARGS, NULL},
+    {"get_event", get_event, METH_VARARGS, NULL},
+    {"enabled", enabled, METH_O, NULL},
+    {"raise_", raise_, METH_VARARGS, NULL},
+    {"raise_null", raise_null, METH_NOARGS, NULL},
+    {"raise_tuple", raise_tuple, METH_VARARGS, NULL},
+    {"evaluations", evaluations, METH_O, NULL},
+    {"pending", pending, METH_VARARGS, NULL},
+    {"capsule", capsule, METH_VARARGS, NULL},
+    {"add_to_sys", add_to_sys, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "client", NULL, 0,
+                                        methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC
+PyInit_client(void)
+{
+    return PyModuleDef_Init(&definition);
+}
