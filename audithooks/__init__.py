@@ -3,8 +3,10 @@
 The functions of this module belong to the interpreter's own audit stream: audit() and
 addaudithook() stand in for those of sys, subscribe() adds a hook for some events that
 can be taken away again. A Dispatcher is an isolated domain with the same methods.
+C and Cython code finds the same in audithooks.h: see get_include().
 """
 
+from ._impl import _C_API as _C_API  # for audithooks.h
 from ._impl import (
     FALLBACK_REASON,
     IMPLEMENTATION,
@@ -13,8 +15,10 @@ from ._impl import (
     addaudithook,
     audit,
     capture,
+    set_open_code_hook,
     subscribe,
 )
+from ._native import get_include
 from ._subscription import HookRejected, Subscription
 
 __all__ = (
@@ -27,5 +31,7 @@ __all__ = (
     "addaudithook",
     "audit",
     "capture",
+    "get_include",
+    "set_open_code_hook",
     "subscribe",
 )

@@ -22,9 +22,14 @@ else:
     try:
         if hasattr(sys, "_is_gil_enabled") and not sys._is_gil_enabled():
             raise ImportError("the compiled modules need the global interpreter lock")
+        from ._capi_c import _C_API
         from ._dispatcher_c import Dispatcher
         from ._event_c import Event
+        from ._open_code_c import set_open_code_hook
         from ._runtime_c import addaudithook, audit, capture, subscribe
+
+        if Dispatcher is None:  # all globals were: Cython hands back the old module
+            raise ImportError("the compiled modules ended with another interpreter")
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
@@ -35,7 +40,10 @@ else:
 if FALLBACK_REASON is not None:
     from ._dispatcher_py import Dispatcher
     from ._event_py import Event
+    from ._open_code_py import set_open_code_hook
     from ._runtime_py import addaudithook, audit, capture, subscribe
+
+    _C_API = None
 
 IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
 """Which implementation this process uses, "cython" or "python"."""
@@ -43,10 +51,12 @@ IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
+    "_C_API",
     "Dispatcher",
     "Event",
     "addaudithook",
     "audit",
     "capture",
+    "set_open_code_hook",
     "subscribe",
 )

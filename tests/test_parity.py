@@ -60,9 +60,12 @@ def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
                 assert doc(one) == doc(two), method
 
 
-def test_functions_of_the_runtime_domain_are_described_alike(pair):
+def test_functions_are_described_alike(pair):
+    modules = [names.open_code_module for names in pair]
+    functions = [[module.set_open_code_hook for module in modules]]
     for name in ("addaudithook", "subscribe", "capture"):
-        one, two = (getattr(names, name) for names in pair)
+        functions.append([getattr(names, name) for names in pair])
+    for one, two in functions:
         assert shape(one) == shape(two)
         assert doc(one) == doc(two)
 

@@ -1,0 +1,66 @@
+# cimport audithooks: the C API in audithooks.h, which says what each function does.
+#
+# Compile with audithooks.get_include() among the include_dirs. Where C takes a
+# dispatcher or NULL, Cython takes a Dispatcher or None.
+
+
+cdef extern from "audithooks.h":
+    ctypedef int (*Py_AuditHookFunction)(
+        const char *event, object args, void *data
+    ) except? -1
+
+    ctypedef struct AuditHooks_API:
+        const int version
+
+    ctypedef struct AuditHooks_Event:
+        const int enabled
+
+    const int AUDITHOOKS_API_VERSION
+    const char *AUDITHOOKS_HOOK
+    const int AUDITHOOKS_REENTRANT
+    const int AUDITHOOKS_UNRAISABLE
+    const int AUDITHOOKS_THREAD
+    const int AUDITHOOKS_CONTEXT
+
+    const AuditHooks_API *AuditHooks_Import() except NULL
+
+    int AuditHooks_AddAuditHook(
+        const AuditHooks_API *api,
+        object dispatcher,
+        Py_AuditHookFunction hook,
+        void *data,
+    ) except -1
+    object AuditHooks_Subscribe(
+        const AuditHooks_API *api,
+        object dispatcher,
+        Py_AuditHookFunction hook,
+        void *data,
+        const char *const *events,
+        const char *const *exclude,
+        int flags,
+    )
+    int AuditHooks_Close(const AuditHooks_API *api, object subscription) except -1
+
+    int AuditHooks_Audit(
+        const AuditHooks_API *api,
+        object dispatcher,
+        const char *event,
+        const char *format,
+        ...
+    ) except -1
+    int AuditHooks_AuditTuple(
+        const AuditHooks_API *api, object dispatcher, const char *event, object args
+    ) except -1
+
+    AuditHooks_Event *AuditHooks_GetEvent(
+        const AuditHooks_API *api, object dispatcher, const char *name
+    ) except NULL
+    int AuditHooks_Raise(
+        const AuditHooks_API *api, AuditHooks_Event *event, const char *format, ...
+    ) except -1
+    int AuditHooks_RaiseTuple(
+        const AuditHooks_API *api, AuditHooks_Event *event, object args
+    ) except -1
+    int AuditHooks_AUDIT(
+        const AuditHooks_API *api, AuditHooks_Event *event, const char *format, ...
+    ) except -1

@@ -1,0 +1,39 @@
+/* Runs the scripts on its command line in one interpreter after the other. A hook that
+   is added before each counts the events whose name begins with "embed.". */
+
+#include <Python.h>
+#include <string.h>
+
+static int seen;
+
+static int
+count(const char *event, PyObject *args, void *data)
+{
+    seen += strncmp(event, "embed.", 6) == 0;
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    int i, status = 0;
+    for (i = 2; i < argc; i++) {
+        PyConfig config;
+        PyConfig_InitPythonConfig(&config);
+        config.install_signal_handlers = 0;
+        seen = 0;
+        if (PySys_AddAuditHook(count, NULL) < 0
+            || PyStatus_Exception(
+                PyConfig_SetBytesString(&config, &config.program_name, argv[1]))
+            || PyStatus_Exception(Py_InitializeFromConfig(&config))) {
+            fprintf(stderr, "no interpreter\n");
+            return 2;
+        }
+        PyConfig_Clear(&config);
+        status |= PyRun_SimpleString(argv[i]) != 0;
+        status |= Py_FinalizeEx() != 0;
+        printf("seen by the hook of before: %d\n", seen);
+        fflush(stdout);
+    }
+    return status;
+}

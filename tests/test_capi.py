@@ -1,0 +1,688 @@
+"""The C API: clients in C, C++ and Cython, and a program that embeds Python.
+
+They are compiled for this run against the header that is installed.
+"""
+
+import gc
+import os
+import shutil
+import sys
+import weakref
+from pathlib import Path
+
+import building
+import pytest
+
+import audithooks
+from audithooks import Dispatcher, HookRejected, Subscription
+
+REENTRANT, UNRAISABLE, THREAD, CONTEXT = 1, 2, 4, 8
+
+
+@pytest.fixture
+def api(compiled, client):
+    """The client, connected; compiled comes first, to leave it out with --pure."""
+    assert client.connect() == 1
+    return client
+
+
+@pytest.fixture
+def seen():
+    return []
+
+
+def names(seen):
+    return [event for event, _ in seen]
+
+
+# Adding and removing.
+
+
+def test_a_permanent_hook_gets_every_event(compiled, domain, api, seen):
+    api.addaudithook(domain.dispatcher, "log", seen)
+    domain.audit("x", 1, (2,))
+    domain.audit("é")
+    assert [record for record in seen if record[0] in ("x", "é")] == [
+        ("x", (1, (2,))),
+        ("é", ()),
+    ]
+
+
+def test_a_subscription_gets_what_it_names(compiled, domain, api, seen):
+    subscription = api.subscribe(
+        domain.dispatcher, "log", seen, (b"x", b"a.*"), (b"a.c",), 0
+    )
+    assert isinstance(subscription, Subscription)
+    assert subscription.events == ("x", "a.*")
+    for event in ("x", "y", "a.b", "a.c"):
+        domain.audit(event)
+    assert names(seen) == ["x", "a.b"]
+
+
+def test_a_subscription_without_events_gets_every_one(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "log", seen, None, None, 0)
+    domain.audit("x")
+    domain.audit("y")
+    assert [name for name in names(seen) if name in "xy"] == ["x", "y"]
+
+
+def test_close_ends_a_subscription(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.close(subscription)
+    api.close(subscription)
+    domain.audit("x")
+    assert subscription.closed
+    assert seen == []
+
+
+def test_a_subscription_can_be_paused_and_resumed(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    subscription.pause()
+    domain.audit("x", 1)
+    subscription.resume()
+    domain.audit("x", 2)
+    assert seen == [("x", (2,))]
+
+
+def test_an_addition_is_announced_to_native_hooks(compiled, domain, api, seen):
+    api.addaudithook(domain.dispatcher, "log", seen)
+    domain.addaudithook(lambda event, args: None)
+    assert ("sys.addaudithook", ()) in seen
+
+
+def test_a_native_hook_may_refuse_a_subscription(compiled, domain, api, seen):
+    api.addaudithook(domain.dispatcher, "veto", seen)
+    with pytest.raises(HookRejected, match="no more hooks"):
+        api.subscribe(domain.dispatcher, "log", seen, None, None, 0)
+
+
+def test_a_permanent_hook_that_is_refused_is_no_error(compiled, domain, api, seen):
+    other = []
+    api.addaudithook(domain.dispatcher, "veto", seen)
+    api.addaudithook(domain.dispatcher, "log", other)
+    domain.audit("x")
+    assert other == []
+
+
+def test_a_native_hook_may_refuse_a_close(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.addaudithook(domain.dispatcher, "veto", seen)
+    with pytest.raises(RuntimeError, match="no more hooks"):
+        api.close(subscription)
+    assert not subscription.closed
+
+
+def test_flags_are_the_arguments_of_subscribe(compiled, domain, api, seen, capsys):
+    from threading import Thread
+
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, THREAD | REENTRANT)
+    thread = Thread(target=domain.audit, args=("x", "thread"))
+    thread.start()
+    thread.join()
+    domain.audit("x", "here")
+    assert seen == [("x", ("here",))]
+
+
+def test_the_context_flag_leaves_other_contexts_out(compiled, domain, api, seen):
+    from contextvars import Context
+
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, CONTEXT)
+    Context().run(domain.audit, "x", "elsewhere")
+    domain.audit("x", "here")
+    assert seen == [("x", ("here",))]
+
+
+def test_the_unraisable_flag_reports_an_error(compiled, domain, api, seen, monkeypatch):
+    reports = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: reports.append(report))
+    api.subscribe(domain.dispatcher, "fail", seen, (b"fail",), None, UNRAISABLE)
+    domain.audit("fail", 1)
+    assert [type(report.exc_value) for report in reports] == [ValueError]
+    assert "capsule" in repr(reports[0].object)
+    del reports[:]
+
+
+def test_a_hook_that_raises_events_is_not_called_for_them(compiled, api, seen):
+    dispatcher = Dispatcher()
+    dispatcher.subscribe(lambda event, args: seen.append((event, args)))
+    api.subscribe(dispatcher, "raising", dispatcher, None, None, 0)
+    dispatcher.audit("outer")
+    assert seen[-2:] == [("inner", ("outer",)), ("outer", ())]
+
+
+def test_endless_recursion_of_a_native_hook_is_an_error(compiled, api):
+    dispatcher = Dispatcher()
+    hook = api.capsule("raising", dispatcher)
+    dispatcher.subscribe(hook, "outer")
+
+    def again(event, args):
+        dispatcher.audit("outer")
+
+    dispatcher.subscribe(hook, "outer", reentrant=True)
+    dispatcher.subscribe(again, "inner", reentrant=True)
+    with pytest.raises(RecursionError):
+        dispatcher.audit("outer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ((7, "log", [], None, None, 0), TypeError, "dispatcher must be a Dispatcher"),
+        ((None, "nothing", [], None, None, 0), ValueError, "hook must not be NULL"),
+        ((None, "log", [], (b"",), None, 0), ValueError, "empty pattern"),
+        ((None, "log", [], (b"\xff",), None, 0), UnicodeDecodeError, "0xff"),
+        ((None, "log", [], None, (b"",), 0), ValueError, "exclude must not hold"),
+        ((None, "log", [], None, None, 16), ValueError, "flags must be"),
+        ((None, "log", [], None, None, THREAD | CONTEXT), ValueError, "one scope"),
+    ],
+)
+def test_wrong_arguments_of_subscribe(api, arguments, error, text):
+    with pytest.raises(error, match=text):
+        api.subscribe(*arguments)
+
+
+def test_wrong_arguments_of_addaudithook(api):
+    with pytest.raises(TypeError, match="must be a Dispatcher, NULL or None, not int"):
+        api.addaudithook(7, "log", [])
+    with pytest.raises(ValueError, match="hook must not be NULL"):
+        api.addaudithook(Dispatcher(), "nothing", [])
+
+
+def test_close_takes_a_subscription_only(api):
+    with pytest.raises(TypeError, match="must be a Subscription, not int"):
+        api.close(7)
+    with pytest.raises(TypeError, match="must be a Subscription, not NULL"):
+        api.close_null()
+
+
+# Order and errors.
+
+
+def test_native_hooks_come_first(compiled, domain, api, seen):
+    def python(event, args):
+        seen.append(("python", args))
+
+    domain.subscribe(python, "x")
+    domain.addaudithook(lambda event, args: event == "x" and seen.append(("sys", args)))
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    domain.subscribe(python, "x")
+    api.subscribe(domain.dispatcher, "positive", seen, (b"x",), None, 0)
+    domain.audit("x")
+    assert names(seen) == ["x", "x", "python", "sys", "python"]
+    # And again, from a route that was carried over.
+    del seen[:]
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    domain.audit("x")
+    assert names(seen) == ["x", "x", "x", "python", "sys", "python"]
+
+
+def test_all_hooks_share_one_tuple(compiled, api, seen):
+    dispatcher = Dispatcher()
+    dispatcher.addaudithook(lambda event, args: seen.append((event, args)))
+    api.subscribe(dispatcher, "log", seen, None, None, 0)
+    dispatcher.audit("x", 1)
+    (_, one), (_, two) = seen[-2:]
+    assert one is two
+
+
+def test_an_error_stops_the_dispatch(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "log", seen, (b"fail",), None, 0)
+    api.subscribe(domain.dispatcher, "fail", seen, (b"fail",), None, 0)
+    api.subscribe(domain.dispatcher, "log", seen, (b"fail",), None, 0)
+    domain.subscribe(lambda event, args: seen.append("python"), "fail")
+    with pytest.raises(ValueError, match="7"):
+        domain.audit("fail", 7)
+    assert seen == [("fail", (7,))]
+
+
+def test_an_error_without_an_exception_names_the_event(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "silent", seen, (b"fail",), None, 0)
+    with pytest.raises(SystemError, match="hook of fail failed without an exception"):
+        domain.audit("fail")
+
+
+def test_an_exception_without_an_error_is_one(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "careless", seen, (b"fail",), None, 0)
+    with pytest.raises(ValueError, match="set, but not returned"):
+        domain.audit("fail")
+
+
+def test_a_traceback_shows_nothing_of_audithooks(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "fail", seen, (b"fail",), None, 0)
+    with pytest.raises(ValueError, match="7") as raised:
+        api.audit(domain.dispatcher, "fail", "i", 7)
+    files = {Path(str(entry.path)).name for entry in raised.traceback}
+    assert files == {"test_capi.py"}
+
+
+def test_python_code_of_a_native_hook_is_traced(compiled, api):
+    # As in sys: only around Python hooks is tracing off.
+    class Data(list):
+        def __repr__(self):
+            return "data"
+
+    calls = []
+    dispatcher = Dispatcher()
+    inner = Dispatcher()
+    dispatcher.addaudithook(lambda event, args: None)
+    api.subscribe(dispatcher, "raising", inner, (b"x",), None, 0)
+    inner.addaudithook(lambda event, args: calls.append("untraced"))
+
+    def profile(frame, event, arg):
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    sys.setprofile(profile)
+    try:
+        dispatcher.audit("x")
+    finally:
+        sys.setprofile(None)
+    assert calls == ["untraced"]
+
+
+# Raising events by name.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "args"),
+    [
+        ((None,), ()),
+        (("",), ()),
+        ((" ,",), ()),
+        (("O, O :", 1, 2), (1, 2)),
+        (("O", 1), (1,)),
+        (("O", (1, 2)), ((1, 2),)),
+        (("(O)", 1), ((1,),)),
+        (("OO", (1,), None), ((1,), None)),
+        (("(OO)", 1, 2), ((1, 2),)),
+        (("[OO]", 1, 2), ([1, 2],)),
+        (("O" + " " * 200 + "O", 1, 2), (1, 2)),
+    ],
+)
+def test_each_value_of_a_format_is_an_argument(
+    compiled, domain, api, seen, arguments, args
+):
+    domain.subscribe(lambda event, args: seen.append(args), "x")
+    api.audit(domain.dispatcher, "x", *arguments)
+    api.raise_(api.get_event(domain.dispatcher, "x"), *arguments)
+    assert seen == [args, args]
+    assert {type(args) for args in seen} == {tuple}
+
+
+def test_every_kind_of_value_can_be_given(compiled, domain, api, seen):
+    api.subscribe(domain.dispatcher, "log", seen, (b"values",), None, 0)
+    api.audit_values(domain.dispatcher)
+    assert seen == [("values", (1, "two", b"\0three", [4, 5], (6, 7), {"eight": 9.0}))]
+
+
+@pytest.mark.parametrize("formats", ["N", "(", ")", "O)(O", "!", "(NO)"])
+def test_a_wrong_format_is_seen_only_for_a_hook(compiled, domain, api, seen, formats):
+    api.audit(domain.dispatcher, "x", formats, 1, 2)
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    with pytest.raises(SystemError):
+        api.audit(domain.dispatcher, "x", formats, 1, 2)
+    assert seen == []
+
+
+def test_a_tuple_is_passed_as_the_arguments(compiled, domain, api, seen):
+    class Other(tuple):
+        pass
+
+    domain.subscribe(lambda event, args: seen.append(args), "x")
+    given = ((1,), 2)
+    api.audit_tuple(domain.dispatcher, "x", given)
+    api.audit_tuple(domain.dispatcher, "x", Other(given))
+    api.audit_tuple(domain.dispatcher, "x")
+    assert seen == [given, given, ()]
+    assert {type(args) for args in seen} == {tuple}
+
+
+def test_an_event_that_nobody_wants_is_not_built(compiled, domain, api, seen):
+    domain.subscribe(lambda event, args: seen.append(args), "y")
+    if domain.kind == "dispatcher":  # elsewhere it is looked at if there is any hook
+        api.audit(domain.dispatcher, "x", "!")
+    api.audit_tuple(domain.dispatcher, "x", (1,))
+    assert seen == []
+
+
+def test_wrong_arguments_of_audit(compiled, domain, api):
+    with pytest.raises(TypeError, match="dispatcher must be a Dispatcher, NULL or Non"):
+        api.audit(7, "x", None)
+    with pytest.raises(TypeError, match="dispatcher must be a Dispatcher, NULL or Non"):
+        api.audit_tuple([], "x")
+    with pytest.raises(ValueError, match="event must not be NULL"):
+        api.audit(domain.dispatcher, None, None)
+    with pytest.raises(ValueError, match="event must not be NULL"):
+        api.audit_tuple(domain.dispatcher, None)
+    with pytest.raises(TypeError, match="args must be a tuple or NULL, not list"):
+        api.audit_tuple(domain.dispatcher, "x", [])
+
+
+def test_the_name_of_an_event_is_utf_8(compiled, domain, api, seen):
+    api.addaudithook(domain.dispatcher, "log", seen)
+    api.audit(domain.dispatcher, "é", None)
+    assert seen[-1] == ("é", ())
+
+
+def test_a_null_dispatcher_is_the_runtime_domain(compiled, child_of, client_folder):
+    printed = child_of("cython").run(
+        """
+import client, sys
+client.connect()
+sys.addaudithook(lambda event, args: event == "client.null" and print(event, args))
+client.audit_null()
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "client.null ()\n"
+
+
+def test_an_exception_that_was_set_is_kept(compiled, domain, api, seen):
+    error = KeyError("before")
+    domain.subscribe(lambda event, args: seen.append(sys.exc_info()), "x")
+    api.subscribe(domain.dispatcher, "log", [], (b"x",), None, 0)
+    assert api.pending(domain.dispatcher, error, "x") == (0, error)
+    assert api.pending(domain.dispatcher, error, "y") == (0, error)
+    assert api.pending(api.get_event(domain.dispatcher, "x"), error) == (0, error)
+    assert seen == [(None, None, None)] * 2
+
+
+def test_an_exception_of_a_hook_replaces_the_one_before(compiled, domain, api):
+    api.subscribe(domain.dispatcher, "fail", [], (b"fail",), None, 0)
+    status, error = api.pending(domain.dispatcher, KeyError("before"), "fail")
+    assert status == -1
+    assert type(error) is ValueError
+    assert error.__context__ is None
+
+
+# Resolved events.
+
+
+def test_an_event_is_an_event_of_python(compiled, domain, api, seen):
+    event = api.get_event(domain.dispatcher, "x")
+    assert isinstance(event, audithooks.Event)
+    assert (event.name, event.dispatcher) == ("x", domain.dispatcher)
+    api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    event(1)
+    api.raise_(event, "O", 2)
+    api.raise_tuple(event, (3,))
+    api.raise_tuple(event)
+    assert seen == [("x", (1,)), ("x", (2,)), ("x", (3,)), ("x", ())]
+
+
+def test_an_event_is_enabled_while_a_hook_may_want_it(compiled, api, seen):
+    dispatcher = Dispatcher()
+    event = api.get_event(dispatcher, "x")
+    assert api.enabled(event) == 0
+    subscription = api.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    assert api.enabled(event) == 1
+    event()
+    assert api.enabled(event) == 1
+    subscription.close()
+    assert api.enabled(event) == 0
+
+
+def test_an_event_that_nobody_wants_is_disabled_when_it_is_raised(compiled, api, seen):
+    dispatcher = Dispatcher()
+    event = api.get_event(dispatcher, "x")
+    other = api.subscribe(dispatcher, "log", seen, (b"y",), None, 0)
+    api.raise_(event, None)
+    assert api.enabled(event) == 0
+    assert not event
+    wanted = api.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    assert api.enabled(event) == 1
+    wanted.pause()
+    event()
+    assert api.enabled(event) == 0
+    wanted.resume()
+    assert api.enabled(event) == 1
+    event()
+    assert seen == [("x", ())]
+    other.close()
+    wanted.close()
+    assert api.enabled(event) == 0
+
+
+def test_an_event_that_is_made_later_is_enabled_if_there_are_hooks(compiled, api):
+    dispatcher = Dispatcher()
+    dispatcher.addaudithook(lambda event, args: None)
+    assert api.enabled(dispatcher.event("x")) == 1
+
+
+def test_events_come_and_go_while_hooks_do(compiled, api):
+    dispatcher = Dispatcher()
+    events = {number: dispatcher.event(f"x{number}") for number in range(10)}
+    for number in (0, 4, 9, 3, 5):
+        del events[number]
+    with dispatcher.subscribe(lambda event, args: None, "x7"):
+        assert {api.enabled(event) for event in events.values()} == {1}
+        wanted = {number for number, event in events.items() if event}
+        assert wanted == {7}
+        enabled = {number for number, event in events.items() if api.enabled(event)}
+        assert enabled == {7}
+    assert {api.enabled(event) for event in events.values()} == {0}
+
+
+def test_the_macro_evaluates_its_arguments_only_if_enabled(compiled, api, seen):
+    dispatcher = Dispatcher()
+    event = api.get_event(dispatcher, "x")
+    assert api.evaluations(event) == 0
+    with dispatcher.subscribe(lambda event, args: None, "y"):
+        assert api.evaluations(event) == 1  # to find out that nobody wants it
+        assert api.evaluations(event) == 0
+    with api.subscribe(dispatcher, "log", seen, (b"x",), None, 0):
+        assert api.evaluations(event) == 100
+    assert [args for _, args in seen] == [(i,) for i in range(1, 101)]
+
+
+def test_an_event_of_the_runtime_domain_is_always_enabled(compiled, api):
+    event = api.get_event(None, "client.unheard")
+    assert api.enabled(event) == 1
+    assert api.evaluations(event) == 100
+
+
+def test_an_event_belongs_to_a_cycle_that_is_collected(compiled, api):
+    class Owner(Dispatcher):
+        def remember(self, event, args):
+            pass
+
+    owner = Owner()
+    owner.events = [owner.event("x"), owner.event("y")]
+    owner.addaudithook(owner.remember)
+    gone = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+def test_wrong_arguments_of_events(compiled, domain, api):
+    event = api.get_event(domain.dispatcher, "x")
+    with pytest.raises(TypeError, match="must be a Dispatcher, NULL or None, not int"):
+        api.get_event(7, "x")
+    with pytest.raises(ValueError, match="name must not be NULL"):
+        api.get_event(domain.dispatcher, None)
+    with pytest.raises(TypeError, match="args must be a tuple or NULL, not int"):
+        api.raise_tuple(event, 7)
+    with pytest.raises(TypeError, match="event must be an Event"):
+        api.raise_("x", None)
+    with pytest.raises(TypeError, match="event must be an Event"):
+        api.raise_tuple([], ())
+    with pytest.raises(TypeError, match="event must be an Event"):
+        api.raise_null()
+
+
+# Importing.
+
+
+def test_the_header_is_in_the_folder_of_the_package(compiled):
+    folder = Path(audithooks.get_include())
+    assert (folder / "audithooks.h").is_file()
+    assert (folder / "__init__.pxd").is_file()
+    assert folder == Path(audithooks.__file__).parent
+
+
+def test_pure_python_has_no_c_api(client_folder, child_of):
+    done = child_of("python").start(
+        "-c",
+        "import client; client.connect()",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: audithooks runs in pure Python, without a C API: "
+        "AUDITHOOKS_PURE_PYTHON asks for it"
+    )
+
+
+def test_an_older_runtime_is_refused(compiled, tmp_path):
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    newer = header.replace("API_VERSION 1", "API_VERSION 7")
+    assert newer != header
+    (tmp_path / "newer.h").write_text(newer, encoding="utf-8")
+    code = (building.CLIENTS / "client.c").read_text(encoding="utf-8")
+    source = tmp_path / "client.c"
+    source.write_text(code.replace("<audithooks.h>", '"newer.h"'), encoding="utf-8")
+    client = building.load(building.extension(source, tmp_path))
+    text = "version 7 of the C API of audithooks is needed, not 1"
+    with pytest.raises(ImportError, match=text):
+        client.connect()
+
+
+def test_cplusplus_compiles_the_header(compiled, tmp_path):
+    if not shutil.which(building.config("CXX").split()[0]):
+        pytest.skip("there is no C++ compiler")
+    source = tmp_path / "plus.cpp"
+    source.write_text(
+        """
+#include <audithooks.h>
+static PyObject *connect(PyObject *, PyObject *) {
+    const AuditHooks_API *api = AuditHooks_Import();
+    if (api == nullptr) return nullptr;
+    AuditHooks_Event *event = AuditHooks_GetEvent(api, nullptr, "plus.plus");
+    if (event == nullptr) return nullptr;
+    int status = AuditHooks_AUDIT(api, event, "s", "C++");
+    Py_DECREF(reinterpret_cast<PyObject *>(event));
+    return status < 0 ? nullptr : PyLong_FromLong(api->version);
+}
+static PyMethodDef methods[] = {
+    {"connect", connect, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "plus", nullptr, 0, methods,
+                                 nullptr, nullptr, nullptr, nullptr};
+PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
+""",
+        encoding="utf-8",
+    )
+    target = tmp_path / f"plus{building.config('EXT_SUFFIX')}"
+    building.compile_c(source, target, "-shared", *building.WARNINGS, compiler="CXX")
+    assert building.load(target).connect() == 1
+
+
+# Cython.
+
+
+@pytest.fixture(scope="module")
+def cyclient(tmp_path_factory, pytestconfig):
+    if pytestconfig.option.pure:
+        pytest.skip("the compiled implementation was left out with --pure")
+    folder = tmp_path_factory.mktemp("cyclient")
+    source = building.CLIENTS / "cyclient.pyx"
+    client = building.load(building.cython_extension(source, folder))
+    yield client
+    del client.seen[:]
+
+
+def test_cython_raises_what_a_hook_wants(compiled, cyclient):
+    del cyclient.seen[:]
+    cyclient.sell("tea")
+    assert cyclient.evaluated == 0
+    with cyclient.subscribe("log"):
+        cyclient.sell("jam")
+        cyclient.sell_by_format("tea")
+        cyclient.audit("sale", "by name")
+    cyclient.sell("milk")
+    assert cyclient.seen == [
+        ("sale", ("jam",)),
+        ("sale", ("tea", 1)),
+        ("sale", ("by name",)),
+    ]
+    assert cyclient.evaluated == 1
+
+
+def test_a_cython_hook_raises_as_python_does(compiled, cyclient):
+    subscription = cyclient.subscribe("failing")
+    with pytest.raises(ValueError, match="sale"):
+        cyclient.sell("tea")
+    cyclient.close(subscription)
+    assert subscription.closed
+
+
+def test_the_functions_cython_exports_are_hooks(compiled, cyclient, dispatcher):
+    del cyclient.seen[:]
+    exported = cyclient.__pyx_capi__
+    dispatcher.subscribe(exported["log_hook"], "x")
+    dispatcher.subscribe(exported["careful_hook"], "x")
+    dispatcher.audit("x", 1)
+    assert cyclient.seen == [("x", (1,)), (1,)]
+    with pytest.raises(TypeError, match=r"not 'int \(int\)'"):
+        dispatcher.subscribe(exported["other"])
+
+
+# Embedding.
+
+LIFE = """
+import sys
+import audithooks
+print(audithooks.IMPLEMENTATION, audithooks.FALLBACK_REASON)
+seen = []
+subscription = audithooks.subscribe(lambda *event: seen.append(event), "embed.*")
+audithooks.addaudithook(lambda event, args: event == "embed.two" and seen.append(2))
+audithooks.audit("embed.one", 1)
+sys.audit("embed.two")
+subscription.close()
+audithooks.audit("embed.three")
+dispatcher = audithooks.Dispatcher()
+with dispatcher.capture("x") as events:
+    dispatcher.audit("x")
+print(seen, events)
+"""
+
+
+@pytest.fixture(scope="module")
+def embed(tmp_path_factory, pytestconfig):
+    if pytestconfig.option.pure:
+        pytest.skip("the compiled implementation was left out with --pure")
+    folder = tmp_path_factory.mktemp("embed")
+    return building.program(building.CLIENTS / "embed.c", folder)
+
+
+def environment(*folders):
+    package = Path(audithooks.get_include()).parent
+    path = os.pathsep.join(map(str, (package, *folders)))
+    return {**os.environ, "PYTHONPATH": path, "AUDITHOOKS_PURE_PYTHON": ""}
+
+
+def test_an_embedded_interpreter_can_be_started_again(compiled, embed):
+    printed = building.run(
+        str(embed), sys.executable, LIFE, LIFE, LIFE, env=environment()
+    )
+    outcome = """\
+[('embed.one', (1,)), ('embed.two', ()), 2] [Record(event='x', args=())]
+seen by the hook of before: 3
+"""
+    ended = "python the compiled modules ended with another interpreter\n"
+    assert printed == f"cython None\n{outcome}{ended}{outcome}{ended}{outcome}"
+
+
+def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_folder):
+    printed = building.run(
+        str(embed),
+        sys.executable,
+        "import client; print(client.connect())",
+        "import client\ntry: client.connect()\nexcept ImportError as e: print(e)",
+        env=environment(client_folder),
+    )
+    lines = [line for line in printed.splitlines() if "before" not in line]
+    assert lines == [
+        "1",
+        "audithooks runs in pure Python, without a C API: "
+        "the compiled modules ended with another interpreter",
+    ]
