@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd)
+SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format perf clean
