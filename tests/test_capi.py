@@ -686,3 +686,93 @@ def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_fo
         "audithooks runs in pure Python, without a C API: "
         "the compiled modules ended with another interpreter",
     ]
+
+
+# Memory.
+
+WORKLOAD = """
+import gc
+import client
+from audithooks import Dispatcher, audit
+
+client.connect()
+
+def fails(function, *arguments):
+    try:
+        function(*arguments)
+    except (ImportError, RuntimeError, SystemError, TypeError, ValueError):
+        return
+    raise AssertionError(function)
+
+def work(dispatcher, audit):
+    seen = []
+    client.addaudithook(dispatcher, "log", seen)
+    for hook in ("log", "fail", "silent", "careless", "positive", "nothing"):
+        arguments = dispatcher, hook, seen, (b"x", b"fail", b"a.*"), (b"a.c",), 0
+        if hook == "nothing":
+            fails(client.subscribe, *arguments)
+            continue
+        subscription = client.subscribe(*arguments)
+        event = client.get_event(dispatcher, "x")
+        audit("x", 1)
+        audit("a.c")
+        client.evaluations(event)
+        client.raise_(event, "OO", 1, (2,))
+        client.raise_tuple(event, (1, 2))
+        client.audit(dispatcher, "x", "O" + " " * 100 + "O", 1, 2)
+        client.audit_values(dispatcher)
+        client.pending(dispatcher, KeyError(1), "x")
+        fails(client.audit, dispatcher, "x", "O)(N", 1)
+        if hook in ("fail", "silent", "careless"):
+            fails(audit, "fail")
+        subscription.pause()
+        client.evaluations(event)
+        subscription.resume()
+        client.close(subscription)
+        client.close(subscription)
+    client.subscribe(dispatcher, "veto", seen, None, None, 1)
+    fails(client.subscribe, dispatcher, "log", seen, None, None, 0)
+
+class Owner(Dispatcher):
+    pass
+
+for _ in range(3):
+    dispatcher = Owner()
+    dispatcher.itself = [dispatcher.event("x"), client.capsule("log", [])]
+    dispatcher.addaudithook(dispatcher.itself[1])
+    work(dispatcher, dispatcher.audit)
+    del dispatcher
+    gc.collect()
+work(None, audit)
+"""
+
+
+ROOMS = ["hooklist", "dispatcher", "event", "runtime", "open_code", "capi"]
+
+
+def errors_of_ours(report):
+    """Return the errors in a report of memcheck that have a frame of ours."""
+    from xml.etree import ElementTree
+
+    found = []
+    for error in ElementTree.parse(report).getroot().iter("error"):
+        objects = [frame.findtext("obj") or "" for frame in error.iter("frame")]
+        names = {Path(name).name.partition(".")[0] for name in objects}
+        if names & {"client", *(f"_{room}_c" for room in ROOMS)}:
+            found.append(ElementTree.tostring(error, encoding="unicode"))
+    return found
+
+
+def test_memcheck_finds_no_error(compiled, client_folder, tmp_path):
+    if not shutil.which("valgrind"):
+        pytest.skip("there is no valgrind")
+    report = tmp_path / "report.xml"
+    suppressions = Path("/usr/lib/valgrind/python3.supp")  # where Debian has them
+    building.run(
+        *("valgrind", "--leak-check=full", "--show-leak-kinds=definite"),
+        *([f"--suppressions={suppressions}"] if suppressions.exists() else []),
+        *("--xml=yes", f"--xml-file={report}", "--num-callers=30"),
+        *(sys.executable, "-c", WORKLOAD),
+        env={**environment(client_folder), "PYTHONMALLOC": "malloc"},
+    )
+    assert errors_of_ours(report) == []
