@@ -250,7 +250,7 @@ def test_an_exception_without_an_error_is_one(compiled, domain, api, seen):
 def test_a_traceback_shows_nothing_of_audithooks(compiled, domain, api, seen):
     api.subscribe(domain.dispatcher, "fail", seen, (b"fail",), None, 0)
     with pytest.raises(ValueError, match="7") as raised:
-        api.audit(domain.dispatcher, "fail", "i", 7)
+        api.audit(domain.dispatcher, "fail", "O", 7)
     files = {Path(str(entry.path)).name for entry in raised.traceback}
     assert files == {"test_capi.py"}
 
