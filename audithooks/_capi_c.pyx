@@ -255,6 +255,7 @@ cdef int deliver(PyObject *route, PyObject *event, Given *given) noexcept:
         status = 0
     else:
         arguments.packed = build(given)
+        arguments.name = NULL
         if arguments.packed != NULL:
             status = dispatch(route, event, &arguments)
             Py_DECREF(arguments.packed)

@@ -72,7 +72,10 @@ cdef inline int deliver(
     arguments.items = args
     arguments.length = length
     arguments.packed = NULL
+    arguments.name = NULL
+    Py_INCREF(route)  # a hook may change the list, and with it drop the route
     status = dispatch(route, event, &arguments)
+    Py_DECREF(route)
     Py_XDECREF(arguments.packed)
     return status
 

@@ -134,6 +134,7 @@ cdef int raise_here(Event event, Arguments *arguments) noexcept:
         return -1
     if PyTuple_GET_SIZE(route) > 0:
         arguments.packed = NULL
+        arguments.name = NULL
         status = dispatch(route, <PyObject *> event._name, arguments)
         Py_XDECREF(arguments.packed)
     Py_DECREF(route)

@@ -5,7 +5,25 @@ from libc.stdint cimport uint64_t, uintptr_t
 
 
 cdef extern from "Python.h":
+    ctypedef struct PyThreadState
     ctypedef int (*Py_AuditHookFunction)(const char *, PyObject *, void *) noexcept
+    bint Py_EnterRecursiveCall(const char *) noexcept
+    void Py_LeaveRecursiveCall() noexcept
+    PyThreadState *PyThreadState_Get()
+    uint64_t PyThreadState_GetID(PyThreadState *)
+    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    const char *PyUnicode_AsUTF8(PyObject *)
+    void PyErr_Format(object, const char *, ...)
+    PyObject *PyErr_Occurred()
+
+
+# The conditions under which a hook is called, or its exception kept from the caller.
+cdef enum:
+    ONE_THREAD = 1      # only in the thread that added it
+    ONE_CONTEXT = 2     # only where its context variable is set
+    NOT_NESTED = 4      # not for what the hook raises itself
+    REPORTED = 8        # an Exception goes to sys.unraisablehook
 
 
 cdef class Hook:
@@ -59,6 +77,7 @@ cdef struct Arguments:
     PyObject **items                # borrowed, as the interpreter passed them
     Py_ssize_t length               # of items
     PyObject *packed                # an exact tuple, owned by whoever filled this in
+    const char *name                # the event in UTF-8 where it is at hand, or NULL
 
 
 cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
@@ -78,6 +97,109 @@ cdef inline void unlink(Emitter *emitter) noexcept:
 # keeps it. Return an owned tuple, or NULL with an exception.
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
 
-# Call the hooks of a route with an exact str and the arguments. Return 0, or -1 with
-# the exception of the first hook that raised.
-cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexcept
+# Return the argument tuple, borrowed, made at the first call; or NULL with an exception.
+cdef PyObject *pack(Arguments *arguments) noexcept
+
+# Note that thread runs hook. Return 1, or 0 if it does already, or -1 with an exception.
+cdef int enter_beside(Hook hook, uint64_t thread) noexcept
+
+# Undo that.
+cdef void leave_others(Hook hook, uint64_t thread) noexcept
+
+# Call a hook that has conditions, if they are met.
+cdef int call_if(
+    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+) noexcept
+
+# Call the hooks of a route from the i-th on, which are in Python.
+cdef int call_from(
+    Py_ssize_t i, PyObject *route, PyObject *event, Arguments *arguments
+) noexcept
+
+
+cdef inline int enter(Hook hook, uint64_t thread) noexcept:
+    """Do what enter_beside() does, at once if no other thread runs the hook."""
+    if hook.insiders == 0 and hook.room > 0:
+        hook.inside[0] = thread
+        hook.insiders = 1
+        return 1
+    return enter_beside(hook, thread)
+
+
+cdef inline void leave(Hook hook, uint64_t thread) noexcept:
+    """Undo enter()."""
+    if hook.insiders == 1:
+        hook.insiders = 0
+    else:
+        leave_others(hook, thread)
+
+
+cdef inline int call_native(
+    Hook hook, PyObject *event, Arguments *arguments
+) noexcept:
+    """Call one native hook, as CPython would: tracing is none of its concern."""
+    cdef const char *name = arguments.name
+    cdef PyObject *args = arguments.packed
+    cdef int status
+    if args == NULL:
+        args = pack(arguments)
+    if name == NULL:
+        name = PyUnicode_AsUTF8(event)
+    if args == NULL or name == NULL:
+        return -1
+    status = hook.native(name, args, hook.data)
+    if PyErr_Occurred() != NULL:
+        return -1
+    if status < 0:
+        PyErr_Format(
+            SystemError, b"a native hook of %s failed without an exception", name
+        )
+        return -1
+    return 0
+
+
+cdef inline int call_natives(
+    PyObject *route, PyObject *event, Arguments *arguments
+) noexcept:
+    """Call the native hooks of a route, which are first in it, and then the others."""
+    cdef bint guarded = arguments.name == NULL  # PySys_Audit() does without
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(route)
+    cdef Py_ssize_t i = 0
+    cdef PyObject *hook
+    cdef uint64_t me
+    cdef int status = 0
+    if guarded and Py_EnterRecursiveCall(b" while calling an audit hook"):
+        return -1
+    while i < size and status == 0:
+        hook = PyTuple_GET_ITEM(route, i)
+        if (<Hook> hook).native == NULL:
+            break
+        if (<Hook> hook).conditions == NOT_NESTED:
+            me = PyThreadState_GetID(PyThreadState_Get())
+            status = enter(<Hook> hook, me)
+            if status > 0:
+                status = call_native(<Hook> hook, event, arguments)
+                leave(<Hook> hook, me)
+        elif (<Hook> hook).conditions:
+            status = call_if(<Hook> hook, PyThreadState_Get(), event, arguments)
+        else:
+            status = call_native(<Hook> hook, event, arguments)
+        i += 1
+    if guarded:
+        Py_LeaveRecursiveCall()
+    if status == 0 and i < size:
+        status = call_from(i, route, event, arguments)
+    return status
+
+
+cdef inline int dispatch(
+    PyObject *route, PyObject *event, Arguments *arguments
+) noexcept:
+    """Call the hooks of a route, which are some, with an exact str and the arguments.
+
+    The caller owns a reference to each. Return 0, or -1 with the exception of the first
+    hook that raised.
+    """
+    if (<Hook> PyTuple_GET_ITEM(route, 0)).native != NULL:
+        return call_natives(route, event, arguments)
+    return call_from(0, route, event, arguments)

@@ -29,7 +29,6 @@ from libc.stdint cimport uint64_t, uintptr_t
 
 
 cdef extern from "Python.h":
-    ctypedef struct PyThreadState
     ctypedef struct PyFunctionObject:
         PyObject *func_dict             # the __dict__ of a function, or NULL
     PyTypeObject PyFunction_Type
@@ -51,18 +50,9 @@ cdef extern from "Python.h":
     ) noexcept
     PyObject *PyTuple_New(Py_ssize_t)
     void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
-    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
-    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)
-    const char *PyUnicode_AsUTF8(PyObject *)
-    void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_NoMemory()
-    PyObject *PyErr_Occurred()
-    bint Py_EnterRecursiveCall(const char *) noexcept
-    void Py_LeaveRecursiveCall() noexcept
     int PyContextVar_Get(PyObject *, PyObject *, PyObject **)
-    PyThreadState *PyThreadState_Get()
-    uint64_t PyThreadState_GetID(PyThreadState *)
 
 
 cdef extern from *:
@@ -99,13 +89,6 @@ cdef extern from *:
     void AuditHooks_LeaveTracing(PyThreadState *) noexcept
     int PyObject_GetOptionalAttr(PyObject *, PyObject *, PyObject **) noexcept
 
-
-# The conditions under which a hook is called, or its exception kept from the caller.
-cdef enum:
-    ONE_THREAD = 1      # only in the thread that added it
-    ONE_CONTEXT = 2     # only where its context variable is set
-    NOT_NESTED = 4      # not for what the hook raises itself
-    REPORTED = 8        # an Exception goes to sys.unraisablehook
 
 # A list keeps at most so many routes, of names that are no longer than that. Others are
 # worked out for every event.
@@ -381,25 +364,20 @@ cdef inline int call(
     return 0
 
 
-cdef inline int call_native(Hook hook, PyObject *event, PyObject *args) noexcept:
-    """Call one native hook, as CPython would: tracing is none of its concern."""
-    cdef const char *name = PyUnicode_AsUTF8(event)
-    cdef int status
-    if name == NULL:
-        return -1
-    status = hook.native(name, args, hook.data)
-    if PyErr_Occurred() != NULL:
-        return -1
-    if status < 0:
-        PyErr_Format(
-            SystemError, b"a native hook of %s failed without an exception", name
-        )
-        return -1
-    return 0
+cdef PyObject *pack(Arguments *arguments) noexcept:
+    cdef PyObject *item
+    cdef Py_ssize_t i
+    if arguments.packed == NULL:
+        arguments.packed = PyTuple_New(arguments.length)
+        if arguments.packed != NULL:
+            for i in range(arguments.length):
+                item = arguments.items[i]
+                Py_INCREF(item)
+                PyTuple_SET_ITEM(arguments.packed, i, item)
+    return arguments.packed
 
 
-cdef int enter(Hook hook, uint64_t thread) noexcept:
-    """Note that thread runs hook. Return 1, or 0 if it does already, or -1."""
+cdef int enter_beside(Hook hook, uint64_t thread) noexcept:
     cdef uint64_t *longer
     cdef Py_ssize_t i
     for i in range(hook.insiders):
@@ -419,8 +397,7 @@ cdef int enter(Hook hook, uint64_t thread) noexcept:
     return 1
 
 
-cdef void leave(Hook hook, uint64_t thread) noexcept:
-    """Undo enter()."""
+cdef void leave_others(Hook hook, uint64_t thread) noexcept:
     cdef Py_ssize_t i
     for i in range(hook.insiders):
         if hook.inside[i] == thread:
@@ -429,24 +406,9 @@ cdef void leave(Hook hook, uint64_t thread) noexcept:
             return
 
 
-cdef PyObject *pack(Arguments *arguments) noexcept:
-    """Return the argument tuple, borrowed, made at the first call. NULL on failure."""
-    cdef PyObject *item
-    cdef Py_ssize_t i
-    if arguments.packed == NULL:
-        arguments.packed = PyTuple_New(arguments.length)
-        if arguments.packed != NULL:
-            for i in range(arguments.length):
-                item = arguments.items[i]
-                Py_INCREF(item)
-                PyTuple_SET_ITEM(arguments.packed, i, item)
-    return arguments.packed
-
-
 cdef int call_if(
     Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
 ) noexcept:
-    """Call a hook that has conditions, if they are met."""
     cdef uint64_t me = PyThreadState_GetID(thread)
     cdef PyObject *value = NULL
     cdef PyObject *args
@@ -467,7 +429,7 @@ cdef int call_if(
         if status <= 0:
             return status
     if hook.native != NULL:
-        status = call_native(hook, event, args)
+        status = call_native(hook, event, arguments)
     else:
         status = call(hook, thread, event, args)
     if (
@@ -482,37 +444,25 @@ cdef int call_if(
     return status
 
 
-cdef int dispatch(PyObject *route, PyObject *event, Arguments *arguments) noexcept:
+cdef int call_from(
+    Py_ssize_t i, PyObject *route, PyObject *event, Arguments *arguments
+) noexcept:
     cdef PyThreadState *thread = PyThreadState_Get()
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(route)
-    cdef Py_ssize_t i = 0
     cdef PyObject *hook
     cdef PyObject *args
     cdef int status = 0
     if Py_EnterRecursiveCall(b" while calling an audit hook"):
         return -1
-    Py_INCREF(route)  # a hook may change the list, and with it drop the route
-    while status == 0 and i < size:
+    AuditHooks_EnterTracing(thread)
+    for i in range(i, PyTuple_GET_SIZE(route)):
         hook = PyTuple_GET_ITEM(route, i)
-        if (<Hook> hook).native == NULL:
-            break
-        i += 1
         if (<Hook> hook).conditions:
             status = call_if(<Hook> hook, thread, event, arguments)
         else:
             args = pack(arguments)
-            status = -1 if args == NULL else call_native(<Hook> hook, event, args)
-    if status == 0 and i < size:
-        AuditHooks_EnterTracing(thread)
-        while status == 0 and i < size:
-            hook = PyTuple_GET_ITEM(route, i)
-            i += 1
-            if (<Hook> hook).conditions:
-                status = call_if(<Hook> hook, thread, event, arguments)
-            else:
-                args = pack(arguments)
-                status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
-        AuditHooks_LeaveTracing(thread)
-    Py_DECREF(route)
+            status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
+        if status < 0:
+            break
+    AuditHooks_LeaveTracing(thread)
     Py_LeaveRecursiveCall()
     return status

@@ -120,25 +120,28 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     ):
         if PyTuple_GET_SIZE(entry.route) == 0:
             return 0
-        return deliver(entry.route, entry.event, args)
+        return deliver(name, entry.route, entry.event, args)
     return meet(name, args)
 
 
-cdef int deliver(PyObject *route, PyObject *event, PyObject *args) noexcept:
-    """Call the hooks of a route with the tuple of an event."""
+cdef int deliver(
+    const char *name, PyObject *route, PyObject *event, PyObject *args
+) noexcept:
+    """Call the hooks of a route with the tuple of an event, which the caller owns."""
     cdef Arguments arguments
     cdef int status = -1
     # What runs meanwhile may change the list, or raise an event that takes the entry.
     Py_INCREF(route)
     Py_INCREF(event)
+    arguments.name = name
+    arguments.packed = args
     if PyTuple_CheckExact(args):
-        Py_INCREF(args)
-        arguments.packed = args
+        status = dispatch(route, event, &arguments)
     else:  # an emitter in C may pass its own
         arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
-    if arguments.packed != NULL:
-        status = dispatch(route, event, &arguments)
-        Py_DECREF(arguments.packed)
+        if arguments.packed != NULL:
+            status = dispatch(route, event, &arguments)
+            Py_DECREF(arguments.packed)
     Py_DECREF(event)
     Py_DECREF(route)
     return status
@@ -161,7 +164,7 @@ cdef int meet(const char *name, PyObject *args) noexcept:
         if kept and not addition and strcmp(name, LAST) != 0:
             status = remember(name, event, route)
         if status == 0 and PyTuple_GET_SIZE(route) > 0:
-            status = deliver(route, event, args)
+            status = deliver(name, route, event, args)
         Py_DECREF(route)
     Py_XDECREF(event)
     if last:
