@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf clean
+.PHONY: help demo test lint types format perf native clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
@@ -21,11 +21,14 @@ test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 perf: $(VENV)/built  ## compare what an event costs with what it costs with sys
 	$(BIN)/python perf/compare.py $(ARGS)
 
+native: $(VENV)/built  ## compare the C API with that of CPython
+	$(BIN)/python perf/native.py $(ARGS)
+
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
 	ruff check
 	ruff format --check
-	cython-lint audithooks
+	cython-lint audithooks tests
 
 types: $(VENV)/tools  ## check the types
 	$(BIN)/mypy

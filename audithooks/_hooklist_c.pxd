@@ -97,10 +97,10 @@ cdef inline void unlink(Emitter *emitter) noexcept:
 # keeps it. Return an owned tuple, or NULL with an exception.
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
 
-# Return the argument tuple, borrowed, made at the first call; or NULL with an exception.
+# Return the argument tuple, borrowed, made at the first call; NULL with an exception.
 cdef PyObject *pack(Arguments *arguments) noexcept
 
-# Note that thread runs hook. Return 1, or 0 if it does already, or -1 with an exception.
+# Note that thread runs hook. Return 1, or 0 if it did already, or -1 with an exception.
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept
 
 # Undo that.

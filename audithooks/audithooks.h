@@ -9,18 +9,10 @@
        if (AuditHooks_AUDIT(api, sale, "On", item, price(item)) < 0)
            return NULL;
 
-   Every function needs the GIL, and may be called from any thread that holds it, from a
-   hook, and while hooks come and go: a dispatch runs over the hooks that were there when
-   it started. None of them consumes a reference. Those that return an int return 0, or
-   -1 with an exception; those that return a pointer return NULL with an exception.
-
-   *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or None for the runtime
-   domain, which is the interpreter's own stream of events. Anything else is a
-   TypeError. Strings are in UTF-8 and copied.
-
-   The functions are in a table that AuditHooks_Import() finds. It is that of one
-   interpreter: keep the pointer in the state of a module, not in a static variable, if
-   the module may be loaded into subinterpreters. */
+   In all that follows, *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or
+   None for the runtime domain, which is the interpreter's own stream of events; all
+   else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where there
+   has to be something is a ValueError or a TypeError. */
 
 #ifndef AUDITHOOKS_H
 #define AUDITHOOKS_H
@@ -35,9 +27,8 @@ extern "C" {
 #define AUDITHOOKS_API_VERSION 1
 
 /* The name of a PyCapsule that holds a Py_AuditHookFunction, with the data as context.
-   Python code may pass it to subscribe() and addaudithook(). The hook list owns the
-   capsule until the last dispatch has left the hook, so that a destructor may free the
-   data. */
+   Python code may pass it to subscribe() and addaudithook(). It is owned until the last
+   dispatch has left the hook, so that a destructor of it may free the data. */
 #define AUDITHOOKS_HOOK "int (const char *, PyObject *, void *)"
 
 /* Flags of AuditHooks_Subscribe(), each an argument of subscribe() in Python. */
@@ -51,7 +42,7 @@ typedef struct {
     PyObject_HEAD
     /* 0 if no hook wants the event. After a change of the hooks it may be 1 for nothing
        until the event is raised or its truth asked; in the runtime domain it always is.
-       It may be read without the GIL: the answer is then that of a moment ago. */
+       It may be read without the GIL, and is then the answer of a moment ago. */
     int enabled;
 } AuditHooks_Event;
 
@@ -70,9 +61,12 @@ typedef struct {
     int (*raise_event_tuple)(AuditHooks_Event *event, PyObject *args);
 } AuditHooks_API;
 
-/* Import audithooks and return its table, which lasts as long as the process. Raises
-   ImportError if audithooks runs in pure Python, which has none, or is older than this
-   header. */
+/* Import audithooks and return its table.
+
+   Needs the GIL. The table is borrowed, and lasts as long as the interpreter that asks:
+   keep it in the state of a module, as the next interpreter of the process may have
+   none. Raises ImportError and returns NULL if audithooks runs in pure Python, where
+   there is no C API, or is older than this header. */
 static inline const AuditHooks_API *
 AuditHooks_Import(void)
 {
@@ -91,7 +85,8 @@ AuditHooks_Import(void)
         }
     }
     else if (capsule != NULL) {
-        api = (const AuditHooks_API *)PyCapsule_GetPointer(capsule, "audithooks._C_API");
+        api = (const AuditHooks_API *)PyCapsule_GetPointer(
+            capsule, "audithooks._C_API");
         if (api != NULL && api->version < AUDITHOOKS_API_VERSION) {
             PyErr_Format(PyExc_ImportError,
                          "version %d of the C API of audithooks is needed, not %d",
@@ -105,52 +100,75 @@ AuditHooks_Import(void)
     return api;
 }
 
-/* Add a hook for every event, for good: what PySys_AddAuditHook() does. The code and
-   *data*, which is passed to the hook, are borrowed until the interpreter ends. If a
-   hook that is there raises a RuntimeError for the event sys.addaudithook, the new one
-   is not added and the result is 0. A NULL hook is a ValueError.
+/* Add a hook for every event, for good, as PySys_AddAuditHook() does.
 
-   A hook is called with the GIL and no exception set, with the name and a tuple, both
-   borrowed. It returns 0 to go on, or -1 with an exception to abort the operation. */
+   A hook is called with the GIL and without an exception set, by any thread and by
+   several at once if it gives up the GIL. Its name and exact tuple are borrowed. It
+   returns 0 to go on, or -1 with an exception to abort the operation. Native hooks are
+   called before those in Python.
+
+   Needs the GIL. *data* is borrowed until the interpreter ends. Returns 0, also if a
+   hook that is there refuses the new one by a RuntimeError for the event
+   sys.addaudithook, or -1 with an exception. The hook counts from the next event on. */
 #define AuditHooks_AddAuditHook(api, dispatcher, hook, data) \
     ((api)->addaudithook((dispatcher), (hook), (data)))
 
-/* Add a hook for some events, and return a new audithooks.Subscription; dropping it does
-   not end it. *events* and *exclude* are arrays of names and patterns that end with
-   NULL, or NULL for every event and for none. *flags* are some of the above. *data* is
-   borrowed until the subscription is closed and no thread is in the hook any more. If a
-   hook that is there objects, audithooks.HookRejected is raised. */
+/* Add a hook for some events. *events* and *exclude* are arrays of names and patterns
+   that end with NULL, or are NULL for every event and for none; *flags* some of the
+   above, or 0.
+
+   Needs the GIL. Returns a new reference to an audithooks.Subscription, which does not
+   close itself when it is dropped. *data* is borrowed until it is closed and no
+   dispatch is under way; see AUDITHOOKS_HOOK for another way. Returns NULL with an
+   exception: audithooks.HookRejected if a hook that is there refuses, ValueError for a
+   wrong pattern or flag. The hook counts from the next event on. */
 #define AuditHooks_Subscribe(api, dispatcher, hook, data, events, exclude, flags) \
     ((api)->subscribe((dispatcher), (hook), (data), (events), (exclude), (flags)))
 
-/* Close a subscription, as its close() does. A hook may object: its exception is
-   raised, and the subscription stays open. */
+/* Close a subscription, as its close() does; it is borrowed.
+
+   Needs the GIL. Returns 0, or -1 with the exception of a hook that refuses the event
+   audithooks.unsubscribe: the subscription stays open then. A dispatch that is under
+   way in another thread may still call the hook. */
 #define AuditHooks_Close(api, subscription) ((api)->close((subscription)))
 
-/* Raise an event. *format* and what follows it are those of Py_BuildValue(), but that
-   each value is an argument, be it a tuple or not; NULL and "" give none. They are
-   looked at only if a hook wants the event (in the runtime domain: if there is any hook),
-   so a reference cannot be handed over: "N" is a SystemError then. The exception of the
-   first hook that raises is raised. One that was set before is still set afterwards,
-   unless a hook replaces it. */
+/* Raise an event by its name: AuditHooks_Audit(api, dispatcher, event, format, ...).
+
+   *format* and what follows it are those of Py_BuildValue(), but that each value is an
+   argument, be it a tuple or not; NULL and "" give none. They are looked at only if a
+   hook wants the event, in the runtime domain if there is any hook. So they are
+   borrowed, and "N" is a SystemError.
+
+   Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
+   exception that was set before is still set if the result is 0. Runs over the hooks as
+   they are when it starts. */
 #define AuditHooks_Audit(api, dispatcher, ...) ((api)->audit((dispatcher), __VA_ARGS__))
 
-/* Raise an event with a tuple of arguments, borrowed, or NULL for none. Anything else is
-   a TypeError, hooks or not. The hooks get an exact tuple. */
+/* Raise an event with a tuple of arguments, borrowed, or NULL for none. The hooks get
+   an exact tuple; what is none is a TypeError, hooks or not. All else is as for
+   AuditHooks_Audit(). */
 #define AuditHooks_AuditTuple(api, dispatcher, event, args) \
     ((api)->audit_tuple((dispatcher), (event), (args)))
 
-/* Resolve an event that is raised often. Returns a new reference to an
-   audithooks.Event, which Python code can use, too. */
+/* Resolve an event that is raised often.
+
+   Needs the GIL. Returns a new reference to an audithooks.Event, which keeps its
+   dispatcher alive and may be used from any thread and by Python code, too. Returns
+   NULL with an exception if the name is wrong. */
 #define AuditHooks_GetEvent(api, dispatcher, name) \
     ((api)->get_event((dispatcher), (name)))
 
-/* Raise a resolved event, with a format and values or with a tuple, as above. */
+/* Raise a resolved event: AuditHooks_Raise(api, event, format, ...). All else is as for
+   AuditHooks_Audit(). */
 #define AuditHooks_Raise(api, event, ...) ((api)->raise_event((event), __VA_ARGS__))
-#define AuditHooks_RaiseTuple(api, event, args) ((api)->raise_event_tuple((event), (args)))
 
-/* Raise a resolved event with a format and values, which are evaluated only if the event
-   is enabled. *event* is evaluated twice. */
+/* Raise a resolved event with a tuple, as AuditHooks_AuditTuple() does. */
+#define AuditHooks_RaiseTuple(api, event, args) \
+    ((api)->raise_event_tuple((event), (args)))
+
+/* Raise a resolved event with a format and values, which are evaluated only if it is
+   enabled: otherwise this is a load and a branch. *event* may be evaluated twice. All
+   else is as for AuditHooks_Raise(). */
 #define AuditHooks_AUDIT(api, event, ...) \
     ((event)->enabled ? (api)->raise_event((event), __VA_ARGS__) : 0)
 

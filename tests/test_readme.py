@@ -5,11 +5,18 @@ import shlex
 import sys
 from pathlib import Path
 
+import building
 import pytest
+
+import audithooks
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
+
+
+(IN_CYTHON,) = re.findall(r"```cython\n(.*?)```", README, re.DOTALL)
+(IN_C,) = re.findall(r"```c\n(.*?)```", README, re.DOTALL)
 
 
 def test_every_example_is_found():
@@ -19,6 +26,8 @@ def test_every_example_is_found():
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES)
 def test_example(child, code, output):
+    if child.implementation == "python" and "set_open_code_hook" in code:
+        pytest.skip("set_open_code_hook needs the compiled implementation")
     printed = child.run(code).replace(sys.executable, "PYTHON")
     if child.implementation == "python":
         output = output.replace(
@@ -34,3 +43,56 @@ def test_session(child, command, output, tmp_path):
     done = child.start(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout + done.stderr == output
+
+
+def run_extension(child_of, folder, code):
+    package = str(Path(audithooks.get_include()).parent)
+    return child_of("cython").run(code, cwd=folder, environ={"PYTHONPATH": package})
+
+
+def test_example_in_cython(compiled, child_of, tmp_path):
+    source = tmp_path / "example.pyx"
+    source.write_text(IN_CYTHON, encoding="utf-8")
+    building.cython_extension(source, tmp_path)
+    printed = run_extension(
+        child_of,
+        tmp_path,
+        """
+import os
+import example
+example.shop.subscribe(print, "sale")
+example.sell("tea", 3)
+with open(os.devnull):
+    pass
+example.subscription.close()
+open(os.devnull).close()
+""",
+    )
+    assert printed == "sale ('tea', 3)\nopen /dev/null\n"
+
+
+def test_example_in_c(compiled, child_of, tmp_path):
+    source = tmp_path / "example.c"
+    module = """
+static PyMethodDef methods[] = {{"setup", setup, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "example", NULL, 0, methods, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_example(void) { return PyModuleDef_Init(&definition); }
+"""
+    source.write_text(IN_C + module, encoding="utf-8")
+    building.extension(source, tmp_path)
+    printed = run_extension(
+        child_of,
+        tmp_path,
+        """
+import os
+import audithooks, example
+shop = audithooks.Dispatcher()
+shop.subscribe(print, "sale")
+subscription = example.setup(shop)
+open(os.devnull).close()
+subscription.close()
+open(os.devnull).close()
+""",
+    )
+    assert printed == "sale ('tea', 3)\nopen /dev/null\n"
