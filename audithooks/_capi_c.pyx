@@ -317,6 +317,7 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
 ) noexcept:
     """Raise an event that was resolved."""
     cdef Pending pending
+    cdef int status
     if event == NULL or Py_TYPE(event) != <PyTypeObject *> ResolvedEvent:
         PyErr_Format(TypeError, b"event must be an Event")
         return -1
@@ -327,10 +328,11 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
     if not (<ResolvedEvent> event).emitter.enabled:
         return 0
     PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+    Py_INCREF(event)  # a hook may make its owner drop it
     route = find(<ResolvedEvent> event)
-    return settle(
-        &pending, deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
-    )
+    status = deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
+    Py_DECREF(event)
+    return settle(&pending, status)
 
 
 cdef bint fill(Given *given, PyObject *args) noexcept:
