@@ -321,14 +321,16 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
     if event == NULL or Py_TYPE(event) != <PyTypeObject *> ResolvedEvent:
         PyErr_Format(TypeError, b"event must be an Event")
         return -1
-    if (<ResolvedEvent> event).utf8 != NULL:
-        return PySys_Audit(
-            (<ResolvedEvent> event).utf8, b"O&", <void *> build, <void *> given
-        )
     if not (<ResolvedEvent> event).emitter.enabled:
         return 0
-    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
     Py_INCREF(event)  # a hook may make its owner drop it
+    if (<ResolvedEvent> event).utf8 != NULL:
+        status = PySys_Audit(
+            (<ResolvedEvent> event).utf8, b"O&", <void *> build, <void *> given
+        )
+        Py_DECREF(event)
+        return status
+    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
     route = find(<ResolvedEvent> event)
     status = deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
     Py_DECREF(event)

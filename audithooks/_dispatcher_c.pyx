@@ -25,6 +25,7 @@ cdef extern from "Python.h":
         const char *ml_doc
     const int METH_FASTCALL
 
+    Py_ssize_t PyDict_GET_SIZE(PyObject *)
     object PyDescr_NewMethod(PyTypeObject *, PyMethodDef *)
     void PyErr_Format(object, const char *, ...)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
@@ -45,7 +46,11 @@ cdef int raise_event(
     cdef PyObject *route
     cdef bint kept
     cdef int status
-    if known.event == event and known.version == hooks.version:
+    if (
+        known.event == event
+        and known.version == hooks.version
+        and PyDict_GET_SIZE(<PyObject *> hooks.routes) > 0  # the collector clears it
+    ):
         if PyTuple_GET_SIZE(known.route) == 0:
             return 0
         return deliver(known.route, event, args, length)

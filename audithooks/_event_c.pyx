@@ -23,6 +23,7 @@ cdef extern from "Python.h":
         ternaryfunc tp_call
     const unsigned long Py_TPFLAGS_HAVE_VECTORCALL
 
+    Py_ssize_t PyDict_GET_SIZE(PyObject *)
     void PyErr_Format(object, const char *, ...)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     void PyType_Modified(PyTypeObject *)
@@ -103,7 +104,11 @@ cdef class Event:
 cdef PyObject *find(Event event) noexcept:
     cdef PyObject *route
     cdef bint kept
-    if event.route != NULL and event.version == event.hooks.version:
+    if (
+        event.route != NULL
+        and event.version == event.hooks.version
+        and PyDict_GET_SIZE(<PyObject *> event.hooks.routes) > 0  # the collector clears
+    ):
         Py_INCREF(event.route)
         return event.route
     route = route_of(event.hooks, <PyObject *> event._name, &kept)

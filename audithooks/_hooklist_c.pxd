@@ -24,6 +24,7 @@ cdef enum:
     ONE_CONTEXT = 2     # only where its context variable is set
     NOT_NESTED = 4      # not for what the hook raises itself
     REPORTED = 8        # an Exception goes to sys.unraisablehook
+    REMOVED = 16        # it is native, and its data may be gone
 
 
 cdef class Hook:

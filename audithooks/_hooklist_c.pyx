@@ -191,10 +191,15 @@ cdef class HookList:
         return hook
 
     def remove(self, Hook hook not None):
-        """Take *hook* out of the list; one that is not in it is no error."""
+        """Take *hook* out of the list; one that is not in it is no error.
+
+        A dispatch that is under way still calls it, unless it is native.
+        """
         routes = carried(self, hook, False)
         if hook in self.hooks:
             del self.hooks[hook]
+            if hook.native != NULL:
+                hook.conditions |= REMOVED
             self.listening -= 1
             self.changed(routes)
 
@@ -413,6 +418,8 @@ cdef int call_if(
     cdef PyObject *value = NULL
     cdef PyObject *args
     cdef int status
+    if hook.conditions & REMOVED:
+        return 0
     if hook.conditions & ONE_THREAD and hook.thread != me:
         return 0
     if hook.conditions & ONE_CONTEXT:

@@ -48,6 +48,7 @@ class Hook:
         "_native",
         "_one_thread",
         "_reentrant",
+        "_removed",
         "_reported",
         "_wants",
         "callable",
@@ -66,6 +67,7 @@ class Hook:
     ) -> None:
         self.callable = callable
         self._native = native is not None
+        self._removed = False  # and native: its data may be gone
         self._call = callable if native is None else caller(callable, *native)
         self.paused = False
         self._wants = wants.__contains__ if isinstance(wants, frozenset) else wants
@@ -82,6 +84,8 @@ class Hook:
     def _call_if(self, event: str, args: tuple[Any, ...]) -> None:
         """Call a hook that has conditions, if they are met."""
         here = self._here
+        if self._removed:
+            return
         if self._one_thread and not here.home:
             return
         if self._context is not None and not self._context.get(False):
@@ -136,9 +140,14 @@ class HookList:
         return hook
 
     def remove(self, hook: Hook) -> None:
-        """Take *hook* out of the list; one that is not in it is no error."""
+        """Take *hook* out of the list; one that is not in it is no error.
+
+        A dispatch that is under way still calls it, unless it is native.
+        """
         routes: dict[str, tuple[Hook, ...]] = {}
         self._hooks.pop(hook, None)
+        if hook._native:
+            hook._removed = hook._conditions = True
         self._routes = routes
 
     @staticmethod

@@ -25,6 +25,7 @@ cdef extern from "Python.h":
     int PyObject_HasAttrString(PyObject *, const char *)
     PyObject *PyImport_ImportModule(const char *)
     int Py_AtExit(void (*)() noexcept)
+    PyObject *PyUnicode_FromObject(PyObject *)
     PyTypeObject *Py_TYPE(PyObject *)
     void Py_DECREF(PyObject *)
     void Py_INCREF(PyObject *)
@@ -47,7 +48,11 @@ cdef PyObject *open_code(PyObject *path, void *_) noexcept:
             path,
         )
         return NULL
+    path = PyUnicode_FromObject(path)  # a subclass may have methods of its own
+    if path == NULL:
+        return NULL
     found = PyObject_CallFunctionObjArgs(handler, path, NULL)
+    Py_DECREF(path)
     if found != NULL and not PyObject_HasAttrString(found, b"read"):
         PyErr_Format(
             TypeError,
@@ -86,15 +91,16 @@ cdef void remember_to_forget() except *:
 def set_open_code_hook(hook):
     """Have *hook* open every file that Python code is read from, for good.
 
-    *hook* is called with the absolute path, a str, and returns a binary file, such as
-    io.BytesIO, or raises to refuse. It is asked for imports, for archives of modules,
-    by runpy and by io.open_code(), not for the script on the command line, which is
-    open by then. To read the file itself it uses open(). What it imports when it is
-    called comes back to it.
+    *hook* is called with the path, an exact str, which is absolute if the import system
+    asks, and returns a binary file, such as io.BytesIO, or raises to refuse. It is asked
+    for imports, for archives of modules, by runpy and by io.open_code(), not for the
+    script on the command line, which is open by then. To read the file itself it uses
+    open(). What it imports when it is called comes back to it.
 
     There can be one such hook in a process; it cannot be replaced or removed, and is
     called until the interpreter has ended. Other interpreters cannot ask it, and are
-    refused every file with a PermissionError.
+    refused every file with a PermissionError: to create one fails, which up to CPython
+    3.11 ends the process.
 
     First CPython raises an event without arguments, setopencodehook. If a hook raises a
     RuntimeError for it, so does this: a HookRejected. Raises TypeError if *hook* cannot
@@ -112,8 +118,8 @@ def set_open_code_hook(hook):
     except RuntimeError as error:
         raise HookRejected(f"a hook refused the open code hook: {error}") from error
     except SystemError as error:
-        if error.__traceback__.tb_next is not None:
-            raise  # by a hook
+        if str(error) != "failed to change existing open_code hook":
+            raise  # of a hook
         raise RuntimeError(f"the open code hook cannot be set: {error}") from error
     Py_INCREF(<PyObject *> hook)
     handler = <PyObject *> hook

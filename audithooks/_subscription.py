@@ -175,7 +175,9 @@ class Domain:
         that is named for its signature, such as those in the __pyx_capi__ of a Cython
         module, with the context as data; or a ctypes function of the prototype
         PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p), without data. Native hooks are
-        called before those in Python. Code and data have to last as long as the hook.
+        called before those in Python, and not any more once they are closed. Code and
+        data have to last as long as the hook. What a ctypes callback in Python raises
+        is reported by ctypes and lost; it can only return -1, for a SystemError.
 
         First the event sys.addaudithook is raised, without arguments. If a hook that is
         already there raises a RuntimeError, so does this: a HookRejected.
@@ -237,8 +239,8 @@ class Subscription:
     close it.
 
     Thread-safety: every method may be called from any thread, and from the hook itself.
-    A dispatch that is under way is not touched; events raised after close() or pause()
-    returned do not reach the hook.
+    A dispatch that is under way is not touched, but that a native hook is not called
+    any more; events raised after close() or pause() returned do not reach the hook.
     """
 
     __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_events", "_token")

@@ -5,7 +5,7 @@
 
        const AuditHooks_API *api = AuditHooks_Import();
        AuditHooks_Event *sale = AuditHooks_GetEvent(api, NULL, "shop.sale");
-       ...
+       ...  NULL from either is an error
        if (AuditHooks_AUDIT(api, sale, "On", item, price(item)) < 0)
            return NULL;
 
@@ -28,7 +28,8 @@ extern "C" {
 
 /* The name of a PyCapsule that holds a Py_AuditHookFunction, with the data as context.
    Python code may pass it to subscribe() and addaudithook(). It is owned until the last
-   dispatch has left the hook, so that a destructor of it may free the data. */
+   dispatch has left the hook and the subscription is dropped, so that a destructor of it
+   may free the data. */
 #define AUDITHOOKS_HOOK "int (const char *, PyObject *, void *)"
 
 /* Flags of AuditHooks_Subscribe(), each an argument of subscribe() in Python. */
@@ -100,7 +101,9 @@ AuditHooks_Import(void)
     return api;
 }
 
-/* Add a hook for every event, for good, as PySys_AddAuditHook() does.
+/* Add a hook for every event of this interpreter, for good. What other interpreters
+   raise, and what comes after cpython.PyInterpreterState_Clear, only hooks of
+   PySys_AddAuditHook() see.
 
    A hook is called with the GIL and without an exception set, by any thread and by
    several at once if it gives up the GIL. Its name and exact tuple are borrowed. It
@@ -118,8 +121,8 @@ AuditHooks_Import(void)
    above, or 0.
 
    Needs the GIL. Returns a new reference to an audithooks.Subscription, which does not
-   close itself when it is dropped. *data* is borrowed until it is closed and no
-   dispatch is under way; see AUDITHOOKS_HOOK for another way. Returns NULL with an
+   close itself when it is dropped. *data* is borrowed until it is closed and no thread
+   is in the hook; to be told of that, see AUDITHOOKS_HOOK. Returns NULL with an
    exception: audithooks.HookRejected if a hook that is there refuses, ValueError for a
    wrong pattern or flag. The hook counts from the next event on. */
 #define AuditHooks_Subscribe(api, dispatcher, hook, data, events, exclude, flags) \
@@ -128,8 +131,8 @@ AuditHooks_Import(void)
 /* Close a subscription, as its close() does; it is borrowed.
 
    Needs the GIL. Returns 0, or -1 with the exception of a hook that refuses the event
-   audithooks.unsubscribe: the subscription stays open then. A dispatch that is under
-   way in another thread may still call the hook. */
+   audithooks.unsubscribe: the subscription stays open then. The hook is not entered any
+   more, though other threads may be in it. */
 #define AuditHooks_Close(api, subscription) ((api)->close((subscription)))
 
 /* Raise an event by its name: AuditHooks_Audit(api, dispatcher, event, format, ...).
@@ -137,7 +140,7 @@ AuditHooks_Import(void)
    *format* and what follows it are those of Py_BuildValue(), but that each value is an
    argument, be it a tuple or not; NULL and "" give none. They are looked at only if a
    hook wants the event, in the runtime domain if there is any hook. So they are
-   borrowed, and "N" is a SystemError.
+   borrowed, and "N" is a SystemError. Lengths of "#" are always Py_ssize_t.
 
    Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
    exception that was set before is still set if the result is 0. Runs over the hooks as

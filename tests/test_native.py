@@ -94,6 +94,18 @@ def test_a_scope_holds_for_native_hooks(domain, client):
     assert seen == [("x", (2,))]
 
 
+def test_a_native_hook_that_is_closed_is_not_entered_any_more(domain, client):
+    # Its data may be gone, and the dispatch runs over the hooks as they were.
+    subscriptions, seen = [], []
+    closing = ctypes.PYFUNCTYPE(*PROTOTYPE)(
+        lambda event, args, data: subscriptions[0].close() or 0
+    )
+    domain.subscribe(closing, "x")
+    subscriptions.append(domain.subscribe(client.capsule("log", seen), "x"))
+    domain.audit("x")
+    assert seen == []
+
+
 def test_a_capsule_lives_as_long_as_its_hook(domain, client):
     class Data(list):
         pass

@@ -119,6 +119,26 @@ SystemError('system') from None
     assert "Zen" in printed
 
 
+def test_it_is_given_an_exact_path(compiled_child):
+    printed = compiled_child.run(
+        """
+import audithooks, io
+class Path(str):
+    def __eq__(self, other):
+        return True
+def hook(path):
+    print(type(path).__name__, path == "/trusted")
+    raise PermissionError
+audithooks.set_open_code_hook(hook)
+try:
+    io.open_code(Path("/other"))
+except PermissionError:
+    pass
+"""
+    )
+    assert printed == "str False\n"
+
+
 @pytest.mark.parametrize("result", ["None", "path", "b''"])
 def test_a_hook_that_returns_no_file_is_an_error(compiled_child, result):
     printed = compiled_child.run(
