@@ -92,10 +92,10 @@ def set_open_code_hook(hook):
     """Have *hook* open every file that Python code is read from, for good.
 
     *hook* is called with the path, an exact str, which is absolute if the import system
-    asks, and returns a binary file, such as io.BytesIO, or raises to refuse. It is asked
-    for imports, for archives of modules, by runpy and by io.open_code(), not for the
-    script on the command line, which is open by then. To read the file itself it uses
-    open(). What it imports when it is called comes back to it.
+    asks, and returns a binary file, such as io.BytesIO, or raises to refuse. It is
+    asked for imports, for archives of modules, by runpy and by io.open_code(), not for
+    the script on the command line, which is open by then. To read the file itself it
+    uses open(). What it imports when it is called comes back to it.
 
     There can be one such hook in a process; it cannot be replaced or removed, and is
     called until the interpreter has ended. Other interpreters cannot ask it, and are
