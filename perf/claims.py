@@ -7,6 +7,7 @@ sys faster, and so does CPython 3.14, which makes sys.audit() itself slower.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cases import (
@@ -204,6 +205,11 @@ MEMORY = [
         for before in ("", PURE)
     ),
 ]
+
+
+def used(claim: Claim) -> Iterable[str]:
+    """Return the cases of a claim."""
+    return filter(None, (claim.floor, *(name for pair in claim.pairs for name in pair)))
 
 
 def compared(costs: dict[str, float], arm: str, reference: str, unit: str) -> float:

@@ -23,7 +23,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -33,7 +32,7 @@ from typing import NamedTuple
 from pyperf._utils import is_significant
 
 from cases import ALL
-from claims import CLAIMS, INSTRUCTIONS, Claim, judge
+from claims import CLAIMS, INSTRUCTIONS, Claim, judge, used
 from instructions import count
 from measure import CASES, HERE, ROOT, Benchmarks, costs, least, measure, python
 
@@ -143,11 +142,6 @@ def check_times(
             judge_times(name, *(net(each, name) for each in found)) for name in names
         ]
     return lines + [judge_claim(claim, costs(found[0])) for claim in claims]
-
-
-def used(claim: Claim) -> Iterable[str]:
-    """Return the cases of a claim."""
-    return filter(None, (claim.floor, *(name for pair in claim.pairs for name in pair)))
 
 
 def twice(

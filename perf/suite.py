@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 from importlib.metadata import version
+from shutil import which
 
 import pyperf
 
@@ -25,7 +26,8 @@ from cases import (
     RUNTIME_EVENT,
     place,
 )
-from claims import CLAIMS, MEMORY, Finding, judge
+from claims import CLAIMS, INSTRUCTIONS, MEMORY, Finding, judge, used
+from instructions import count
 from measure import HERE, ROOT, costs, measure, python, weights, work
 
 RESULTS = HERE / "results"
@@ -114,6 +116,12 @@ def main() -> None:
     findings = [
         judge(claim, found) for claim in CLAIMS + MEMORY if claim.library not in missing
     ]
+    uncounted = (
+        "" if which("valgrind") else "Missing: valgrind, to count instructions.\n"
+    )
+    if not uncounted:
+        counts = count(ROOT, {name for claim in INSTRUCTIONS for name in used(claim)})
+        findings += [judge(claim, counts) for claim in INSTRUCTIONS]
 
     RESULTS.mkdir(exist_ok=True)
     suite = pyperf.BenchmarkSuite(list(benchmarks.values()))
@@ -126,7 +134,7 @@ def main() -> None:
     others = [label for label in peers if label != "sysaudit"]  # which is that of sys
     plots.listeners(found, ours, others, RESULTS / "listeners.svg")
     plots.overhead(found, RESULTS / "overhead.svg")
-    head = origin(missing)
+    head = origin(missing) + uncounted
     report = RESULTS / "report.md"
     report.write_text(
         f"# What an event costs\n\n{head}\n"
