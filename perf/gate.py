@@ -62,13 +62,15 @@ class Line(NamedTuple):
         return self.verdict.startswith("FAILED")
 
 
-def judge_count(name: str, counted: float, accepted: float, base: bool) -> Line:
+def judge_count(
+    name: str, counted: float, accepted: float, base: bool, slack: int = 0
+) -> Line:
     """Compare instructions with a budget, or with those of the base revision."""
     ratio = counted / accepted
     verdict = "ok"
-    if ratio > 1 + EXACT:
+    if counted > accepted * (1 + EXACT) + slack:
         verdict = f"FAILED: {ratio - 1:+.1%}"
-    elif ratio < 1 - EXACT and not base:
+    elif counted < accepted * (1 - EXACT) - slack and not base:
         verdict = f"FAILED: {ratio - 1:+.1%}, lower the budget (--update)"
     against = "base" if base else "budget"
     return Line(
@@ -108,7 +110,9 @@ def check_counts(
     if accepted is None:
         accepted = count(base, names) if base else {}
     lines = [
-        judge_count(name, found[name], accepted[name], budget is None)
+        judge_count(
+            name, found[name], accepted[name], budget is None, CASES[name].slack
+        )
         if name in accepted
         else Line("instructions", name, f"{found[name]:,}", "", "no budget: --update")
         for name in names

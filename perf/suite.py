@@ -116,9 +116,7 @@ def main() -> None:
     findings = [
         judge(claim, found) for claim in CLAIMS + MEMORY if claim.library not in missing
     ]
-    uncounted = (
-        "" if which("valgrind") else "Missing: valgrind, to count instructions.\n"
-    )
+    uncounted = "" if which("valgrind") else "Missing: valgrind, which counts.\n"
     if not uncounted:
         counts = count(ROOT, {name for claim in INSTRUCTIONS for name in used(claim)})
         findings += [judge(claim, counts) for claim in INSTRUCTIONS]

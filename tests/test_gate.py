@@ -49,11 +49,11 @@ def test_a_planted_slowdown_is_counted(gate, slowed):
 
 
 def test_without_a_budget_the_base_stands_in(gate, monkeypatch):
-    counts = {ROOT: {"a case": 103.0}, "base": {"a case": 100.0}}
+    counts = {ROOT: {NO_HOOK: 103.0}, "base": {NO_HOOK: 100.0}}
     monkeypatch.setattr(gate, "count", lambda tree, names: counts[tree])
-    (line,) = gate.check_counts(ROOT, "base", ["a case"], None)
+    (line,) = gate.check_counts(ROOT, "base", [NO_HOOK], None)
     assert line.verdict == "FAILED: +3.0%"
-    (line,) = gate.check_counts(ROOT, None, ["a case"], None)
+    (line,) = gate.check_counts(ROOT, None, [NO_HOOK], None)
     assert not line.failed
     assert "--update" in line.verdict
 
@@ -80,6 +80,12 @@ def test_the_same_tree_is_not_slower(gate):
 )
 def test_a_count_is_held_to_its_budget(gate, counted, verdict):
     assert gate.judge_count("a case", counted, 100.0, base=False).verdict == verdict
+
+
+def test_slack_is_added_to_what_a_count_may_differ_by(gate):
+    for counted, verdict in [(118.0, "ok"), (82.0, "ok"), (118.1, "FAILED: +18.1%")]:
+        line = gate.judge_count("a case", counted, 100.0, base=False, slack=16)
+        assert line.verdict == verdict
 
 
 def test_fewer_instructions_than_the_base_are_welcome(gate):
