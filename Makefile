@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf native clean
+.PHONY: help demo test lint types format perf gate native clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
@@ -18,8 +18,11 @@ demo: $(VENV)/built  ## trace a real program: python -m venv makes an environmen
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest $(ARGS)
 
-perf: $(VENV)/built  ## compare what an event costs with what it costs with sys
-	$(BIN)/python perf/compare.py $(ARGS)
+perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer
+	$(BIN)/python perf/suite.py $(ARGS)
+
+gate: $(VENV)/floor  ## compare with the budget, the base revision and the claims
+	$(BIN)/python perf/gate.py $(ARGS)
 
 native: $(VENV)/built  ## compare the C API with that of CPython
 	$(BIN)/python perf/native.py $(ARGS)
@@ -28,7 +31,7 @@ lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
 	ruff check
 	ruff format --check
-	cython-lint audithooks tests
+	cython-lint audithooks perf tests
 
 types: $(VENV)/tools  ## check the types
 	$(BIN)/mypy
@@ -38,7 +41,7 @@ format: $(VENV)/tools  ## put the style right
 	$(BIN)/ruff format
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build *.egg-info audithooks/*.c audithooks/*.so
+	rm -rf $(VENV) build *.egg-info audithooks/*.c audithooks/*.so perf/*.c perf/*.so
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,3 +52,12 @@ $(VENV)/built: $(VENV)/python $(SOURCES)
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@
+
+$(VENV)/floor: $(VENV)/built perf/floor.pyx
+	$(BIN)/pip install -qq --group perf
+	$(BIN)/cythonize -iq perf/floor.pyx && rm -rf perf/build && touch $@
+
+$(VENV)/peers: $(VENV)/python pyproject.toml  # one that cannot be had is missing in the report
+	sed -n 's/^peers = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ',' \
+		| xargs -n1 $(BIN)/pip install -qq || true
+	touch $@

@@ -38,6 +38,16 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *)
 
 
+cdef extern from *:
+    """
+    /* Kept out of audit(), which else saves registers that only this one needs. */
+    #ifdef __GNUC__
+    static PyObject *AuditHooks_otherwise(PyObject *, PyObject **, Py_ssize_t)
+        __attribute__((noinline));
+    #endif
+    """
+
+
 cdef int raise_event(
     HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
 ) noexcept:
@@ -85,39 +95,47 @@ cdef inline int deliver(
     return status
 
 
-cdef int raise_reduced(HookList hooks, PyObject **args, Py_ssize_t length) noexcept:
-    """Call the hooks that want what is no exact str, after it was made one."""
+cdef PyObject *audit_otherwise "AuditHooks_otherwise"(
+    PyObject *self, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Raise an event that hooks may want, or whose name is no exact str."""
     cdef PyObject *event
     cdef int status
-    if not PyUnicode_Check(args[0]):
-        PyErr_Format(
-            TypeError,
-            b"audit() argument 'event' must be str, not %.200s",
-            Py_TYPE(args[0]).tp_name,
-        )
-        return -1
-    if not hooks.listening:
-        return 0
-    event = PyUnicode_FromObject(args[0])
-    if event == NULL:
-        return -1
-    status = raise_event(hooks, event, args + 1, length - 1)
-    Py_DECREF(event)
-    return status
-
-
-cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
     if length < 1:
         PyErr_Format(
             TypeError, b"audit() missing 1 required positional argument: 'event'"
         )
         return NULL
-    if not PyUnicode_CheckExact(args[0]):
-        if raise_reduced(<HookList> self, args, length) < 0:
-            return NULL
+    if PyUnicode_CheckExact(args[0]):
+        status = raise_event(<HookList> self, args[0], args + 1, length - 1)
+    elif not PyUnicode_Check(args[0]):
+        PyErr_Format(
+            TypeError,
+            b"audit() argument 'event' must be str, not %.200s",
+            Py_TYPE(args[0]).tp_name,
+        )
+        return NULL
     elif (<HookList> self).listening:
-        if raise_event(<HookList> self, args[0], args + 1, length - 1) < 0:
+        event = PyUnicode_FromObject(args[0])
+        if event == NULL:
             return NULL
+        status = raise_event(<HookList> self, event, args + 1, length - 1)
+        Py_DECREF(event)
+    else:
+        status = 0
+    if status < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
+    if (
+        length < 1
+        or not PyUnicode_CheckExact(args[0])
+        or (<HookList> self).listening
+    ):
+        return audit_otherwise(self, args, length)
     Py_INCREF(<PyObject *> None)
     return <PyObject *> None
 

@@ -29,8 +29,12 @@ from libc.stdint cimport uint64_t, uintptr_t
 
 
 cdef extern from "Python.h":
+    ctypedef PyObject *(*vectorcallfunc)(
+        PyObject *, PyObject *const *, size_t, PyObject *
+    ) noexcept
     ctypedef struct PyFunctionObject:
         PyObject *func_dict             # the __dict__ of a function, or NULL
+        vectorcallfunc vectorcall       # what calls it
     PyTypeObject PyFunction_Type
     PyTypeObject PyMethod_Type
     PyTypeObject PyCFunction_Type
@@ -41,10 +45,6 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *)
     void Py_XDECREF(PyObject *)
     int PyObject_IsTrue(PyObject *)
-    ctypedef PyObject *(*vectorcallfunc)(
-        PyObject *, PyObject *const *, size_t, PyObject *
-    ) noexcept
-    vectorcallfunc PyVectorcall_Function(PyObject *)
     PyObject *PyObject_Vectorcall(
         PyObject *, PyObject *const *, size_t, PyObject *
     ) noexcept
@@ -355,7 +355,7 @@ cdef inline int call(
         AuditHooks_LeaveTracing(thread)
     if Py_TYPE(hook.callable) == &PyFunction_Type:
         # Which saves the checks of what C code of others returns.
-        function = PyVectorcall_Function(<PyObject *> hook.callable)
+        function = (<PyFunctionObject *> hook.callable).vectorcall
     else:
         function = PyObject_Vectorcall
     found = function(

@@ -1,0 +1,235 @@
+"""What audithooks claims about its speed and size, with the targets: one table.
+
+Ratios are taken in one run, and hold on one Python: a build with PGO makes the hooks of
+sys faster, and so does CPython 3.14, which makes sys.audit() itself slower.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cases import (
+    ARGUMENTS,
+    CONDITIONS,
+    DISPATCHER,
+    DISPATCHER_EVENT,
+    FILTERING,
+    HIT,
+    MISS,
+    NATIVE,
+    NUMBERS,
+    OF_SYS,
+    PURE,
+    RUNTIME,
+    RUNTIME_EVENT,
+    SYS,
+    one_that_is,
+    place,
+    with_others,
+)
+from measure import PGO
+
+NOISE = 1.05  # what one and the same function may seem to differ by
+AT_THE_LIMIT = 1.15  # times its floor: there is little left to gain
+
+NEWER = sys.version_info >= (3, 14)
+FAST = NEWER or PGO
+
+
+class Claim(NamedTuple):
+    what: str
+    pairs: tuple[tuple[str, str], ...]  # a case and its reference; the worst one counts
+    at_most: float
+    unit: str = (
+        "x"  # times the reference; else more than the reference, if there is one
+    )
+    floor: str = ""  # a case that does only what CPython cannot do without
+    library: str = ""  # a peer that has to be there
+
+
+class Finding(NamedTuple):
+    claim: Claim
+    value: float
+    verdict: str  # "met", "at the limit" or "missed"
+    floor: float | None  # what the floor would come to
+
+    def amount(self, value: float) -> str:
+        digits = 0 if value >= 100 else 1 if value >= 10 else 2
+        return f"{value:,.{digits}f} {self.claim.unit}"
+
+    @property
+    def measured(self) -> str:
+        return self.amount(self.value)
+
+    @property
+    def target(self) -> str:
+        return f"{self.claim.at_most:,} {self.claim.unit}"
+
+
+def one(arm: str, reference: str = "") -> tuple[tuple[str, str], ...]:
+    return ((arm, reference),)
+
+
+def everywhere(label: str, peer: str) -> tuple[tuple[str, str], ...]:
+    """Return every place of the grid, with the same place of a peer."""
+    return tuple(
+        (place(label, *where), place(peer, *where))
+        for hooks in NUMBERS
+        for hit in ((True, False) if hooks else (True,))
+        for arguments in ARGUMENTS
+        for where in [(hooks, hit, arguments)]
+    )
+
+
+NO_HOOK = place(SYS, 0)
+
+CLAIMS = [
+    Claim("Dispatcher.audit, no hook", one(place(DISPATCHER, 0), NO_HOOK), 1.0),
+    Claim(
+        "audithooks.audit, no hook",
+        one(place(RUNTIME, 0), NO_HOOK),
+        0.75 if NEWER else 1.0,
+    ),
+    Claim(
+        "Event of a Dispatcher, no hook, beside its audit method",
+        one(place(DISPATCHER_EVENT, 0), "Dispatcher.audit as a method, no hook"),
+        1.0,
+    ),
+    Claim(
+        "Event of the runtime domain, no hook",
+        one(place(RUNTIME_EVENT, 0), NO_HOOK),
+        0.75 if NEWER else 1.3,
+        floor="object that calls PySys_Audit",
+    ),
+    Claim(
+        "a miss, 1,000 subscriptions instead of one",
+        one(with_others(1000), with_others(1)),
+        1.0,
+    ),
+    Claim(
+        "Dispatcher.audit, one empty hook",
+        one(place(DISPATCHER, 1), place(SYS, 1)),
+        0.65 if FAST else 0.5,
+        floor="1 bare call from C",
+    ),
+    Claim(
+        "Dispatcher.audit, ten empty hooks",
+        one(place(DISPATCHER, 10), place(SYS, 10)),
+        0.8 if FAST else 0.6,
+        floor="10 bare calls from C",
+    ),
+    Claim(
+        "a subscription like an addaudithook hook",
+        one(one_that_is("plain"), place(DISPATCHER, 1)),
+        1.0,
+    ),
+    *(
+        Claim(
+            f"a subscription that is {name}",
+            one(one_that_is(name), place(DISPATCHER, 1)),
+            15,
+            "ns",
+        )
+        for name in CONDITIONS
+        if name != "plain"
+    ),
+    Claim(
+        "a runtime event nobody wants, beside a hook of sys that filters",
+        one(f"id, {MISS}", f"id, {FILTERING}"),
+        0.3,
+    ),
+    Claim(
+        "a runtime event nobody wants, beside an empty C hook",
+        one(f"id, {MISS}", f"id, {NATIVE}"),
+        1.5,
+    ),
+    Claim(
+        "a runtime event with one hook",
+        one(f"id, {HIT}", f"id, {OF_SYS}"),
+        0.85 if NEWER else 0.75,
+    ),
+    Claim(
+        "subscribe and close, 1,000 others",
+        one("subscribe and close, 1,000 others"),
+        100_000,
+        "ns",
+    ),
+    Claim(
+        "pure Python, no hook, beside an empty method",
+        one(PURE + place(DISPATCHER, 0), "empty Python method"),
+        1.3,
+        floor="Python method that tests its event and its hooks",
+    ),
+    Claim("import audithooks", one("import audithooks"), 3_000_000, "ns"),
+    *(
+        Claim(
+            f"faster than {peer} in the whole grid",
+            everywhere(RUNTIME if peer == "subaudit" else DISPATCHER, peer),
+            1.0,
+            library=peer,
+        )
+        for peer in ("blinker", "pluggy", "psygnal", "ddtrace", "subaudit")
+    ),
+]
+
+# These are not timed, but counted or weighed.
+INSTRUCTIONS = [
+    Claim(
+        "Dispatcher.audit, no hook, beside an empty builtin",
+        one(place(DISPATCHER, 0), "empty builtin"),
+        13,
+        "instructions",
+    ),
+]
+MEMORY = [
+    Claim("a subscription", one("memory of a subscription"), 1024, "bytes"),
+    Claim(
+        f"{PURE}a subscription",
+        one(f"{PURE}memory of a subscription"),
+        1024,
+        "bytes",
+        floor="memory of a thread-local",
+    ),
+    *(
+        Claim(
+            f"{before}kept after a million events",
+            tuple(
+                (f"{before}memory kept after a million events, {what}", "")
+                for what in ("no hook", "a hook", "a subscription that misses")
+            ),
+            0,
+            "bytes",
+        )
+        for before in ("", PURE)
+    ),
+]
+
+
+def used(claim: Claim) -> Iterable[str]:
+    """Return the cases of a claim."""
+    return filter(None, (claim.floor, *(name for pair in claim.pairs for name in pair)))
+
+
+def compared(costs: dict[str, float], arm: str, reference: str, unit: str) -> float:
+    if unit == "x":
+        return costs[arm] / costs[reference]
+    return costs[arm] - (costs[reference] if reference else 0)
+
+
+def judge(claim: Claim, costs: dict[str, float]) -> Finding:
+    """Say whether a claim holds, as the cases cost."""
+    value, reference = max(
+        (compared(costs, arm, reference, claim.unit), reference)
+        for arm, reference in claim.pairs
+    )
+    floor = compared(costs, claim.floor, reference, claim.unit) if claim.floor else None
+    noise = NOISE if claim.unit in ("x", "ns") else 1
+    if value <= claim.at_most * noise:
+        verdict = "met"
+    elif floor is not None and value <= floor * AT_THE_LIMIT:
+        verdict = "at the limit"
+    else:
+        verdict = "missed"
+    return Finding(claim, value, verdict, floor)

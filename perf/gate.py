@@ -1,0 +1,279 @@
+"""Say whether this tree may be merged, as far as its speed goes.
+
+    python perf/gate.py [--update] [--base REVISION] [--rounds N]
+
+Three questions, a line for each answer, and status 1 if one of them is no:
+
+* Instructions, counted by callgrind: are they within 2 % of budget.json? One that takes
+  fewer fails too, and asks for its budget to be lowered, as a budget with slack in it
+  lets the next change use it up unseen. A budget holds for the Python it was taken on;
+  on another the base revision stands in. --update takes the counts as they are.
+* Time beside the base revision, the last tag or else the commit before this one: is
+  nothing slower by more than 10 %, significantly by pyperf's test? Both are built anew
+  and take turns.
+* The claims of claims.py that need no peers: do they hold on this Python?
+
+What chance has a part in is measured again before it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from pyperf._utils import is_significant
+
+from cases import ALL
+from claims import CLAIMS, INSTRUCTIONS, Claim, judge, used
+from instructions import count
+from measure import CASES, HERE, ROOT, Benchmarks, costs, least, measure, python
+
+BUDGET = HERE / "budget.json"
+EXACT = 0.02  # a count may differ by so much from its budget
+SLOWER = 0.10  # a time from that of the base
+
+COUNTED = [case.name for case in ALL if case.counted]
+# What a noisy machine can tell: nothing that is lost in the loop around it, or that
+# waits for a file.
+TIMED = [
+    case.name
+    for case in ALL
+    if case.counted and case.name not in (case.empty, "empty loop", "empty builtin")
+]
+
+
+class Line(NamedTuple):
+    part: str
+    what: str
+    measured: str
+    allowed: str
+    verdict: str  # "ok", "FAILED", or why nothing is said
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict.startswith("FAILED")
+
+
+def judge_count(
+    name: str, counted: float, accepted: float, base: bool, slack: int = 0
+) -> Line:
+    """Compare instructions with a budget, or with those of the base revision."""
+    ratio = counted / accepted
+    verdict = "ok"
+    if counted > accepted * (1 + EXACT) + slack:
+        verdict = f"FAILED: {ratio - 1:+.1%}"
+    elif counted < accepted * (1 - EXACT) - slack and not base:
+        verdict = f"FAILED: {ratio - 1:+.1%}, lower the budget (--update)"
+    against = "base" if base else "budget"
+    return Line(
+        "instructions", name, f"{counted:,}", f"{accepted:,} {against}", verdict
+    )
+
+
+def judge_times(name: str, tree: list[float], base: list[float]) -> Line:
+    """Compare what the processes of this tree and of the base took."""
+    ratio = median(tree) / median(base)
+    significant, _ = is_significant(tree, base)
+    verdict = "ok"
+    if ratio > 1 + SLOWER:
+        verdict = f"FAILED: {ratio - 1:+.1%}" if significant else "cannot be told"
+    return Line("time", name, f"{ratio:.2f} x base", f"{1 + SLOWER:.2f}", verdict)
+
+
+def judge_claim(claim: Claim, found: dict[str, float]) -> Line:
+    finding = judge(claim, found)
+    verdict = {"met": "ok", "missed": "FAILED"}.get(finding.verdict, finding.verdict)
+    return Line("claim", claim.what, finding.measured, finding.target, verdict)
+
+
+def net(benchmarks: Benchmarks, name: str) -> list[float]:
+    """Return what each process took for a case, less its empty arm."""
+    empty = CASES[name].empty
+    off = median(least(benchmarks[empty])) if empty else 0
+    return [value - off for value in least(benchmarks[name])]
+
+
+def check_counts(
+    tree: Path, base: Path | None, names: list[str], budget: dict[str, float] | None
+) -> list[Line]:
+    """Return the lines of the instructions."""
+    found = count(tree, names)
+    accepted = budget
+    if accepted is None:
+        accepted = count(base, names) if base else {}
+    lines = [
+        judge_count(
+            name, found[name], accepted[name], budget is None, CASES[name].slack
+        )
+        if name in accepted
+        else Line("instructions", name, f"{found[name]:,}", "", "no budget: --update")
+        for name in names
+    ]
+    lines += [
+        Line("instructions", name, "", f"{limit:,} budget", "FAILED: no such case")
+        for name, limit in (budget or {}).items()
+        if name not in COUNTED
+    ]
+    return lines + [
+        judge_claim(claim, found)
+        for claim in INSTRUCTIONS
+        if all(name in found for pair in claim.pairs for name in pair)
+    ]
+
+
+def check_times(
+    tree: Path,
+    base: Path | None,
+    names: list[str],
+    claims: list[Claim],
+    rounds: int,
+) -> list[Line]:
+    """Return the lines of the times and of the claims."""
+    wanted = {*names, *(name for claim in claims for name in used(claim))}
+    trees = [tree] if base is None else [tree, base]
+    found = measure(trees, wanted, rounds)
+    lines = []
+    if base is not None:
+        lines += [
+            judge_times(name, *(net(each, name) for each in found)) for name in names
+        ]
+    return lines + [judge_claim(claim, costs(found[0])) for claim in claims]
+
+
+def twice(
+    tree: Path, base: Path | None, names: list[str], claims: list[Claim], rounds: int
+) -> list[Line]:
+    """Check times and claims, and what fails once more."""
+    lines = check_times(tree, base, names, claims, rounds)
+    failed = {line.what for line in lines if line.failed}
+    if not failed:
+        return lines
+    again = check_times(
+        tree,
+        base,
+        [name for name in names if name in failed],
+        [claim for claim in claims if claim.what in failed],
+        2 * rounds,
+    )
+    second = {(line.part, line.what): line for line in again}
+    return [second.get((line.part, line.what), line) for line in lines]
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints, or None if it cannot tell."""
+    done = subprocess.run(
+        ["git", "-C", ROOT, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def base_revision() -> str | None:
+    """Return the last tag before this commit, or else the commit before it."""
+    return git("describe", "--tags", "--abbrev=0", "HEAD^") or git(
+        "rev-parse", "--short", "--verify", "HEAD^"
+    )
+
+
+def build(source: Path, target: Path) -> Path:
+    """Build the package that is in a folder, and return where it can be imported."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--target", target, source], check=True)
+    return target
+
+
+def sources(folder: Path, revision: str | None) -> Path:
+    """Copy the sources of a revision, or of this tree as it is, into a folder."""
+    if revision is None:
+        made = shutil.ignore_patterns("*.c", "*.so", "*.pyd", "__pycache__")
+        shutil.copytree(ROOT / "audithooks", folder / "audithooks", ignore=made)
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, folder)
+        return folder
+    folder.mkdir()
+    archive = folder.with_suffix(".tar")
+    subprocess.run(
+        ["git", "-C", ROOT, "archive", "--output", archive, revision], check=True
+    )
+    shutil.unpack_archive(archive, folder)
+    return folder
+
+
+def show(lines: list[Line]) -> None:
+    heads = Line("", "what", "measured", "at most", "")
+    widths = [max(map(len, column)) for column in zip(heads, *lines)]
+    for line in [heads, *lines]:
+        print(*(f"{cell:{width}}" for cell, width in zip(line, widths)), sep="  ")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--update", action="store_true", help="take the counts as budget"
+    )
+    parser.add_argument("--base", help="a revision; the last tag or commit unless told")
+    parser.add_argument("--rounds", type=int, default=7, help="7 unless told")
+    options = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        parser.error("valgrind is not installed")
+    budgets = json.loads(BUDGET.read_text(encoding="utf-8"))
+
+    with TemporaryDirectory() as folder:
+        temporary = Path(folder)
+        revision = options.base or base_revision()
+        wanted: dict[str, str | None] = {"tree": None}
+        if revision is not None and not options.update:
+            wanted["base"] = revision
+        with ThreadPoolExecutor() as pool:
+            trees = dict(
+                zip(
+                    wanted,
+                    pool.map(
+                        lambda name: build(
+                            sources(temporary / f"{name}-source", wanted[name]),
+                            temporary / name,
+                        ),
+                        wanted,
+                    ),
+                )
+            )
+        tree, base = trees["tree"], trees.get("base")
+        if options.update:
+            budgets[python()] = count(tree, COUNTED)
+            BUDGET.write_text(json.dumps(budgets, indent=2) + "\n", encoding="utf-8")
+            return 0
+        budget = budgets.get(python())
+        lines = check_counts(tree, base, COUNTED, budget)
+        claims = [claim for claim in CLAIMS if not claim.library]
+        lines += twice(tree, base, TIMED, claims, options.rounds)
+
+    print(
+        f"{python()}; base revision: {revision or 'none, as there is no history here'}"
+    )
+    if budget is None:
+        print("There is no budget for this Python; --update takes one.")
+    show(lines)
+    failed = [line for line in lines if line.failed]
+    print(
+        f"\n{len(failed)} of {len(lines)} lines failed" if failed else "\nAll is well."
+    )
+    for line in failed:
+        print(f"  {line.part}: {line.what}: {line.verdict}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

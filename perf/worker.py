@@ -1,0 +1,98 @@
+"""Measure some cases in this process, by turns, and print the result as JSON.
+
+    python worker.py time VALUES NAME...
+    python worker.py run LOOPS NAME
+
+The second form runs one case and prints nothing, for callgrind. It is a program of its
+own, started by measure.py and instructions.py with the package to be measured on its
+path; it imports as little as it can, so that a first import costs here what it costs.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from timeit import Timer
+
+from cases import ALL, Case
+
+LEAST = 0.002  # seconds that one value takes
+
+
+def prepared(setup: str) -> dict[str, object]:
+    """Return the names that a set-up makes."""
+    namespace: dict[str, object] = {}
+    exec(setup, namespace)
+    return namespace
+
+
+def timed_once(case: Case) -> float:
+    code = compile(case.statement, "<case>", "exec")
+    namespace = prepared(case.setup)
+    start = perf_counter()
+    exec(code, namespace)
+    return perf_counter() - start
+
+
+def weighed(case: Case) -> float:
+    """Return the bytes that are still in use after the statement, for each it makes."""
+    import tracemalloc
+
+    code = compile(case.statement, "<case>", "exec")
+    namespace = prepared(case.setup)
+    exec(code, namespace)  # what is made only once is made now
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    exec(code, namespace)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return (after - before) / case.weighed
+
+
+def enough(timer: Timer) -> int:
+    """Return how many loops take long enough to be timed."""
+    loops = 1
+    while True:
+        seconds = timer.timeit(loops)
+        if seconds >= LEAST:
+            return loops
+        loops *= max(2, min(10, int(LEAST / max(seconds, 1e-9)) + 1))
+
+
+def timed(cases: list[Case], number: int) -> dict[str, tuple[int, list[float]]]:
+    """Return the loops and the seconds of each case, whose values take turns."""
+    # Cases with one set-up share what it made: hooks of sys must not be added again.
+    made = {setup: prepared(setup) for setup in {case.setup for case in cases}}
+    timers = [Timer(case.statement, globals=made[case.setup]) for case in cases]
+    loops = [enough(timer) for timer in timers]
+    values: list[list[float]] = [[] for _ in cases]
+    for _ in range(number):
+        for seconds, timer, times in zip(values, timers, loops):
+            seconds.append(timer.timeit(times) / times)
+    return {
+        case.name: (times, seconds)
+        for case, times, seconds in zip(cases, loops, values)
+    }
+
+
+def main(mode: str, number: str, *names: str) -> None:
+    cases = {case.name: case for case in ALL}
+    chosen = [cases[name] for name in names]
+    if mode == "run":
+        Timer(chosen[0].statement, globals=prepared(chosen[0].setup)).timeit(
+            int(number)
+        )
+        return
+    if chosen[0].once:
+        found = {case.name: (1, [timed_once(case)]) for case in chosen}
+    elif chosen[0].weighed:
+        found = {case.name: (1, [weighed(case)]) for case in chosen}
+    else:
+        found = timed(chosen, int(number))
+    import json
+
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
