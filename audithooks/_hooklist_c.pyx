@@ -411,9 +411,10 @@ cdef void leave_others(Hook hook, uint64_t thread) noexcept:
             return
 
 
-cdef int call_if(
+cdef inline int call_if_met(
     Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
 ) noexcept:
+    """Call a hook that has conditions, if they are met; in line, in call_from()."""
     cdef uint64_t me = PyThreadState_GetID(thread)
     cdef PyObject *value = NULL
     cdef PyObject *args
@@ -451,6 +452,12 @@ cdef int call_if(
     return status
 
 
+cdef int call_if(
+    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+) noexcept:
+    return call_if_met(hook, thread, event, arguments)
+
+
 cdef int call_from(
     Py_ssize_t i, PyObject *route, PyObject *event, Arguments *arguments
 ) noexcept:
@@ -464,7 +471,7 @@ cdef int call_from(
     for i in range(i, PyTuple_GET_SIZE(route)):
         hook = PyTuple_GET_ITEM(route, i)
         if (<Hook> hook).conditions:
-            status = call_if(<Hook> hook, thread, event, arguments)
+            status = call_if_met(<Hook> hook, thread, event, arguments)
         else:
             args = pack(arguments)
             status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
