@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate native clean
+.PHONY: help demo test lint types format perf gate clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
@@ -23,9 +23,6 @@ perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS
 
 gate: $(VENV)/floor  ## compare with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
-
-native: $(VENV)/built  ## compare the C API with that of CPython
-	$(BIN)/python perf/native.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
@@ -53,9 +50,9 @@ $(VENV)/built: $(VENV)/python $(SOURCES)
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@
 
-$(VENV)/floor: $(VENV)/built perf/floor.pyx
+$(VENV)/floor: $(VENV)/built perf/floor.pyx perf/native.pyx
 	$(BIN)/pip install -qq --group perf
-	$(BIN)/cythonize -iq perf/floor.pyx && rm -rf perf/build && touch $@
+	$(BIN)/cythonize -fiq perf/floor.pyx perf/native.pyx && rm -rf perf/build && touch $@
 
 $(VENV)/peers: $(VENV)/python pyproject.toml  # one that cannot be had is missing in the report
 	sed -n 's/^peers = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ',' \

@@ -30,11 +30,13 @@ MAX_ROUTES = 4096
 MAX_LENGTH = 256
 
 
-class _Here(_local):
-    """What one hook remembers of the thread that asks."""
+class _Thread(_local):
+    """What is remembered of the thread that asks."""
 
-    home = False  # it is the thread that added the hook
-    inside = False  # it runs the hook
+    running: dict[Hook, None]  # a set of its own, so that it stands for the thread
+
+    def __init__(self) -> None:
+        self.running = {}
 
 
 class Hook:
@@ -44,9 +46,8 @@ class Hook:
         "_call",
         "_conditions",
         "_context",
-        "_here",
+        "_home",
         "_native",
-        "_one_thread",
         "_reentrant",
         "_removed",
         "_reported",
@@ -54,6 +55,8 @@ class Hook:
         "callable",
         "paused",
     )
+
+    _thread = _Thread()
 
     def __init__(
         self,
@@ -71,29 +74,27 @@ class Hook:
         self._call = callable if native is None else caller(callable, *native)
         self.paused = False
         self._wants = wants.__contains__ if isinstance(wants, frozenset) else wants
-        self._one_thread = one_thread
+        self._home = self._thread.running if one_thread else None
         self._context = context
         self._reentrant = reentrant
         self._reported = reported
         self._conditions = (
             one_thread or context is not None or not reentrant or reported
         )
-        self._here = _Here()
-        self._here.home = True
 
     def _call_if(self, event: str, args: tuple[Any, ...]) -> None:
         """Call a hook that has conditions, if they are met."""
-        here = self._here
+        running = self._thread.running
         if self._removed:
             return
-        if self._one_thread and not here.home:
+        if self._home is not None and self._home is not running:
             return
         if self._context is not None and not self._context.get(False):
             return
         if not self._reentrant:
-            if here.inside:
+            if self in running:
                 return
-            here.inside = True
+            running[self] = None
         try:
             self._call(event, args)
         except Exception as error:
@@ -102,7 +103,7 @@ class Hook:
             _report(self.callable, error)
         finally:
             if not self._reentrant:
-                here.inside = False
+                del running[self]
 
 
 class HookList:

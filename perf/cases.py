@@ -32,6 +32,7 @@ class Case(NamedTuple):
     alone: bool = False  # adds a hook to sys, which stays: a process of its own
     once: bool = False  # can be run only once in a process
     weighed: int = 0  # its memory is, divided by so many, and not its time
+    turns: int = 1  # that the statement makes itself, in C
     counted: bool = False  # has a budget of instructions
     slack: int = 0  # of them that depend on where strings lie, as those of strcmp() do
 
@@ -318,7 +319,7 @@ class Empty:
     def audit(self, event, /, *args):
         """
 FLOORS = [
-    Case("empty builtin", FLOOR, "empty('x.y', 1, 2)", counted=True),
+    Case("empty builtin", FLOOR, "empty('x.y', 1, 2)"),
     Case(
         "empty Python method",
         f"{EMPTY}pass\naudit = Empty().audit",
@@ -343,6 +344,28 @@ audit = Empty().audit
             "call('x.y', 1, 2)",
         )
         for number in NUMBERS[1:]
+    ),
+]
+
+# An event raised by C, so many times for one call of Python.
+TURNS = 1000
+C_LOOP = "empty loop in C"
+C_AUDIT = "AuditHooks_AUDIT, nobody listens"
+EMITTERS = [
+    Case(C_LOOP, "from native import loop", f"loop({TURNS})", "", turns=TURNS),
+    *(
+        Case(
+            name,
+            f"from native import {function}",
+            f"{function}({TURNS})",
+            C_LOOP,
+            turns=TURNS,
+            counted=name == C_AUDIT,
+        )
+        for name, function in {
+            C_AUDIT: "audit",
+            "PySys_Audit, nobody listens": "sys_audit",
+        }.items()
     ),
 ]
 
@@ -372,8 +395,22 @@ LISTENERS = {
     MISS: f"{HOOK}import audithooks; audithooks.subscribe(make(), 'other')\n",
     HIT: f"{HOOK}import audithooks; audithooks.subscribe(make())\n",
 }
+# Hooks in C by the API of audithooks, for the event builtins.id alone.
+NATIVE_HOOK = "a native hook"
+NATIVE_REENTRANT = "a native subscription that is reentrant"
+NATIVE_HIT = "a native subscription that hits"
+NATIVE_MISS = "a native subscription that misses"
+NATIVE_LISTENERS = {
+    NATIVE_HOOK: "import native; native.addaudithook()\n",
+    NATIVE_REENTRANT: "import native; native.subscribe(b'builtins.id', True)\n",
+    NATIVE_HIT: "import native; native.subscribe(b'builtins.id')\n",
+    NATIVE_MISS: "import native; native.subscribe(b'other')\n",
+}
 # What the cases of one listener share, as they share its process.
 EVERY_EVENT = "".join(setup for setup, _ in EVENTS.values())
+
+
+COUNTED_LISTENERS = (NOBODY, MISS, HIT, *NATIVE_LISTENERS)
 
 
 def runtime_event(event: str, listener: str, pure: bool = False) -> Case:
@@ -382,27 +419,19 @@ def runtime_event(event: str, listener: str, pure: bool = False) -> Case:
     name = f"{event}, {listener}"
     return Case(
         PURE * pure + name,
-        EVERY_EVENT + LISTENERS[listener],
+        EVERY_EVENT + (LISTENERS | NATIVE_LISTENERS)[listener],
         statement,
         LOOP if listener == NOBODY else f"{event}, {NOBODY}",
         pure=pure,
         alone=listener != NOBODY,
-        counted=event == "id" and listener in (NOBODY, MISS, HIT) and not pure,
-        slack=16 if listener in (MISS, HIT) else 0,
+        counted=event == "id" and listener in COUNTED_LISTENERS and not pure,
+        slack=0 if listener == NOBODY else 16,
     )
 
 
 MILLION = "for _ in repeat(None, 1_000_000): audit('x.y', 1, 2)"
 REPEAT = "from itertools import repeat\n"
 WEIGHTS = (
-    Case(
-        "memory of a thread-local",
-        f"{REPEAT}from _thread import _local\nclass Here(_local): pass\n"
-        "def make():\n    here = Here()\n    here.home = True\n    return here\n",
-        "kept = [make() for _ in repeat(None, 1000)]",
-        "",
-        weighed=1000,
-    ),
     Case(
         "memory of a subscription",
         DOMAIN + REPEAT,
@@ -438,7 +467,7 @@ COUNTED = (
 )
 
 ALL = [
-    Case(LOOP, "", "pass", empty="", counted=True),
+    Case(LOOP, "", "pass", empty=""),
     *FLOORS,
     *(
         case
@@ -456,7 +485,9 @@ ALL = [
         )
     ),
     raising(SYS, "from sys import addaudithook, audit", True),
+    *EMITTERS,
     *(runtime_event(event, listener) for listener in LISTENERS for event in EVENTS),
+    *(runtime_event("id", listener) for listener in NATIVE_LISTENERS),
     *(
         runtime_event(event, listener, pure=True)
         for listener in (MISS, HIT)

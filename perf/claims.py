@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cases import (
     ARGUMENTS,
+    C_AUDIT,
     CONDITIONS,
     DISPATCHER,
     DISPATCHER_EVENT,
@@ -19,6 +20,10 @@ from cases import (
     HIT,
     MISS,
     NATIVE,
+    NATIVE_HIT,
+    NATIVE_HOOK,
+    NATIVE_MISS,
+    NATIVE_REENTRANT,
     NUMBERS,
     OF_SYS,
     PURE,
@@ -150,6 +155,19 @@ CLAIMS = [
         one(f"id, {HIT}", f"id, {OF_SYS}"),
         0.85 if NEWER else 0.75,
     ),
+    Claim("an event of a C or Cython emitter nobody listens to", one(C_AUDIT), 1, "ns"),
+    *(
+        Claim(
+            f"{name}, beside an empty C hook", one(f"id, {name}", f"id, {NATIVE}"), 1.5
+        )
+        for name in (NATIVE_HOOK, NATIVE_REENTRANT, NATIVE_MISS)
+    ),
+    Claim(
+        f"{NATIVE_HIT}, beside one that is reentrant",
+        one(f"id, {NATIVE_HIT}", f"id, {NATIVE_REENTRANT}"),
+        15,
+        "ns",
+    ),
     Claim(
         "subscribe and close, 1,000 others",
         one("subscribe and close, 1,000 others"),
@@ -190,7 +208,6 @@ MEMORY = [
         one(f"{PURE}memory of a subscription"),
         1024,
         "bytes",
-        floor="memory of a thread-local",
     ),
     *(
         Claim(

@@ -51,7 +51,8 @@ def count(tree: Path, names: Iterable[str]) -> dict[str, float]:
         }
         gross = {}
         for number, (name, (once, twice)) in enumerate(jobs.items(), 1):
-            gross[name] = (twice.result() - once.result()) / LOOPS
+            more = twice.result() - once.result()
+            gross[name] = more / LOOPS / CASES[name].turns
             print(
                 f"\rcallgrind: {number} of {len(jobs)}",
                 end="",

@@ -67,8 +67,8 @@ def timed(cases: list[Case], number: int) -> dict[str, tuple[int, list[float]]]:
     loops = [enough(timer) for timer in timers]
     values: list[list[float]] = [[] for _ in cases]
     for _ in range(number):
-        for seconds, timer, times in zip(values, timers, loops):
-            seconds.append(timer.timeit(times) / times)
+        for case, seconds, timer, times in zip(cases, values, timers, loops):
+            seconds.append(timer.timeit(times) / times / case.turns)
     return {
         case.name: (times, seconds)
         for case, times, seconds in zip(cases, loops, values)

@@ -331,34 +331,6 @@ capsule(PyObject *self, PyObject *args)
     return found;
 }
 
-/* Add an empty hook as CPython does it, to compare with. */
-static PyObject *
-add_to_sys(PyObject *self, PyObject *unused)
-{
-    return done(PySys_AddAuditHook(empty_hook, NULL));
-}
-
-/* Loops, for perf/native.py: how long does one turn take? */
-
-#define LOOP(name, statement)                           \
-    static PyObject *name(PyObject *self, PyObject *args) \
-    {                                                   \
-        AuditHooks_Event *event;                        \
-        Py_ssize_t i, number;                           \
-        if (!PyArg_ParseTuple(args, "On", &event, &number)) { \
-            return NULL;                                \
-        }                                               \
-        for (i = 0; i < number; i++) {                  \
-            __asm__ volatile("" : : "r"(i) : "memory"); \
-            statement;                                  \
-        }                                               \
-        Py_RETURN_NONE;                                 \
-    }
-
-LOOP(loop, (void)event)
-LOOP(loop_audit, if (AuditHooks_AUDIT(api, event, "ii", 1, 2) < 0) return NULL)
-LOOP(loop_sys_audit, if (PySys_Audit("x.y", "ii", 1, 2) < 0) return NULL)
-
 static PyMethodDef methods[] = {
     {"connect", connect, METH_NOARGS, NULL},
     {"addaudithook", addaudithook, METH_VARARGS, NULL},
@@ -377,10 +349,6 @@ static PyMethodDef methods[] = {
     {"evaluations", evaluations, METH_O, NULL},
     {"pending", pending, METH_VARARGS, NULL},
     {"capsule", capsule, METH_VARARGS, NULL},
-    {"loop", loop, METH_VARARGS, NULL},
-    {"loop_audit", loop_audit, METH_VARARGS, NULL},
-    {"loop_sys_audit", loop_sys_audit, METH_VARARGS, NULL},
-    {"add_to_sys", add_to_sys, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "client", NULL, 0,
