@@ -87,20 +87,26 @@ def listeners(
         save(figure, path)
 
 
-def overhead(costs: dict[str, float], path: Path) -> None:
-    """Draw what hooks add to operations that raise runtime events."""
+def overhead(costs: dict[str, float], medians: dict[str, float], path: Path) -> None:
+    """Draw what hooks add to operations that raise runtime events.
+
+    What is less than the processes of one case differ by is noise, and has no bar.
+    """
     kinds = [HIT, OF_SYS, FILTERING, MISS, NATIVE]
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(1, len(EVENTS), figsize=(9, 2.6), sharey=True)
         panels: list[Axes] = list(grid)
         for axes, (event, (_, statement)) in zip(panels, EVENTS.items()):
-            before = costs[f"{event}, {NOBODY}"]
-            added = [costs[f"{event}, {kind}"] / before * 100 for kind in kinds]
+            base = f"{event}, {NOBODY}"
+            added = [costs[f"{event}, {kind}"] / costs[base] * 100 for kind in kinds]
+            noise = (medians[base] / costs[base] - 1) * 100
             colours = ["#2f81f7" if "subscription" in kind else INK for kind in kinds]
-            bars = axes.barh(kinds, [max(0, value) for value in added], color=colours)
-            axes.bar_label(bars, [f"{value:+.0f} %" for value in added], padding=3)
+            shown = [value if value > noise else 0 for value in added]
+            bars = axes.barh(kinds, shown, color=colours)
+            labels = [f"{value:+.0f} %" if value else "in the noise" for value in shown]
+            axes.bar_label(bars, labels, padding=3)
             axes.set_title(statement.rpartition("; ")[2], family="monospace", size=9)
-            axes.set_xlim(0, max(*added, 1) * 1.7)
+            axes.set_xlim(0, max(*shown, 1) * 1.7)
             axes.set_xticks([])
             axes.spines["bottom"].set_visible(False)
         save(figure, path)

@@ -133,7 +133,7 @@ def main() -> None:
     ours = [DISPATCHER, RUNTIME, PURE + DISPATCHER]
     others = [label for label in peers if label != "sysaudit"]  # which is that of sys
     plots.listeners(found, ours, others, RESULTS / "listeners.svg")
-    plots.overhead(found, RESULTS / "overhead.svg")
+    plots.overhead(found, medians, RESULTS / "overhead.svg")
     head = origin(missing) + uncounted
     report = RESULTS / "report.md"
     report.write_text(
