@@ -37,6 +37,7 @@ from cases import (
 from measure import PGO
 
 NOISE = 1.05  # what one and the same function may seem to differ by
+OFF = 2  # nanoseconds that a difference of two cases may be off
 AT_THE_LIMIT = 1.15  # times its floor: there is little left to gain
 
 NEWER = sys.version_info >= (3, 14)
@@ -57,7 +58,7 @@ class Claim(NamedTuple):
 class Finding(NamedTuple):
     claim: Claim
     value: float
-    verdict: str  # "met", "at the limit" or "missed"
+    verdict: str  # "met", "within the noise", "at the limit" or "missed"
     floor: float | None  # what the floor would come to
 
     def amount(self, value: float) -> str:
@@ -242,9 +243,11 @@ def judge(claim: Claim, costs: dict[str, float]) -> Finding:
         for arm, reference in claim.pairs
     )
     floor = compared(costs, claim.floor, reference, claim.unit) if claim.floor else None
-    noise = NOISE if claim.unit in ("x", "ns") else 1
-    if value <= claim.at_most * noise:
+    noise = {"x": claim.at_most * NOISE, "ns": claim.at_most + OFF}
+    if value <= claim.at_most:
         verdict = "met"
+    elif value <= noise.get(claim.unit, 0):
+        verdict = "within the noise"
     elif floor is not None and value <= floor * AT_THE_LIMIT:
         verdict = "at the limit"
     else:

@@ -112,7 +112,8 @@ def test_a_budget_for_a_case_that_is_gone_fails(gate):
 
 
 @pytest.mark.parametrize(
-    ("cost", "verdict"), [(60, "ok"), (63, "ok"), (64, "at the limit"), (75, "FAILED")]
+    ("cost", "verdict"),
+    [(60, "ok"), (63, "within the noise"), (64, "at the limit"), (75, "FAILED")],
 )
 def test_a_claim_is_held_to_its_target_or_its_floor(gate, cost, verdict):
     claim = gate.Claim("claim", (("arm", "reference"),), 0.6, floor="floor")
