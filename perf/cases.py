@@ -318,6 +318,7 @@ class Empty:
         self.hooks = {}
     def audit(self, event, /, *args):
         """
+IN_CONTEXT = "PyContextVar_Get before a bare call from C"
 FLOORS = [
     Case("empty builtin", FLOOR, "empty('x.y', 1, 2)"),
     Case(
@@ -344,6 +345,12 @@ audit = Empty().audit
             "call('x.y', 1, 2)",
         )
         for number in NUMBERS[1:]
+    ),
+    Case(
+        IN_CONTEXT,
+        f"{HOOK}{FLOOR}call = caller(make(), in_context=True)",
+        "call('x.y', 1, 2)",
+        empty="1 bare call from C",
     ),
 ]
 

@@ -24,6 +24,9 @@ cdef extern from "Python.h":
     ctypedef struct PyFunctionObject:
         vectorcallfunc vectorcall
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)
+    PyObject *PyContextVar_New(const char *, PyObject *) except NULL
+    PyObject *PyContextVar_Set(PyObject *, PyObject *) except NULL
+    int PyContextVar_Get(PyObject *, PyObject *, PyObject **) except -1
     int PySys_AddAuditHook(int (*)(const char *, PyObject *, void *), void *) except -1
     int PySys_Audit(const char *, const char *, ...)
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
@@ -67,6 +70,21 @@ cdef PyObject *call_each(PyObject *hooks, PyObject **args, Py_ssize_t length) no
     Py_DECREF(packed)
     Py_INCREF(<PyObject *> None)
     return <PyObject *> None
+
+
+cdef PyObject *variable = PyContextVar_New(b"variable", NULL)
+PyContextVar_Set(variable, <PyObject *> None)
+
+
+cdef PyObject *call_each_in_context(
+    PyObject *hooks, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Do so if a context variable has a value, as it has."""
+    cdef PyObject *value = NULL
+    if PyContextVar_Get(variable, NULL, &value) < 0 or value == NULL:
+        return NULL
+    Py_DECREF(value)
+    return call_each(hooks, args, length)
 
 
 cdef PyObject *raise_event(
@@ -115,11 +133,15 @@ cdef PyMethodDef CALLER
 CALLER.ml_name = b"caller"
 CALLER.ml_meth = <void *> call_each
 CALLER.ml_flags = METH_FASTCALL
+cdef PyMethodDef IN_CONTEXT = CALLER
+IN_CONTEXT.ml_meth = <void *> call_each_in_context
 
 
-def caller(*hooks):
+def caller(*hooks, bint in_context=False):
     """Return what calls Python functions as a dispatch does, and does nothing else."""
-    return PyCFunction_NewEx(&CALLER, <PyObject *> hooks, NULL)
+    return PyCFunction_NewEx(
+        &IN_CONTEXT if in_context else &CALLER, <PyObject *> hooks, NULL
+    )
 
 
 def addaudithook():
