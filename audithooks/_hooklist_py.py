@@ -6,13 +6,14 @@ kept in a thread-local, as thread identifiers are used again.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
 builtins. So what lies between an event and its hooks says [*hooks] for list(hooks), and
-the like.
+the like, or imports them.
 """
 
 from __future__ import annotations
 
 import sys
 from _thread import _local
+from builtins import Exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,13 +168,17 @@ class HookList:
 
 
 def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:
-    """Return the type of what sys.unraisablehook() takes; it has no public name."""
-    for subclass in tuple.__subclasses__():
-        if subclass.__name__ == "UnraisableHookArgs":
-            return subclass
+    """Return what makes the argument of sys.unraisablehook(); it has no public name."""
+    names = "exc_type", "exc_value", "exc_traceback", "err_msg", "object"
+    kind: Any
+    for kind in tuple.__subclasses__():
+        if kind.__name__ == "UnraisableHookArgs":
+            if sys.implementation.name != "pypy":
+                return kind  # type: ignore[no-any-return]
+            # A second text stands last there, and neither may be None.
+            return lambda v: kind((*v[:3], v[3] or "", v[4], ""))
     from types import SimpleNamespace
 
-    names = "exc_type", "exc_value", "exc_traceback", "err_msg", "object"
     return lambda values: SimpleNamespace(**dict(zip(names, values)))
 
 

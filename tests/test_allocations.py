@@ -5,7 +5,7 @@ from itertools import repeat
 
 import pytest
 
-tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not count memory")
+tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
 
 TIMES = 1_000_000
 
