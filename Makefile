@@ -6,10 +6,10 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf clean
+.PHONY: help demo test lint types format perf perf-pypy clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
 	$(BIN)/python -m audithooks --version
@@ -20,6 +20,9 @@ test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 
 perf: $(VENV)/built  ## compare what an event costs with what it costs with sys
 	$(BIN)/python perf/compare.py $(ARGS)
+
+perf-pypy: $(VENV)/built  ## the same on PyPy (PYTHON=pypy3) against an empty function
+	$(BIN)/python perf/pypy.py
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
