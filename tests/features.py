@@ -3,6 +3,7 @@
 Whoever needs what may be missing says so: `@needs(raises("os.mkdir", "..."), "why")`.
 """
 
+import _thread
 import importlib.machinery
 import importlib.util
 import os
@@ -18,16 +19,37 @@ def needs(there, reason):
     return pytest.mark.skipif(not there, reason=reason)
 
 
+# WebAssembly has these functions, too, but they raise.
+PROCESSES = sys.platform not in ("emscripten", "wasi")
+FORK = PROCESSES and hasattr(os, "fork")
+
+
+def _threads():
+    try:
+        _thread.start_new_thread(int, ())
+    except RuntimeError:
+        return False
+    return True
+
+
+THREADS = _threads()
+
+
 @cache
 def prints(code):
     """Return what *code* prints in a process of its own, without audithooks."""
+    if not PROCESSES:
+        return ""
     command = [sys.executable, "-c", code]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
 
 
 @cache
 def raises(event, code):
-    """Whether the interpreter raises *event* for *code*, or at its end."""
+    """Whether the interpreter raises *event* for *code*, or at its end.
+
+    Where that cannot be seen, for want of processes, what asks skips for that reason.
+    """
     hook = f"""
 import os, sys
 def hook(event, args, write=os.write):
@@ -35,7 +57,7 @@ def hook(event, args, write=os.write):
         write(1, b"raised ")
 sys.addaudithook(hook)
 """
-    return "raised" in prints(hook + code)
+    return not PROCESSES or "raised" in prints(hook + code)
 
 
 MKDIR = raises("os.mkdir", "try: os.mkdir(os.devnull)\nexcept OSError: pass")
@@ -64,6 +86,3 @@ def is_compiled(name):
     spec = importlib.util.find_spec(name)
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     return spec is not None and (spec.origin or "").endswith((*suffixes, "built-in"))
-
-
-needs_fork = needs(hasattr(os, "fork"), "this system cannot fork a process")

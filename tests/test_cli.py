@@ -7,7 +7,7 @@ import sys
 import zipfile
 
 import pytest
-from features import CPYTHON_EVENTS, needs, prints, raises
+from features import CPYTHON_EVENTS, PROCESSES, needs, prints, raises
 
 
 @pytest.fixture
@@ -306,6 +306,7 @@ sys.addaudithook(hook)
     assert {"import", "open", "exec", "test.thread"} <= set(traced)
 
 
+@needs(PROCESSES, "there are no processes here")
 def test_head_ends_it_quietly(trace, script):
     path = script(
         "import sys\nfor i in range(20_000): sys.audit('test.x', i)\n"
