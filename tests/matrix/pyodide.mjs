@@ -8,7 +8,8 @@ const [folder, root, ...args] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(`${folder}/pyodide.mjs`));
 const pyodide = await loadPyodide({
     args,
-    env: { ...process.env, HOME: root, TMPDIR: root },
+    // Pyodide asks for an interactive end by default, which hides the status.
+    env: { ...process.env, HOME: root, TMPDIR: root, PYTHONINSPECT: "" },
     fsInit: (FS) => {
         FS.mkdirTree(root);
         FS.mount(FS.filesystems.NODEFS, { root }, root);
