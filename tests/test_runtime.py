@@ -1,7 +1,5 @@
 """The runtime domain and its connection to sys, each test in a child process."""
 
-from importlib.util import find_spec
-
 import pytest
 from features import CPYTHON_EVENTS, DROPS, needs
 
@@ -250,62 +248,6 @@ sys.addaudithook(relay)
     )
     seen = ["test.audit"] * 2 + ["test.bank"] * 2 + ["test.runtime"]
     assert printed.splitlines()[-5:] == seen
-
-
-SUBINTERPRETERS = """
-try:
-    import _interpreters as interpreters
-    other = interpreters.create("legacy")
-except ImportError:  # before 3.13
-    import _xxsubinterpreters as interpreters
-    other = interpreters.create()
-"""
-
-needs_subinterpreters = pytest.mark.skipif(
-    not any(map(find_spec, ("_interpreters", "_xxsubinterpreters"))),
-    reason="this Python has no module for subinterpreters",
-)
-
-
-@needs_subinterpreters
-def test_other_interpreters_keep_their_events(child):
-    printed = child.run(
-        SUBINTERPRETERS
-        + """
-import audithooks
-seen = []
-audithooks.subscribe(lambda e, a: seen.append((e, a)), "test.*")
-interpreters.run_string(other, "import sys; sys.audit('test.event', 'other')")
-audithooks.audit("test.event", "own")
-interpreters.destroy(other)
-audithooks.audit("test.event", "still")
-print(seen)
-"""
-    )
-    assert printed == "[('test.event', ('own',)), ('test.event', ('still',))]\n"
-
-
-@needs_subinterpreters
-def test_a_subinterpreter_has_hooks_of_its_own(child_of):
-    """The compiled modules refuse to load there, and the mirror takes over."""
-    printed = child_of(None).run(
-        SUBINTERPRETERS
-        + """
-import sys, audithooks
-audithooks.subscribe(lambda e, a: print("main", a, flush=True), "test.*")
-interpreters.run_string(other, '''
-import sys
-import audithooks
-audithooks.subscribe(lambda e, a: print("other", a, flush=True), "test.*")
-sys.audit("test.event", 1)
-print(audithooks.IMPLEMENTATION, flush=True)
-''')
-sys.audit("test.event", 2)
-interpreters.destroy(other)
-sys.audit("test.event", 3)
-"""
-    )
-    assert printed == "other (1,)\npython\nmain (2,)\nmain (3,)\n"
 
 
 LAZY = """

@@ -92,8 +92,7 @@ def probe(command: str, where: str = "", tree: Path | None = None) -> Python | N
     try:
         done = subprocess.run(
             [*python.system, command, "-c", PROBE],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # a shim says that it stands for nothing
+            capture_output=True,  # a shim says that it stands for nothing
             text=True,
         )
     except FileNotFoundError:
