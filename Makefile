@@ -50,8 +50,9 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip && touch $@
 
+# Where hypothesis has no wheel, its newest releases would want a compiler for Rust.
 $(VENV)/built: $(VENV)/python $(SOURCES)
-	$(BIN)/pip install -qq --group test --editable . && touch $@
+	$(BIN)/pip install -qq --only-binary hypothesis --group test --editable . && touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@

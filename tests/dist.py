@@ -113,7 +113,8 @@ def run_tests(path: Path, *arguments: str) -> None:
         bin_ = "Scripts" if os.name == "nt" else "bin"
         python = Path(folder, "venv", bin_, "python")
         run(python, "-m", "pip", "install", "-q", "--upgrade", "pip")
-        run(python, "-m", "pip", "install", "-q", "--group", "test", path, cwd=folder)
+        pip = [python, "-m", "pip", "install", "-q", "--only-binary", "hypothesis"]
+        run(*pip, "--group", "test", path, cwd=folder)
         environ = {
             name: value
             for name, value in os.environ.items()

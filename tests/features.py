@@ -41,7 +41,7 @@ def prints(code):
     if not PROCESSES:
         return ""
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 @cache

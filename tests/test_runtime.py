@@ -1,7 +1,7 @@
 """The runtime domain and its connection to sys, each test in a child process."""
 
 import pytest
-from features import CPYTHON_EVENTS, DROPS, needs
+from features import CPYTHON_EVENTS, DROPS, PROCESSES, needs, prints
 
 needs_the_end = needs(CPYTHON_EVENTS, "the interpreter raises no event at its end")
 
@@ -303,6 +303,10 @@ attempt("test.\\0")
     ]
 
 
+@needs(
+    not PROCESSES or prints("import sys; del sys.audit; import colorsys; print(1)"),
+    "every import calls sys.audit() here, so it cannot be taken away",
+)
 def test_without_audit_hooks_in_sys_a_dispatcher_stands_in(child_of):
     printed = child_of("python").run(
         """

@@ -2,7 +2,7 @@
 # Make a tree of Debian unstable with its newest Pythons: debian.sh DIR. Needs root.
 set -euo pipefail
 tree=$1
-pythons='^(python3\.1[4-9]-(dev|venv)|pypy3|pypy3-(dev|venv))$'
+pythons='^(python3\.1[4-9]-(dev|venv)|libpython3\.1[4-9]-testsuite|pypy3|pypy3-(dev|venv))$'
 
 # What is half made is no tree.
 trap 'mountpoint -q "$tree.new/proc" && umount "$tree.new/proc"; rm -rf "$tree.new"' EXIT

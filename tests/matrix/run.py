@@ -253,7 +253,7 @@ def run_pyodide(seconds: float) -> Result:
     if not package.exists():
         PYODIDE.mkdir(parents=True, exist_ok=True)
         if not done(["npm", "pack", "--silent", "pyodide"], PYODIDE, log):
-            return Result(name, "python", failed=True)
+            return Result(name)
         (archive,) = PYODIDE.glob("*.tgz")
         shutil.unpack_archive(archive, PYODIDE)
     version = json.loads((package / "package.json").read_text())["version"]
@@ -377,17 +377,26 @@ def timed(function, *arguments) -> Result:  # type: ignore[no-untyped-def]
 
 def absent(pythons: list[Python], left_out: list[str]) -> list[Result]:
     """Return what should be there and is not."""
-    ours = {python.minor for python in pythons if python.name.startswith("CPython")}
-    wanted = {
-        **{f"CPython 3.{minor}": (3, minor) in ours for minor in range(9, 16)},
-        "PyPy": any(python.name.startswith("PyPy") for python in pythons),
-        "CPython, free-threaded": any("free-threaded" in p.name for p in pythons),
-        "PyPy, Debian unstable": any(
-            python.tree and python.name.startswith("PyPy") for python in pythons
-        ),
+    debian = [python for python in pythons if python.tree]
+    wanted = {  # and who would bring it
+        **{f"CPython 3.{minor}": ("", f"CPython 3.{minor}.") for minor in range(9, 14)},
+        "PyPy": ("", "PyPy"),
+        "CPython 3.14": ("debian", "CPython 3.14."),
+        "CPython 3.15": ("debian", "CPython 3.15."),
+        "PyPy, Debian unstable": ("debian", "PyPy"),
+        "CPython, free-threaded": ("nogil", "CPython"),
     }
-    words = "left out" if left_out else "missing"
-    return [Result(name, words) for name, there in wanted.items() if not there]
+    results = []
+    for name, (source, start) in wanted.items():
+        among = debian if name.endswith("unstable") else pythons
+        if source == "nogil":
+            among = [python for python in pythons if "free-threaded" in python.name]
+        if not any(python.name.startswith(start) for python in among):
+            left = source in left_out
+            results.append(Result(name, "left out" if left else "missing"))
+    if "pyodide" in left_out:
+        results.append(Result("Pyodide", "left out"))
+    return results
 
 
 if __name__ == "__main__":
