@@ -5,8 +5,8 @@ switching it off from Python raises events of its own. And what belongs to a thr
 kept in a thread-local, as thread identifiers are used again.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
-builtins. So what lies between an event and its hooks says [*hooks] for list(hooks), and
-the like, or imports them.
+builtins and, without the global interpreter lock, this module. So what lies between an
+event and its hooks uses no name of either, unless a hook raises: [*hooks] stands for list(hooks).
 """
 
 from __future__ import annotations
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ._subscription import HookFunction, Wants
-
-# A list keeps at most so many routes, of names that are no longer than that. Others are
-# worked out for every event.
-MAX_ROUTES = 4096
-MAX_LENGTH = 256
 
 
 class _Here(_local):
@@ -99,6 +94,11 @@ class HookList:
 
     __slots__ = ("_hooks", "_routes")
 
+    # A list keeps at most so many routes, of names that are no longer than that. Others
+    # are worked out for every event.
+    _MAX_ROUTES = 4096
+    _MAX_LENGTH = 256
+
     _hooks: dict[Hook, None]  # an ordered set, in order of addition
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
@@ -149,7 +149,7 @@ class HookList:
             if not hook.paused and (hook._wants is None or hook._wants(event))
         ]
         route = (*wanting,)
-        if routes.__len__() < MAX_ROUTES and event.__len__() <= MAX_LENGTH:
+        if routes.__len__() < self._MAX_ROUTES and event.__len__() <= self._MAX_LENGTH:
             return routes.setdefault(event, route)
         return route
 

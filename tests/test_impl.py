@@ -15,6 +15,7 @@ class Finder:
         if name.endswith("_c"):
             raise ImportError(f"no {name} here", name=name)
 sys.meta_path.insert(0, Finder())
+sys._is_gil_enabled = lambda: True  # or that were the reason
 """
 
 

@@ -5,7 +5,7 @@ tree=$1
 pythons='^(python3\.1[4-9]-(dev|venv)|libpython3\.1[4-9]-testsuite|pypy3|pypy3-(dev|venv))$'
 
 # What is half made is no tree.
-trap 'mountpoint -q "$tree.new/proc" && umount "$tree.new/proc"; rm -rf "$tree.new"' EXIT
+trap 'rm -rf "$tree.new"' EXIT
 rm -rf "$tree.new"
 mkdir -p "$(dirname "$tree")"
 debootstrap --variant=minbase --include=ca-certificates,gcc,git,libc6-dev,make \
