@@ -6,7 +6,7 @@ kept in a thread-local, as thread identifiers are used again.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
 builtins and, without the global interpreter lock, this module. So what lies between an
-event and its hooks uses no name of either, unless a hook raises: [*hooks] stands for list(hooks).
+event and its hooks uses no name of either, unless one raises: [*hooks] for list(hooks).
 """
 
 from __future__ import annotations
