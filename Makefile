@@ -6,10 +6,10 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate clean
+.PHONY: help demo test lint types format perf gate perf-pypy matrix dist clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
 	$(BIN)/python -m audithooks --version
@@ -23,6 +23,15 @@ perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS
 
 gate: $(VENV)/floor  ## compare with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
+
+perf-pypy: $(VENV)/built  ## the same on PyPy (PYTHON=pypy3) against an empty function
+	$(BIN)/python perf/pypy.py
+
+matrix: ## run the tests on every Python there is, and on some that can be got
+	$(PYTHON) tests/matrix/run.py $(ARGS)
+
+dist: $(VENV)/dist  ## make sdist and wheels, check them, and test what they install
+	$(BIN)/python tests/dist.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
@@ -38,14 +47,18 @@ format: $(VENV)/tools  ## put the style right
 	$(BIN)/ruff format
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build *.egg-info audithooks/*.c audithooks/*.so perf/*.c perf/*.so
+	rm -rf $(VENV) build dist *.egg-info audithooks/*.c audithooks/*.so perf/*.c perf/*.so
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip && touch $@
 
+# Where hypothesis has no wheel, its newest releases would want a compiler for Rust.
 $(VENV)/built: $(VENV)/python $(SOURCES)
-	$(BIN)/pip install -qq --group test --editable . && touch $@
+	$(BIN)/pip install -qq --only-binary hypothesis --group test --editable . && touch $@
+
+$(VENV)/dist: $(VENV)/python pyproject.toml
+	$(BIN)/pip install -qq --group dist && touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@

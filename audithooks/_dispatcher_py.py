@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# An event may still be raised when the interpreter has taken down its builtins.
+from builtins import isinstance, str, type  # noqa: UP029
+
 from ._hooklist_py import HookList
 from ._subscription import Domain
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import _runtime_py
 from ._hooklist_py import HookList
+from ._runtime_py import audit, others_listen, runtime
 from ._subscription import event_name
 
 TYPE_CHECKING = False
@@ -38,9 +38,7 @@ class Event:
             raise TypeError(f"dispatcher must be a Dispatcher or None, not {kind}")
         self._name = event_name(name)
         self._dispatcher = dispatcher
-        self._hooks: HookList = (
-            _runtime_py.runtime if dispatcher is None else dispatcher
-        )
+        self._hooks: HookList = runtime if dispatcher is None else dispatcher
 
     @property
     def name(self) -> str:
@@ -55,14 +53,14 @@ class Event:
     def __call__(self, *args: object) -> None:
         """Raise the event with any arguments."""
         if self._dispatcher is None:
-            _runtime_py.audit(self._name, *args)
+            audit(self._name, *args)
         elif self._dispatcher._hooks:
             self._dispatcher._dispatch(self._name, args)
 
     def __bool__(self) -> bool:
         if self._hooks._hooks and self._hooks._route_of(self._name):
             return True
-        return self._dispatcher is None and _runtime_py.others_listen()
+        return self._dispatcher is None and others_listen()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("cannot copy or pickle an Event")

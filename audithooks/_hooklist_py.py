@@ -6,14 +6,15 @@ And what belongs to a thread is kept in a thread-local, as thread identifiers ar
 again.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
-builtins. So what lies between an event and its hooks says [*hooks] for list(hooks), and
-the like.
+builtins and, without the global interpreter lock, this module. So what lies between an
+event and its hooks uses no name of either, unless one raises: [*hooks] for list(hooks).
 """
 
 from __future__ import annotations
 
 import sys
 from _thread import _local
+from builtins import Exception
 
 from ._native import caller, unpack
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ._subscription import HookFunction, Wants
-
-# A list keeps at most so many routes, of names that are no longer than that. Others are
-# worked out for every event.
-MAX_ROUTES = 4096
-MAX_LENGTH = 256
 
 
 class _Thread(_local):
@@ -111,6 +107,11 @@ class HookList:
 
     __slots__ = ("_hooks", "_routes")
 
+    # A list keeps at most so many routes, of names that are no longer than that. Others
+    # are worked out for every event.
+    _MAX_ROUTES = 4096
+    _MAX_LENGTH = 256
+
     _hooks: dict[Hook, None]  # an ordered set, in order of addition
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
@@ -181,7 +182,7 @@ class HookList:
             *[hook for hook in wanting if hook._native],
             *[hook for hook in wanting if not hook._native],
         )
-        if routes.__len__() < MAX_ROUTES and event.__len__() <= MAX_LENGTH:
+        if routes.__len__() < self._MAX_ROUTES and event.__len__() <= self._MAX_LENGTH:
             return routes.setdefault(event, route)
         return route
 
@@ -200,13 +201,17 @@ class HookList:
 
 
 def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:
-    """Return the type of what sys.unraisablehook() takes; it has no public name."""
-    for subclass in tuple.__subclasses__():
-        if subclass.__name__ == "UnraisableHookArgs":
-            return subclass
+    """Return what makes the argument of sys.unraisablehook(); it has no public name."""
+    names = "exc_type", "exc_value", "exc_traceback", "err_msg", "object"
+    kind: Any
+    for kind in tuple.__subclasses__():
+        if kind.__name__ == "UnraisableHookArgs":
+            if sys.implementation.name != "pypy":
+                return kind  # type: ignore[no-any-return]
+            # A second text stands last there, and neither may be None.
+            return lambda v: kind((*v[:3], v[3] or "", v[4], ""))
     from types import SimpleNamespace
 
-    names = "exc_type", "exc_value", "exc_traceback", "err_msg", "object"
     return lambda values: SimpleNamespace(**dict(zip(names, values)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
+from builtins import TypeError, isinstance  # noqa: UP029 - see _dispatcher_py.py
 
 from ._dispatcher_py import Dispatcher
 from ._hooklist_py import HookList

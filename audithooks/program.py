@@ -156,7 +156,8 @@ class Script(Program):
             get_code = loader.get_code
         else:
             main.__file__ = self._path
-            main.__cached__ = None  # type: ignore[attr-defined]
+            if sys.version_info < (3, 15):
+                main.__cached__ = None  # type: ignore[attr-defined]
             main.__loader__ = SourceFileLoader("__main__", self._path)
             with open_code(self._path) as file:
                 return compile(file.read(), self._path, "exec", dont_inherit=True)
@@ -172,5 +173,6 @@ def _adopt(main: ModuleType, spec: ModuleSpec) -> Any:
     main.__loader__ = spec.loader
     main.__package__ = spec.parent
     main.__file__ = spec.origin
-    main.__cached__ = spec.cached  # type: ignore[attr-defined]
+    if sys.version_info < (3, 15):
+        main.__cached__ = spec.cached  # type: ignore[attr-defined]
     return getattr(spec.loader, "get_code", None)

@@ -2,20 +2,23 @@
 
 `domain` is a test's way to a domain: a Dispatcher or the runtime domain, compiled and
 pure. A test that gets the runtime domain is run in a forked child, as the hooks it adds
-to sys would stay for ever.
+to sys would stay for ever. Where there are no processes, they are put out of action.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
+import threading
 import traceback
 from types import SimpleNamespace
 
 import building
 import pytest
+from features import FORK, PROCESSES, THREADS
 
 SUFFIXES = {"cython": "_c", "python": "_py"}
 
@@ -25,6 +28,9 @@ def pytest_addoption(parser):
         "--pure",
         action="store_true",
         help="leave out the compiled implementation, for want of a compiler",
+    )
+    parser.addoption(
+        "--seconds", type=float, default=10, help="how long each race is run"
     )
 
 
@@ -87,9 +93,42 @@ def dispatcher(impl):
 
 
 @pytest.fixture
+def seconds(request):
+    """How long a race is run."""
+    return request.config.option.seconds
+
+
+@pytest.fixture(autouse=True)
+def needs_threads(monkeypatch):
+    """Skip a test when it starts a thread where none can be."""
+    if not THREADS:
+        reason = "there are no threads here"
+        monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.skip(reason))
+
+
+@pytest.fixture
+def retire(monkeypatch):
+    """Put what a test adds to the runtime domain and to sys out of action after it."""
+    module = load("python").runtime_module
+    add, going_on = sys.addaudithook, True
+
+    def addaudithook(hook):
+        add(lambda event, args: going_on and hook(event, args))
+
+    monkeypatch.setattr(module, "_sys_addaudithook", addaudithook)
+    monkeypatch.setattr(sys, "addaudithook", addaudithook)
+    yield
+    going_on = module.runtime._connected = False
+    for hook in [*module.runtime._hooks]:
+        module.runtime.remove(hook)
+
+
+@pytest.fixture
 def domain(request):
     """A Dispatcher or the runtime domain; .implementation and .kind tell which."""
     implementation, kind = request.param.split("-")
+    if kind == "runtime" and not PROCESSES:
+        request.getfixturevalue("retire")
     names = load(implementation)
     found = names.Dispatcher() if kind == "dispatcher" else names.domain
     return SimpleNamespace(
@@ -121,12 +160,34 @@ def client(client_folder):
     return building.load(path)
 
 
+def spawn(item):
+    """Run a test in a new process, which has it do what it would do in a fork."""
+    if os.environ.get("AUDITHOOKS_TEST_ALONE"):
+        return None
+    pure = ["--pure"] * item.config.option.pure
+    seconds = f"--seconds={item.config.option.seconds}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", item.nodeid, "-qrs", seconds, *pure],
+        env={**os.environ, "AUDITHOOKS_TEST_ALONE": "1"},
+        cwd=item.config.rootpath,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode != 0:
+        pytest.fail(done.stdout, pytrace=False)
+    if "1 skipped" in done.stdout:
+        pytest.skip(re.findall(r"^SKIPPED .*?: (.*)$", done.stdout, re.MULTILINE)[0])
+    return True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     """Run a test of the runtime domain in a child of its own."""
     domain = pyfuncitem.funcargs.get("domain")
-    if domain is None or domain.kind != "runtime":
+    if domain is None or domain.kind != "runtime" or not PROCESSES:
         return None
+    if not FORK:
+        return spawn(pyfuncitem)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -163,6 +224,8 @@ class Child:
 
     def start(self, *arguments, **options):
         """Run Python with these arguments and return the CompletedProcess."""
+        if not PROCESSES:
+            pytest.skip("there are no processes here")
         options.setdefault("env", {**self.environ, **options.pop("environ", {})})
         options.setdefault("timeout", 120)
         return subprocess.run(

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not count memory")
+tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
 
 # There are few enough arguments for every interpreter to pass them without a copy on
 # the heap.

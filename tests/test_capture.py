@@ -6,6 +6,7 @@ import time
 from contextvars import copy_context
 
 import pytest
+from features import THREADS, needs
 
 from audithooks import HookRejected
 
@@ -162,6 +163,7 @@ def test_threads_each_capture_their_own(domain):
         assert [args for _, args in events] == [(number,)] * 50
 
 
+@needs(THREADS, "there are no threads here, which asyncio.to_thread() takes")
 def test_tasks_each_capture_their_own(domain):
     """Across await and asyncio.to_thread(), and in the tasks that a task starts."""
 

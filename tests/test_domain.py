@@ -7,6 +7,7 @@ import threading
 import weakref
 
 import pytest
+from features import DROPS, FORK, needs
 
 from audithooks import HookRejected, Subscription
 
@@ -204,7 +205,7 @@ def test_more_names_than_routes_are_kept(domain):
 
 
 def test_long_names_take_no_memory(domain):
-    tracemalloc = pytest.importorskip("tracemalloc", reason="not on PyPy")
+    tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
     domain.subscribe(print, "test.wanted*")
     tracemalloc.start()
     try:
@@ -306,8 +307,9 @@ def test_a_runtime_error_vetoes_an_addition(domain, error):
 def test_any_other_error_vetoes_an_addition_aloud(domain, error):
     log = Log()
     domain.subscribe(raiser(error, "sys.addaudithook"))
-    if (domain.implementation, domain.kind, error) == ("python", "runtime", ValueError):
-        domain.addaudithook(log)  # sys.addaudithook() itself: it drops every Exception
+    of_sys = (domain.implementation, domain.kind) == ("python", "runtime")
+    if of_sys and error is ValueError and DROPS:
+        domain.addaudithook(log)  # sys.addaudithook() itself
     else:
         with pytest.raises(error):
             domain.addaudithook(log)
@@ -678,6 +680,7 @@ def test_scope_context_is_the_context_that_subscribed_and_its_copies(domain):
 # Lifetime.
 
 
+@needs(FORK, "a process cannot be forked here")
 def test_hooks_survive_a_fork(domain):
     log = Log()
     domain.subscribe(log, "test.event")
@@ -738,7 +741,6 @@ def test_a_finalizer_may_change_the_list(domain):
     assert log.events == ["test.event"]
 
 
-@pytest.mark.parametrize("seconds", [10])
 def test_no_event_is_lost_while_others_come_and_go(domain, seconds):
     """One subscription stays open: every event must reach it, and no closed one."""
     emitters, changers = range(8), range(3)

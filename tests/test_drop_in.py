@@ -3,12 +3,13 @@
 And CPython's own tests of audit hooks, with the functions of sys replaced.
 """
 
-import importlib.util
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from conftest import Child
+from features import needs
 from scenarios import SCENARIOS
 
 HERE = Path(__file__).parent
@@ -34,9 +35,9 @@ with open({log!r}, "a") as log:
 """
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("test.test_audit") is None,
-    reason="this Python was installed without its own tests",
+@needs(
+    find_spec("test") and find_spec("test.test_audit"),
+    "this Python was installed without its own tests",
 )
 def test_cpython_tests_pass_with_the_functions_replaced(child, tmp_path):
     site = tmp_path / "site"

@@ -1,6 +1,9 @@
 """The choice of the implementation."""
 
+import sysconfig
+
 import pytest
+from features import needs
 
 SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
 
@@ -12,6 +15,7 @@ class Finder:
         if name.endswith("_c"):
             raise ImportError(f"no {name} here", name=name)
 sys.meta_path.insert(0, Finder())
+sys._is_gil_enabled = lambda: True  # or that were the reason
 """
 
 
@@ -43,6 +47,20 @@ def test_a_build_without_the_gil_takes_pure_python(child_of):
         "import sys; sys._is_gil_enabled = lambda: False\n" + SHOW
     )
     assert printed == "python the compiled modules need the global interpreter lock\n"
+
+
+@needs(
+    sysconfig.get_config_var("Py_GIL_DISABLED"),
+    "this build cannot do without the global interpreter lock",
+)
+def test_importing_leaves_the_gil_off(child_of):
+    """The compiled modules would switch it on for the whole process."""
+    for implementation in None, "python":
+        printed = child_of(implementation).run(
+            "import sys, audithooks; audithooks.subscribe(print, 'test.*')\n"
+            "import threading; print(audithooks.IMPLEMENTATION, sys._is_gil_enabled())"
+        )
+        assert printed == "python False\n"
 
 
 def test_the_import_is_light(child):

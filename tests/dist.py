@@ -1,0 +1,153 @@
+"""Make the distributions, check what is in them, and run the tests against each.
+
+    make dist
+
+They are the sdist, a wheel for this interpreter, and a wheel of pure Python alone, made
+from the sdist without its table of extension modules. With --pure it is only that one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # which build requires there
+
+ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+NAME = "{name}-{version}".format(**PROJECT["project"])
+EXTENSIONS = re.compile(r"(?m)^\[\[tool\.setuptools\.ext-modules\]\]\n(?:.+\n)+\n?")
+BESIDE_THE_TESTS = ["README.md", "pyproject.toml", "tests"]
+
+
+def run(*command: object, **options: object) -> None:
+    print("$", *command, flush=True)
+    subprocess.run(list(map(str, command)), check=True, **options)  # type: ignore[call-overload]
+
+
+def build(*arguments: object) -> None:
+    run(sys.executable, "-m", "build", "--outdir", DIST, *arguments)
+
+
+def build_pure() -> None:
+    with TemporaryDirectory() as folder:
+        with tarfile.open(DIST / f"{NAME}.tar.gz") as archive:
+            archive.extractall(folder)
+        config = Path(folder, NAME, "pyproject.toml")
+        text, number = EXTENSIONS.subn("", config.read_text(encoding="utf-8"))
+        assert number == len(PROJECT["tool"]["setuptools"]["ext-modules"])
+        config.write_text(text, encoding="utf-8")
+        build("--wheel", config.parent)
+
+
+def tracked(*folders: str) -> set[str]:
+    """Return the files of the project, those not yet added to git included."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", *folders]
+    return set(subprocess.check_output(command, cwd=ROOT, text=True).split())
+
+
+def meant(*, compiled: bool) -> set[str]:
+    """Return the files that a wheel should have."""
+    data = PROJECT["tool"]["setuptools"]["package-data"]["audithooks"]
+    files = {
+        str(path.relative_to(ROOT))
+        for pattern in ("*.py", *data)
+        for path in (ROOT / "audithooks").glob(pattern)
+    }
+    if compiled:
+        suffix = sysconfig.get_config_var("EXT_SUFFIX")
+        for extension in PROJECT["tool"]["setuptools"]["ext-modules"]:
+            files.add(extension["name"].replace(".", "/") + suffix)
+    metadata = "METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"
+    return files | {f"{NAME}.dist-info/{file}" for file in metadata}
+
+
+def check(path: Path, files: set[str], expected: set[str]) -> None:
+    """Compare the files that are in a distribution with those that are meant to be."""
+    for file in sorted(files):
+        print(" ", file)
+    wrong = sorted(files ^ expected)
+    if wrong:
+        words = [
+            f"{'unwanted' if file in files else 'missing'}: {file}" for file in wrong
+        ]
+        sys.exit(f"{path.name}: {', '.join(words)}")
+
+
+def check_sdist(path: Path) -> None:
+    with tarfile.open(path) as archive:
+        files = {item.name for item in archive if item.isfile()}
+    files = {file[len(NAME) + 1 :] for file in files}
+    made = {"PKG-INFO", "setup.cfg"}
+    files = {file for file in files if ".egg-info/" not in file} - made
+    unneeded = {".gitignore", "MANIFEST.in"} | tracked(".ci", ".github")
+    check(path, files - unneeded, tracked() - unneeded)
+
+
+def check_wheel(path: Path, *, compiled: bool) -> None:
+    with zipfile.ZipFile(path) as archive:
+        check(path, set(archive.namelist()), meant(compiled=compiled))
+
+
+def run_tests(path: Path, *arguments: str) -> None:
+    """Install *path* in a clean environment, and test it from another folder."""
+    with TemporaryDirectory() as folder:
+        for name in BESIDE_THE_TESTS:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, Path(folder, name))
+        venv.create(Path(folder, "venv"), with_pip=True)
+        bin_ = "Scripts" if os.name == "nt" else "bin"
+        python = Path(folder, "venv", bin_, "python")
+        run(python, "-m", "pip", "install", "-q", "--upgrade", "pip")
+        pip = [python, "-m", "pip", "install", "-q", "--only-binary", "hypothesis"]
+        run(*pip, "--group", "test", path, cwd=folder)
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "AUDITHOOKS_PURE_PYTHON"
+        }
+        run(python, "-m", "pytest", "-q", *arguments, cwd=folder, env=environ)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pure", action="store_true", help="make the pure wheel alone")
+    parser.add_argument("--no-tests", action="store_true", help="only make and check")
+    parser.epilog = "Other arguments go to pytest."
+    options, arguments = parser.parse_known_args()
+    shutil.rmtree(DIST, ignore_errors=True)
+    if options.pure:
+        build("--sdist", ROOT)
+        build_pure()
+        return
+    build(ROOT)
+    (wheel,) = DIST.glob("*.whl")
+    build_pure()
+    sdist, pure = DIST / f"{NAME}.tar.gz", DIST / f"{NAME}-py3-none-any.whl"
+    check_sdist(sdist)
+    check_wheel(wheel, compiled=True)
+    check_wheel(pure, compiled=False)
+    run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel, pure)
+    run(Path(sys.executable).with_name("check-wheel-contents"), wheel, pure)
+    if not options.no_tests:
+        for path in sdist, wheel:
+            run_tests(path, *arguments)
+        run_tests(pure, "--pure", *arguments)
+
+
+if __name__ == "__main__":
+    main()

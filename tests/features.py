@@ -1,0 +1,88 @@
+"""What the interpreter that runs the tests has, asked of it and not of its name.
+
+Whoever needs what may be missing says so: `@needs(raises("os.mkdir", "..."), "why")`.
+"""
+
+import _thread
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+
+def needs(there, reason):
+    """Skip a test where something is not there, for a reason in words."""
+    return pytest.mark.skipif(not there, reason=reason)
+
+
+# WebAssembly has these functions, too, but they raise.
+PROCESSES = sys.platform not in ("emscripten", "wasi")
+FORK = PROCESSES and hasattr(os, "fork")
+
+
+def _threads():
+    try:
+        _thread.start_new_thread(int, ())
+    except RuntimeError:
+        return False
+    return True
+
+
+THREADS = _threads()
+
+
+@cache
+def prints(code):
+    """Return what *code* prints in a process of its own, without audithooks."""
+    if not PROCESSES:
+        return ""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+@cache
+def raises(event, code):
+    """Whether the interpreter raises *event* for *code*, or at its end.
+
+    Where that cannot be seen, for want of processes, what asks skips for that reason.
+    """
+    hook = f"""
+import os, sys
+def hook(event, args, write=os.write):
+    if event == {event!r}:
+        write(1, b"raised ")
+sys.addaudithook(hook)
+"""
+    return not PROCESSES or "raised" in prints(hook + code)
+
+
+MKDIR = raises("os.mkdir", "try: os.mkdir(os.devnull)\nexcept OSError: pass")
+
+# Whether there are events of the interpreter itself, as at its end.
+CPYTHON_EVENTS = raises("cpython.PyInterpreterState_Clear", "")
+
+# Whether sys.addaudithook() drops a hook without a word for any Exception: up to 3.15.
+DROPS = not prints(
+    """
+import sys
+def hook(event, args):
+    if event == "sys.addaudithook":
+        raise ValueError
+sys.addaudithook(hook)
+try:
+    sys.addaudithook(hook)
+except ValueError:
+    print("raised")
+"""
+)
+
+
+def is_compiled(name):
+    """Whether there is a module of that name, and no stand-in written in Python."""
+    spec = importlib.util.find_spec(name)
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    return spec is not None and (spec.origin or "").endswith((*suffixes, "built-in"))

@@ -1,0 +1,131 @@
+"""Installing where there is no compiler, or one that gives up half-way."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from conftest import SUFFIXES
+from features import PROCESSES, needs
+
+import audithooks
+
+SOURCES = Path(__file__).parent.parent
+PACKAGE = Path(audithooks.__file__).parent
+
+COMPILER = shlex.split(sysconfig.get_config_var("CC") or "cc")
+HEADERS = os.path.join(sysconfig.get_path("include"), "Python.h")
+
+SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
+USE = f"""{SHOW}
+with a.subscribe(print, "test.*"):
+    a.audit("test.event", 1)
+"""
+USED = "test.event (1,)\n"
+
+needs_sources = needs(
+    PROCESSES and (SOURCES / "audithooks" / "_hooklist_c.pyx").exists(),
+    "the sources are not beside the tests",
+)
+
+
+def run(*command, **options):
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """Build the sdist from a copy, with the setuptools of this environment."""
+    copy = tmp_path_factory.mktemp("sources") / "audithooks"
+    built = shutil.ignore_patterns(
+        ".*", "*.c", "*.so", "*.egg-info", "build", "dist", "__pycache__"
+    )
+    shutil.copytree(SOURCES, copy, ignore=built)
+    build = "from setuptools.build_meta import build_sdist; build_sdist('..')"
+    run(sys.executable, "-c", build, cwd=copy)
+    (path,) = copy.parent.glob("*.tar.gz")
+    return path
+
+
+@pytest.fixture
+def install(sdist, tmp_path):
+    """Install the sdist in a folder of its own, and return what imports it."""
+
+    def run_pip(**environ):
+        folder = tmp_path / "installed"
+        options = ["--no-deps", "--no-build-isolation", "--no-cache-dir"]
+        env = {**os.environ, "CFLAGS": "-O0", **environ}
+        pip = [sys.executable, "-m", "pip", "install", "--target", folder, *options]
+        run(*pip, sdist, env=env)
+        return folder
+
+    return run_pip
+
+
+def used(folder, first=""):
+    """Return what a program prints that uses the package in *folder*."""
+    environ = {**os.environ, "PYTHONPATH": str(folder)}
+    environ.pop("AUDITHOOKS_PURE_PYTHON", None)
+    # Without site, and so without what an editable install finds in its place.
+    return run(
+        sys.executable, "-S", "-W", "error", "-c", first + USE, env=environ, cwd=folder
+    )
+
+
+@needs_sources
+def test_without_a_compiler_the_sdist_gives_pure_python(install, tmp_path, monkeypatch):
+    for variable in ("CC", "CXX", "LDSHARED"):
+        monkeypatch.delenv(variable, raising=False)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    folder = install(PATH=str(empty))
+    assert not list(folder.glob("audithooks/*_c.*"))
+    locked = "import sys; sys._is_gil_enabled = lambda: True\n"  # or that were it
+    reason, line = used(folder, locked).splitlines(keepends=True)
+    assert reason.startswith("python installed without compiled modules: ")
+    assert line == USED
+
+
+@needs_sources
+@needs(
+    shutil.which(COMPILER[0]) and os.path.exists(HEADERS),
+    "there is no C compiler for this Python",
+)
+def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path):
+    compiler = tmp_path / "compiler"
+    compiler.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *_runtime_c.c*) echo "no more" >&2; exit 1;; esac\n'
+        f'exec {shlex.join(COMPILER)} "$@"\n'
+    )
+    compiler.chmod(0o755)
+    folder = install(CC=str(compiler))
+    assert list(folder.glob("audithooks/_dispatcher_c.*"))
+    assert not list(folder.glob("audithooks/_runtime_c.*"))
+    reason, line = used(folder).splitlines(keepends=True)
+    assert reason.startswith("python ")
+    assert line == USED
+
+
+@pytest.mark.parametrize("room", ["hooklist", "dispatcher", "event", "runtime"])
+def test_one_compiled_module_missing_is_none(compiled, tmp_path, room):
+    missing = f"_{room}{SUFFIXES[compiled.name]}"
+    shutil.copytree(
+        PACKAGE,
+        tmp_path / "audithooks",
+        ignore=shutil.ignore_patterns(
+            "__pycache__", f"{missing}.*.so", f"{missing}.*.pyd"
+        ),
+    )
+    reason, line = used(tmp_path).splitlines(keepends=True)
+    assert reason.startswith("python ")
+    assert missing in reason
+    assert line == USED
