@@ -144,8 +144,10 @@ def domain(request):
 
 
 @pytest.fixture(scope="session")
-def client_folder(tmp_path_factory):
+def client_folder(request, tmp_path_factory):
     """The folder of the extension module client, which is compiled for this run."""
+    if request.config.option.pure:
+        pytest.skip("the compiled implementation was left out with --pure")
     if not building.has_compiler():
         pytest.skip("there is no C compiler for the clients")
     folder = tmp_path_factory.mktemp("client")
