@@ -1,0 +1,235 @@
+"""Sinks: hooks for subscribe() that write the events they are given.
+
+What they write of an event is made by fields.py.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from _thread import get_ident
+from builtins import divmod, len  # gone when the last event comes
+from itertools import count
+from os import getpid, write
+from time import gmtime, strftime, time_ns
+
+from .fields import MAX_NAME, Fields, task_name, thread_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any, Callable, Protocol, Union
+
+    class HasDescriptor(Protocol):
+        def fileno(self) -> int: ...
+
+    Output = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], int, HasDescriptor]
+
+
+class JsonLines:
+    """A hook that writes each event as a line of JSON.
+
+    *output* is a path, whose file is created or appended to; or a file descriptor or an
+    open file that has one, of which a duplicate is kept: the original may be closed.
+
+    Each line is one JSON object, in one write. Its members are
+
+    * time: in UTC, by RFC 3339, with microseconds;
+    * seq: a count of events from 1 on, which goes on in a forked child;
+    * pid, and thread, its identifier; thread_name and task, the name of the asyncio
+      task, where there are any;
+    * event: the name;
+    * args: an object of the arguments by name. *redact*, *environments* and *longest*
+      are those of Fields, which tells how they are made plain;
+    * cut, if something was: the names of the arguments that were shortened, with "..."
+      for any that were left out altogether;
+    * stack, with *frames*: so many callers, innermost first, each of them an object of
+      file, line and function.
+
+    Text is UTF-8; a lone surrogate is written as its escape in Python.
+
+    Nothing is buffered: the events of a process that is killed are there, up to the
+    last. A line that cannot be written raises OSError, one after close() ValueError;
+    what that means is the choice of subscribe(): on_error="raise" aborts the operation,
+    "unraisable" reports each event that is lost. Where only part of a line could be
+    written, the next one starts on a line of its own.
+
+    Thread-safety: may be called from any thread, from signal handlers and in forked
+    children, which write to the same file. It takes no lock and raises no events. If
+    others write to the output, too, it has to be open for appending, as a path is. In
+    a pipe only PIPE_BUF bytes stay together, so arguments are cut until they fit.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        redact: str | Iterable[str] = (),
+        environments: bool = False,
+        longest: int = 1000,
+        frames: int = 0,
+    ) -> None:
+        self._fields = Fields(redact, environments, longest, frames)
+        self._shorter = longest // 8, 0
+        self._frames = frames
+        self._encode, self._quote = _json_encoder()
+        self._next = count(1).__next__
+        self._second = 0, ""  # the last one, and how it is written
+        self._torn = False  # whether the last line lacks its end
+        self._file: _File | None = _File(output)
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        file = self._file
+        if file is None:
+            raise ValueError("an event came after close() of its JsonLines")
+        head = self._head(event)
+        tail = self._stack() if self._frames else ""
+        line = self._line(head, event, args, tail)
+        if len(line) > file.most:
+            line = self._fitting(file.most, head, event, args, tail)
+        if self._torn:
+            self._torn = False
+            line = b"\n" + line
+        written = 0
+        try:
+            while written < len(line):
+                written += write(file.fd, line[written:])
+        except BaseException:
+            self._torn = written > 0
+            raise
+
+    def _head(self, event: str) -> str:
+        """Return what a line says before the arguments."""
+        seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+        second, text = self._second
+        if seconds != second:
+            text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+            self._second = seconds, text
+        thread = get_ident()
+        name = thread_name(thread)
+        who = f"{thread}"
+        if name is not None:
+            who = f'{who},"thread_name":{self._quote(name)}'
+        task = task_name()
+        if task is not None:
+            who = f'{who},"task":{self._quote(task)}'
+        return (
+            f'{{"time":"{text}.{nanoseconds // 1000:06}Z","seq":{self._next()},'
+            f'"pid":{getpid()},"thread":{who},'
+            f'"event":{self._quote(event[:MAX_NAME])},"args":'
+        )
+
+    def _stack(self) -> str:
+        stack = [
+            {"file": file, "line": line, "function": function}
+            for file, line, function in self._fields.stack()
+        ]
+        return f',"stack":{self._encode(stack)}'
+
+    def _line(
+        self,
+        head: str,
+        event: str,
+        args: tuple[Any, ...],
+        tail: str,
+        longest: int | None = None,
+    ) -> bytes:
+        plain, cut = self._fields.arguments(event, args, longest)
+        if cut:
+            tail = f',"cut":{self._encode(cut)}{tail}'
+        return f"{head}{self._encode(plain)}{tail}}}\n".encode()
+
+    def _fitting(
+        self, most: int, head: str, event: str, args: tuple[Any, ...], tail: str
+    ) -> bytes:
+        """Return a line of at most *most* bytes, whatever it takes to make it so."""
+        for longest in self._shorter:
+            line = self._line(head, event, args, tail, longest)
+            if len(line) <= most:
+                return line
+        return f'{head}{{}},"cut":["..."]}}\n'.encode()
+
+    def close(self) -> None:
+        """Close the file, or the duplicate of what was given. May be called again."""
+        self._file = None
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<JsonLines to {self._file.name if self._file else 'a closed file'}>"
+
+
+class _File:
+    """A file descriptor that is closed when nobody writes to it any more.
+
+    *most* is the number of bytes that stay together in one write.
+    """
+
+    __slots__ = ("fd", "most", "name")
+
+    def __init__(self, output: Output) -> None:
+        self.fd = -1
+        self.name = repr(output)
+        if isinstance(output, (str, bytes, os.PathLike)):
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self.fd = os.open(output, flags, 0o666)
+        else:
+            self.fd = os.dup(_descriptor(output))
+        self.most = sys.maxsize
+        if stat.S_ISFIFO(os.fstat(self.fd).st_mode):
+            self.most = os.fpathconf(self.fd, "PC_PIPE_BUF")
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self.fd >= 0:
+            close(self.fd)
+
+
+def _descriptor(output: int | HasDescriptor) -> int:
+    if isinstance(output, int):
+        return output
+    expected = "a path, a file descriptor or an open file that has one"
+    try:
+        fileno = output.fileno
+    except AttributeError:
+        kind = type(output).__name__
+        raise TypeError(f"output must be {expected}, not {kind}") from None
+    try:
+        fd = fileno()
+    except OSError as error:  # io.UnsupportedOperation, such as that of a StringIO
+        raise ValueError(f"output must be {expected}, not {output!r}") from error
+    flush = getattr(output, "flush", None)
+    if flush is not None:
+        flush()  # what was written before comes first
+    return fd
+
+
+def _json_encoder() -> tuple[Callable[[object], str], Callable[[str], str]]:
+    """Return what json.dumps() does for plain values, without its preparations.
+
+    And the same for a str alone.
+    """
+    from json import encoder
+
+    quote: Callable[[str], str] = encoder.encode_basestring
+    slow = encoder.JSONEncoder(
+        ensure_ascii=False,
+        check_circular=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+    make: Any = getattr(encoder, "c_make_encoder", None)
+    if make is None:  # not CPython
+        return slow.encode, quote
+    fast = make(None, slow.default, quote, None, ":", ",", False, False, False)
+    return lambda value: "".join(fast(value, 0)), quote
