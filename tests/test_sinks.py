@@ -589,7 +589,9 @@ def test_what_a_handler_does_is_not_logged(dispatcher, logger, kept):
     )
     with Logging(logger) as sink, dispatcher.subscribe(sink, "x"):
         dispatcher.audit("x")
-    assert len(kept.records) == 1
+        for _ in range(5):
+            sink.flush()
+        assert len(kept.records) == 1
 
 
 def test_a_handler_may_raise_the_events_that_are_logged(child, path):
@@ -608,6 +610,7 @@ sink = Logging(logger)
 with subscribe(sink, exclude="audithooks.*"):
     for i in range(10):
         open(__import__("os").devnull).close()
+        sink.flush()
 sink.close()
 """
     assert child.run(code, str(path)) == ""
