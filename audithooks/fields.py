@@ -147,6 +147,12 @@ def _count(argument: str, value: int) -> int:
     return value
 
 
+class Shown(str):
+    """The text of a value that is no str: what its repr() says, or its path."""
+
+    __slots__ = ()
+
+
 class _Shortener:
     """Makes one value plain, with so much room; *cut* tells whether it was too small.
 
@@ -170,7 +176,8 @@ class _Shortener:
         if kind is str:
             return self._text(value)
         if kind is bytes or kind is bytearray:
-            return self._text(repr(value[: self._room]), len(value) - self._room)
+            text = repr(value[: self._room])
+            return Shown(self._text(text, len(value) - self._room))
         if kind in (list, tuple, set, frozenset):
             return list(self._items(value, depth))
         if kind is dict:
@@ -182,7 +189,7 @@ class _Shortener:
             return self._text(
                 hex(value)
             )  # its decimal digits may be too many for str()
-        return self._text(self._told(value))
+        return Shown(self._text(self._told(value)))
 
     def _items(self, values: Any, depth: int) -> Iterator[Any]:
         for value in self._some(values, depth):
