@@ -186,6 +186,7 @@ sys.unraisablehook(hook, unraisable)
 
 interpreter audithooks:
 audithooks.connect(attempt) # once, to hooks of sys
+audithooks.left_out(event, count) # to sinks alone: by limits, or for want of time
 audithooks.unsubscribe(patterns) # Subscription.close() and pause()
 
 memory:

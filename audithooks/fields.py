@@ -12,9 +12,11 @@ from _thread import get_ident
 
 # These are gone from where they are looked up when the last event comes.
 from builtins import getattr, isinstance, len, str, type  # noqa: UP029
+from collections import namedtuple
+from time import time_ns
 
 from ._subscription import _patterns
-from .catalogue import named
+from .catalogue import EVENTS, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +38,30 @@ _modules = sys.modules
 ENVIRONMENTS = ("*.env", "os.putenv.value")
 
 _INT64 = 1 << 63
+
+
+class Record(
+    namedtuple(  # noqa: PYI024
+        "Record", "event args cut time thread thread_name task stack"
+    )
+):
+    """An event, told by Fields.record(). *time* is in nanoseconds since the epoch."""
+
+    __slots__ = ()
+
+    event: str
+    args: dict[str, Any]
+    cut: list[str]
+    time: int
+    thread: int
+    thread_name: str | None
+    task: str | None
+    stack: list[Frame]
+
+    def text(self) -> str:
+        """Return the event as a line for people."""
+        args = arguments_text(self.event, self.args, self.cut)
+        return f"{printable(self.event)}({args})"
 
 
 class Fields:
@@ -66,8 +92,8 @@ class Fields:
 
         patterns = _patterns("redact", redact)
         self._redact = (*patterns, *(() if environments else ENVIRONMENTS))
-        self._longest = _count("longest", longest)
-        self._frames = _count("frames", frames)
+        self._longest = at_least(0, "longest", longest)
+        self._frames = at_least(0, "frames", frames)
         self._matches = fnmatchcase
         # Of each kind the names of all its arguments, and of those that are not told.
         self._kinds: dict[tuple[str, int], tuple[tuple[str, ...], frozenset[str]]] = {}
@@ -127,6 +153,19 @@ class Fields:
 
         return hides
 
+    def record(self, event: str, args: tuple[Any, ...]) -> Record:
+        """Return all there is to tell of an event that is raised here and now."""
+        thread = get_ident()
+        return Record(
+            _short(event),
+            *self.arguments(event, args),
+            time_ns(),
+            thread,
+            thread_name(thread),
+            task_name(),
+            self.stack(),
+        )
+
     def stack(self) -> list[Frame]:
         """Return the innermost callers: file, line and function of each."""
         if self._walk is None:
@@ -139,11 +178,12 @@ class Fields:
         return found
 
 
-def _count(argument: str, value: int) -> int:
+def at_least(least: int, argument: str, value: int) -> int:
+    """Return *value*, an int, or say what is wrong with *argument*."""
     if not isinstance(value, int):
         raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
-    if value < 0:
-        raise ValueError(f"{argument} must not be negative: {value}")
+    if value < least:
+        raise ValueError(f"{argument} must be at least {least}, not {value}")
     return value
 
 
@@ -242,6 +282,40 @@ class _Shortener:
             return f"<{type(value).__name__} instance at {id(value):#x}: {kind}>"
         finally:
             self._asked.discard(thread)
+
+
+def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
+    """Return what Fields.arguments() gives as it would stand in a call, on one line."""
+    known = EVENTS[event].arguments if event in EVENTS else ()
+    words = []
+    for name, value in plain.items():
+        word = f"{name}={_literal(value)}" if name in known else _literal(value)
+        if name in cut and isinstance(value, (list, dict)):
+            word += "\N{HORIZONTAL ELLIPSIS}"  # a str says so itself
+        words.append(word)
+    if "..." in cut:
+        words.append("...")
+    return ", ".join(words)
+
+
+def _literal(value: Any) -> str:
+    """Return a plain value as Python would write it; what is no literal, as it is."""
+    kind = type(value)
+    if kind is list:
+        return f"[{', '.join(map(_literal, value))}]"
+    if kind is dict:
+        items = (f"{_literal(key)}: {_literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
+    if kind is Shown:
+        return printable(value)
+    return repr(value)
+
+
+def printable(text: str) -> str:
+    """Return *text* with escapes for what would break or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def encodable(text: str) -> str:

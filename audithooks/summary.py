@@ -7,8 +7,7 @@ import sys
 import time
 
 from ._lines import Lines
-from .fields import Fields
-from .textlines import arguments, printable
+from .fields import Fields, arguments_text, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +56,8 @@ class Summary:
             kind = self._kinds.setdefault(event, _Kind(time.time_ns()))
         kind.count += 1
         if len(kind.seen) < MOST_DISTINCT:
-            kind.seen.add(hash(arguments(self._fields, event, args)))
+            told = arguments_text(event, *self._fields.arguments(event, args))
+            kind.seen.add(hash(told))
 
     def write(self) -> None:
         """Write the table, the most frequent event first, in one piece."""

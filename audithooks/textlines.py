@@ -8,7 +8,7 @@ from _thread import get_ident
 
 from ._lines import Lines
 from .catalogue import EVENTS
-from .fields import Fields, Shown, task_name, thread_name
+from .fields import Fields, arguments_text, printable, task_name, thread_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TextLines:
             name = _colored(event, name)
         else:
             prefix = [printable(word) for word in prefix]
-        text = f"{name}({arguments(self._fields, event, args)})"
+        text = f"{name}({arguments_text(event, *self._fields.arguments(event, args))})"
         for number, (file, line, function) in enumerate(self._fields.stack()):
             text += " < " if number else " at "
             text += printable(f"{file}:{line} in {function}")
@@ -102,41 +102,6 @@ def _colored(event: str, name: str) -> str:
         if group in COLORS:
             return f"\x1b[{COLORS[group]}m{name}\x1b[0m"
     return f"\x1b[1m{name}\x1b[0m"
-
-
-def arguments(fields: Fields, event: str, args: tuple[Any, ...]) -> str:
-    """Return the arguments of an event as they stand in a call, on one line."""
-    plain, cut = fields.arguments(event, args)
-    known = EVENTS[event].arguments if event in EVENTS else ()
-    words = []
-    for name, value in plain.items():
-        word = f"{name}={_text(value)}" if name in known else _text(value)
-        if name in cut and isinstance(value, (list, dict)):
-            word += "\N{HORIZONTAL ELLIPSIS}"  # a str says so itself
-        words.append(word)
-    if "..." in cut:
-        words.append("...")
-    return ", ".join(words)
-
-
-def _text(value: Any) -> str:
-    """Return a plain value as Python would write it; what is no literal, as it is."""
-    kind = type(value)
-    if kind is list:
-        return f"[{', '.join(map(_text, value))}]"
-    if kind is dict:
-        items = (f"{_text(key)}: {_text(item)}" for key, item in value.items())
-        return f"{{{', '.join(items)}}}"
-    if kind is Shown:
-        return printable(value)
-    return repr(value)
-
-
-def printable(text: str) -> str:
-    """Return *text* with escapes for what would break or forge a line."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def write_text(lines: Lines, text: str) -> None:
