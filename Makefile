@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate native clean
+.PHONY: help demo test lint types format perf gate native tracer clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
@@ -26,6 +26,9 @@ gate: $(VENV)/floor  ## compare with the budget, the base revision and the claim
 
 native: $(VENV)/built  ## compare the C API with that of CPython
 	$(BIN)/python perf/native.py $(ARGS)
+
+tracer: $(VENV)/built  ## what the tracer writes in a second, and what it adds to others
+	$(BIN)/python perf/tracer.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style

@@ -16,7 +16,7 @@ from collections import namedtuple
 from time import time_ns
 
 from ._subscription import _patterns
-from .catalogue import named
+from .catalogue import EVENTS, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,8 @@ class Record(
 
     def text(self) -> str:
         """Return the event as a line for people."""
-        event = self.event
-        if not event.isprintable():
-            event = repr(event)[1:-1]
-        args = ", ".join(f"{name}={value!r}" for name, value in self.args.items())
-        return f"{event}({args})"
+        args = arguments_text(self.event, self.args, self.cut)
+        return f"{printable(self.event)}({args})"
 
 
 class Fields:
@@ -190,6 +187,12 @@ def at_least(least: int, argument: str, value: int) -> int:
     return value
 
 
+class Shown(str):
+    """The text of a value that is no str: what its repr() says, or its path."""
+
+    __slots__ = ()
+
+
 class _Shortener:
     """Makes one value plain, with so much room; *cut* tells whether it was too small.
 
@@ -213,7 +216,8 @@ class _Shortener:
         if kind is str:
             return self._text(value)
         if kind is bytes or kind is bytearray:
-            return self._text(repr(value[: self._room]), len(value) - self._room)
+            text = repr(value[: self._room])
+            return Shown(self._text(text, len(value) - self._room))
         if kind in (list, tuple, set, frozenset):
             return list(self._items(value, depth))
         if kind is dict:
@@ -225,7 +229,7 @@ class _Shortener:
             return self._text(
                 hex(value)
             )  # its decimal digits may be too many for str()
-        return self._text(self._told(value))
+        return Shown(self._text(self._told(value)))
 
     def _items(self, values: Any, depth: int) -> Iterator[Any]:
         for value in self._some(values, depth):
@@ -278,6 +282,40 @@ class _Shortener:
             return f"<{type(value).__name__} instance at {id(value):#x}: {kind}>"
         finally:
             self._asked.discard(thread)
+
+
+def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
+    """Return what Fields.arguments() gives as it would stand in a call, on one line."""
+    known = EVENTS[event].arguments if event in EVENTS else ()
+    words = []
+    for name, value in plain.items():
+        word = f"{name}={_literal(value)}" if name in known else _literal(value)
+        if name in cut and isinstance(value, (list, dict)):
+            word += "\N{HORIZONTAL ELLIPSIS}"  # a str says so itself
+        words.append(word)
+    if "..." in cut:
+        words.append("...")
+    return ", ".join(words)
+
+
+def _literal(value: Any) -> str:
+    """Return a plain value as Python would write it; what is no literal, as it is."""
+    kind = type(value)
+    if kind is list:
+        return f"[{', '.join(map(_literal, value))}]"
+    if kind is dict:
+        items = (f"{_literal(key)}: {_literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
+    if kind is Shown:
+        return printable(value)
+    return repr(value)
+
+
+def printable(text: str) -> str:
+    """Return *text* with escapes for what would break or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def encodable(text: str) -> str:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import stat
-import sys
 from _thread import allocate_lock, get_ident
 from builtins import divmod, len  # gone when the last event comes
 from itertools import count
 from math import inf
-from os import getpid, write
+from os import getpid
 from time import gmtime, monotonic, strftime, time_ns
 
 from ._handover import Count, Handover, after_fork
+from ._lines import Lines, json_encoder
 from .fields import MAX_NAME, Fields, at_least, task_name, thread_name
 
 TYPE_CHECKING = False
@@ -24,18 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from logging import Logger
     from types import TracebackType
-    from typing import Any, Callable, Protocol, Union
-
-    class HasDescriptor(Protocol):
-        def fileno(self) -> int: ...
+    from typing import Any, Callable
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.context import Context
 
+    from ._lines import Output
     from ._subscription import HookFunction
     from .fields import Record
 
-    Output = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], int, HasDescriptor]
 
 LEFT_OUT = "audithooks.left_out"
 """The event, for sinks alone, by which they tell what they were not given.
@@ -63,6 +59,7 @@ class JsonLines:
       are those of Fields, which tells how they are made plain;
     * cut, if something was: the names of the arguments that were shortened, with "..."
       for any that were left out altogether;
+    * action, what became of it, where the caller told;
     * stack, with *frames*: so many callers, innermost first, each of them an object of
       file, line and function.
 
@@ -92,31 +89,23 @@ class JsonLines:
         self._fields = Fields(redact, environments, longest, frames)
         self._shorter = longest // 8, 0
         self._frames = frames
-        self._encode, self._quote = _json_encoder()
+        self._encode, self._quote = json_encoder()
         self._next = count(1).__next__
         self._second = 0, ""  # the last one, and how it is written
-        self._torn = False  # whether the last line lacks its end
-        self._file: _File | None = _File(output)
+        self._file: Lines | None = Lines(output)
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         file = self._file
         if file is None:
             raise ValueError("an event came after close() of its JsonLines")
         head = self._head(event)
         tail = self._stack() if self._frames else ""
+        if action:
+            tail = f',"action":{self._quote(action)}{tail}'
         line = self._line(head, event, args, tail)
         if len(line) > file.most:
             line = self._fitting(file.most, head, event, args, tail)
-        if self._torn:
-            self._torn = False
-            line = b"\n" + line
-        written = 0
-        try:
-            while written < len(line):
-                written += write(file.fd, line[written:])
-        except BaseException:
-            self._torn = written > 0
-            raise
+        file.write(line)
 
     def _head(self, event: str) -> str:
         """Return what a line says before the arguments."""
@@ -574,68 +563,3 @@ def _seconds(argument: str, value: float) -> float:
     if not value > 0:
         raise ValueError(f"{argument} must be more than 0 seconds, not {value}")
     return value
-
-
-class _File:
-    """A file descriptor that is closed when nobody writes to it any more.
-
-    *most* is the number of bytes that stay together in one write.
-    """
-
-    __slots__ = ("fd", "most", "name")
-
-    def __init__(self, output: Output) -> None:
-        self.fd = -1
-        self.name = repr(output)
-        if isinstance(output, (str, bytes, os.PathLike)):
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            self.fd = os.open(output, flags, 0o666)
-        else:
-            self.fd = os.dup(_descriptor(output))
-        self.most = sys.maxsize
-        if stat.S_ISFIFO(os.fstat(self.fd).st_mode):
-            self.most = os.fpathconf(self.fd, "PC_PIPE_BUF")
-
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        if self.fd >= 0:
-            close(self.fd)
-
-
-def _descriptor(output: int | HasDescriptor) -> int:
-    if isinstance(output, int):
-        return output
-    expected = "a path, a file descriptor or an open file that has one"
-    try:
-        fileno = output.fileno
-    except AttributeError:
-        kind = type(output).__name__
-        raise TypeError(f"output must be {expected}, not {kind}") from None
-    try:
-        fd = fileno()
-    except OSError as error:  # io.UnsupportedOperation, such as that of a StringIO
-        raise ValueError(f"output must be {expected}, not {output!r}") from error
-    flush = getattr(output, "flush", None)
-    if flush is not None:
-        flush()  # what was written before comes first
-    return fd
-
-
-def _json_encoder() -> tuple[Callable[[object], str], Callable[[str], str]]:
-    """Return what json.dumps() does for plain values, without its preparations.
-
-    And the same for a str alone.
-    """
-    from json import encoder
-
-    quote: Callable[[str], str] = encoder.encode_basestring
-    slow = encoder.JSONEncoder(
-        ensure_ascii=False,
-        check_circular=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    )
-    make: Any = getattr(encoder, "c_make_encoder", None)
-    if make is None:  # not CPython
-        return slow.encode, quote
-    fast = make(None, slow.default, quote, None, ":", ",", False, False, False)
-    return lambda value: "".join(fast(value, 0)), quote
