@@ -172,7 +172,7 @@ def test_a_forbidden_event_fails_the_test(run, way):
             "*  at test_it.py:37 in at_teardown: os.mkdir(*",
             "*_ test_it_fails _*",
             '>       os.mkdir("new")',
-            "E       Failed: forbidden audit event: os.mkdir(path='new', mode=511, *",
+            "E * Failed: forbidden audit event: os.mkdir(path='new', mode=511, *",
             "*  at test_it.py:6 in test_it_fails: os.mkdir(*",
             "*_ test_swallowed _*",
             "*  at test_it.py:13 in test_swallowed: os.mkdir(*",
