@@ -45,6 +45,27 @@ def test_the_plugin_is_found_by_pytest(pytester):
     result.stdout.fnmatch_lines(["@pytest.mark.audit_forbid(*"])
 
 
+def test_a_package_that_was_imported_before_is_no_trouble(child):
+    """As it is by python -m audithooks -m pytest: pytest rewrites assertions."""
+    result = child.start(
+        "-c",
+        """
+import sys
+import audithooks
+import pytest
+
+class Plugin:
+    def pytest_configure(self, config):
+        rewrite = config.pluginmanager.rewrite_hook
+        rewrite.mark_rewrite("audithooks")
+
+sys.exit(pytest.main(["-Werror", "-q", "--co", sys.argv[1]], [Plugin()]))
+""",
+        __file__,
+    )
+    assert "Module already imported" not in result.stdout + result.stderr
+
+
 def test_nothing_is_there_until_it_is_asked_for(run):
     result = run(
         """
