@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN",
         action="append",
         default=[],
-        help=f"{help}; may be repeated",
+        help=f"{help}; may be repeated; a group needs the = of --audit-forbid=@network",
     )
     parser.addini("audit_forbid", help, type="linelist", default=[])
 
