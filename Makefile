@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate perf-pypy matrix dist clean
+.PHONY: help demo test lint types format perf gate perf-pypy perf-tracer matrix dist clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -27,7 +27,10 @@ gate: $(VENV)/floor  ## compare with the budget, the base revision and the claim
 perf-pypy: $(VENV)/built  ## the same on PyPy (PYTHON=pypy3) against an empty function
 	$(BIN)/python perf/pypy.py
 
-matrix: ## run the tests on every Python there is, and on some that can be got
+perf-tracer: $(VENV)/built  ## what the tracer writes in a second, and what it adds to others
+	$(BIN)/python perf/tracer.py $(ARGS)
+
+matrix:  ## run the tests on every Python there is, and on some that can be got
 	$(PYTHON) tests/matrix/run.py $(ARGS)
 
 dist: $(VENV)/dist  ## make sdist and wheels, check them, and test what they install

@@ -1,13 +1,19 @@
-"""python -m audithooks"""
+"""python -m audithooks, which is also installed as the command audithooks."""
 
 import sys
 
 from .program import safe_path
 
-if not safe_path():
-    # The current folder is there for the program, and not for what the tracer imports.
-    del sys.path[0]
 
-from .cli import main
+def main() -> None:
+    """Run the command line without the folder of whatever started it in sys.path."""
+    if not safe_path():
+        # It is there for the program, and not for what the tracer imports.
+        del sys.path[0]
+    from .cli import main
 
-main()
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -215,7 +215,7 @@ def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:
     return lambda values: SimpleNamespace(**dict(zip(names, values)))
 
 
-def _report(hook: HookFunction, error: Exception) -> None:
+def _report(hook: Callable[..., object], error: Exception) -> None:
     """Do for an exception of *hook* what PyErr_WriteUnraisable() does."""
     make = _unraisable_args()
     unraisable = make((type(error), error, error.__traceback__, None, hook))

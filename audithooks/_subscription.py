@@ -61,8 +61,13 @@ def _wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> Wants:
     """Return what tells the names that *events* match and *exclude* does not.
 
     None stands for every name, a frozenset for exact names; anything else is called
-    with a name. All of them are done in C, so that a tracer sees nothing of it.
+    with a name. All of them are done in C, so that a tracer sees nothing of it. Raises
+    ValueError for a group that does not exist.
     """
+    if any(pattern.startswith("@") for pattern in events + exclude):
+        from .catalogue import expand  # here, as most programs do without
+
+        events, exclude = expand(events), expand(exclude)
     if not exclude and not any(c in pattern for pattern in events for c in "*?["):
         return frozenset(events) or None
     import re  # here, as most programs do without
@@ -156,7 +161,8 @@ class Domain:
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
         without any, every event is wanted. What *exclude*, a pattern or several,
-        matches is not. Case matters, as in fnmatch.fnmatchcase().
+        matches is not. Case matters, as in fnmatch.fnmatchcase(). A group such as
+        "@file" stands for its events: see GROUPS in audithooks.catalogue.
 
         *scope* is "process" for all threads of this interpreter, "thread" for events
         raised in the thread that subscribes, or "context" for events raised in the
@@ -260,7 +266,7 @@ class Subscription:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The patterns as they were given; empty if every event is wanted."""
+        """The patterns as they were given, groups too; empty if all are wanted."""
         return self._events
 
     @property

@@ -1,28 +1,56 @@
 """The command line: run a program and show the audit events it raises.
 
-The program is run by program.py, its events are written by tracer.py.
+The program is run by program.py, its events are shown by tracer.py, in child processes
+by means of following.py; `events` prints catalogue.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import atexit
 import os
 import sys
+import time
 
-from . import FALLBACK_REASON, IMPLEMENTATION, subscribe
+from . import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
+from ._lines import APPEND
+from .fields import Fields
 from .program import Code, Module, Program, Script
-from .tracer import Tracer
+from .tracer import Options, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+# Characters of an argument that are shown: on a line for people, and for programs.
+LONGEST = {"text": 80, "json": 1000, "chrome": 1000}
+
+EXAMPLES = """\
+examples:
+  %(prog)s script.py                       every event, a line each
+  %(prog)s -e @file -e '!os.*' -m pip list  a group of events, but some of it
+  %(prog)s -C -c 'import json'              lines, and a table at the end
+  %(prog)s -f -o run.json --chrome -m venv new
+                                           for ui.perfetto.dev, with child processes
+  %(prog)s --deny @network -m pip download six
+                                           a program without the network
+  %(prog)s events @process                  what there is to be seen
+
+PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @file;
+`%(prog)s events` lists them.
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (--help tells more)\n")
+
+
+def _command_name() -> str:
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    if name == "__main__.py" or not name.startswith("audithooks"):
+        return "python -m audithooks"
+    return name
 
 
 def _version() -> str:
@@ -41,53 +69,152 @@ def _version() -> str:
 
 def _parser() -> _Parser:
     parser = _Parser(
-        prog="python -m audithooks",
-        usage="%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARG]...",
-        description="Run a Python program and show the audit events it raises.",
-        epilog="""examples:
-  %(prog)s script.py                     every event, a line each
-  %(prog)s -e open -e 'socket.*' -m pip  some events of a module
-  %(prog)s --summary-only -c 'import json'""",
+        prog=_command_name(),
+        usage=(
+            "%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARG]...\n"
+            "       %(prog)s events [PATTERN]..."
+        ),
+        description="Run a Python program and show the audit events that it raises.",
+        epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    add = parser.add_argument
-    add(
+    what = parser.add_argument_group("which events")
+    what.add_argument(
         "-e",
-        metavar="GLOB",
-        dest="events",
+        metavar="PATTERN",
+        dest="patterns",
         action="append",
         default=[],
-        help="show events that match, such as open or 'socket.*'; may be repeated",
+        help="show events that match, or with '!PATTERN' leave them out; repeatable",
     )
-    add("-o", metavar="FILE", dest="output", help="write to FILE, not to stderr")
-    add(
+    what.add_argument(
+        "--deny",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="make matching operations fail with a PermissionError; repeatable",
+    )
+    what.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="trace child processes, too: forked ones, and Pythons that are started",
+    )
+    where = parser.add_argument_group("where to, and in which format")
+    where.add_argument(
+        "-o", metavar="FILE", dest="output", help="write to FILE, not to stderr"
+    )
+    formats = where.add_mutually_exclusive_group()
+    formats.add_argument(
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        default="text",
+        help="write JSON Lines, an object for each event",
+    )
+    formats.add_argument(
+        "--chrome",
+        dest="format",
+        action="store_const",
+        const="chrome",
+        help="write a trace for ui.perfetto.dev or chrome://tracing",
+    )
+    where.add_argument(
         "-C",
         "--summary",
         action="store_true",
         help="at the end, write a table of the events and how often they came",
     )
-    add(
+    where.add_argument(
         "--summary-only",
         action="store_true",
         help="write the table, and no line for each event",
     )
-    add("-V", "--version", action="store_true", help="say which version runs, and how")
+    shown = parser.add_argument_group("what is shown of an event")
+    shown.add_argument(
+        "-t",
+        "--time",
+        metavar="HOW",
+        dest="timestamps",
+        choices=["absolute", "relative", "delta"],
+        default="",
+        help="begin lines with the time: absolute, relative to the start, or delta, "
+        "since the line before",
+    )
+    shown.add_argument(
+        "-T", "--threads", action="store_true", help="show the thread and asyncio task"
+    )
+    shown.add_argument(
+        "-k",
+        "--call-site",
+        dest="frames",
+        action="store_const",
+        const=1,
+        default=0,
+        help="show the line that raised the event",
+    )
+    shown.add_argument(
+        "--stack",
+        metavar="N",
+        dest="frames",
+        type=int,
+        help="show that line and its callers, N in all",
+    )
+    shown.add_argument(
+        "-s",
+        "--longest",
+        metavar="N",
+        type=int,
+        help=f"show at most N characters of an argument: {LONGEST['text']}, or in JSON "
+        f"{LONGEST['json']:,}, if not told otherwise",
+    )
+    shown.add_argument(
+        "--redact",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="hide the argument NAME, or EVENT.NAME; repeatable",
+    )
+    shown.add_argument(
+        "--environments",
+        action="store_true",
+        help="show the environments of child processes, which are hidden otherwise",
+    )
+    shown.add_argument(
+        "--color",
+        choices=["auto", "always", "never"],
+        default="auto",
+        help="color lines; auto does if they go to a terminal and NO_COLOR is not set",
+    )
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="no progress on the terminal when the output is a file",
+    )
+    parser.add_argument(
+        "-V", "--version", action="store_true", help="say which version runs, and how"
+    )
     # What comes after these is the program's, as after a SCRIPT.
-    add("-m", dest="module", action="store_true", help="run a MODULE")
-    add("-c", dest="code", action="store_true", help="run a piece of CODE")
-    add("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("-m", dest="module", action="store_true", help="run a MODULE")
+    parser.add_argument(
+        "-c", dest="code", action="store_true", help="run a piece of CODE"
+    )
+    parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
-def _program(parser: _Parser, options: argparse.Namespace) -> Program:
-    program, *args = options.program or [None]
+def _program(parser: _Parser, given: argparse.Namespace) -> Program:
+    program, *args = given.program or [None]
     if program == "--" and args:
         program, *args = args
-    if program is None or (options.module and options.code):
+    if program is None or (given.module and given.code):
         parser.error("what to run is one of: a SCRIPT, -m MODULE or -c CODE")
-    if options.module:
+    if given.module:
         return Module(program, args)
-    if options.code:
+    if given.code:
         return Code(program, args)
     if program == "-":
         return Code(sys.stdin.read(), args, "-", "<stdin>")
@@ -97,32 +224,129 @@ def _program(parser: _Parser, options: argparse.Namespace) -> Program:
         parser.error(f"can't run {program!r}: {error.strerror or error}")
 
 
+def _options(parser: _Parser, given: argparse.Namespace) -> Options:
+    longest = LONGEST[given.format] if given.longest is None else given.longest
+    for option, number in (("--stack", given.frames), ("--longest", longest)):
+        if number < 0:
+            parser.error(f"{option} must not be negative: {number}")
+    if given.format != "text" and (given.timestamps or given.threads):
+        parser.error(
+            f"-t and -T are for lines of text; --{given.format} shows all that"
+        )
+    if given.format == "chrome" and given.output is None:
+        parser.error("--chrome needs a file to write to: -o FILE")
+    if given.format != "text" and (given.summary or given.summary_only):
+        parser.error(f"the summary is a table of text, and not for --{given.format}")
+    excluded = [pattern[1:] for pattern in given.patterns if pattern.startswith("!")]
+    terminal = os.isatty(2)
+    options = Options(
+        events=[pattern for pattern in given.patterns if not pattern.startswith("!")],
+        exclude=excluded,
+        deny=given.deny,
+        follow=given.follow,
+        output=os.path.abspath(given.output) if given.output is not None else "",
+        format=given.format,
+        longest=longest,
+        redact=given.redact,
+        environments=given.environments,
+        frames=given.frames,
+        timestamps=given.timestamps,
+        threads=given.threads,
+        color=_color(given.color, terminal and given.output is None),
+        lines=not given.summary_only,
+        summary=given.summary or given.summary_only,
+        progress=terminal and given.output is not None and not given.quiet,
+        began=time.time_ns(),
+    )
+    try:
+        for patterns in (options.events, options.exclude, options.deny):
+            Dispatcher().subscribe(print, *patterns)
+        Fields(options.redact)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def _color(choice: str, terminal: bool) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    return (
+        terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
 def _output(parser: _Parser, path: str | None) -> int:
     """Return a file descriptor that the program will not close by chance."""
     if path is None:
         return os.dup(2)
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        return os.open(path, APPEND | os.O_TRUNC, 0o666)
     except OSError as error:
         parser.error(f"can't write to {path!r}: {error.strerror}")
 
 
+def _followed(parser: _Parser, options: Options, fd: int) -> Options:
+    """Return the options for child processes, with an output that they can open."""
+    output = options.output
+    if not output:
+        # A child may have another stderr; this is a name of ours while we run.
+        output = f"/proc/{os.getpid()}/fd/{fd}"
+        if not os.path.exists(output):
+            parser.error("-f needs a file to write to here: -o FILE")
+    return options._replace(output=output, progress=False)
+
+
+def _print_events(patterns: Sequence[str]) -> None:
+    """Print the catalogue, or what *patterns* match of it."""
+    from .catalogue import EVENTS
+
+    domain = Dispatcher()
+    parser = _Parser(prog=f"{_command_name()} events")
+    try:
+        with domain.capture(*patterns) as records:
+            for event in EVENTS:
+                domain.audit(event)
+    except ValueError as error:
+        parser.error(str(error))
+    entries = [EVENTS[event] for event, _ in records if event in EVENTS]
+    if not entries:
+        sys.exit(f"{parser.prog}: no event matches {' '.join(patterns)}")
+    for entry in entries:
+        call = f"{entry.name}({', '.join(entry.arguments)})"
+        words = [f"{call:<50} ", *(f"@{group}" for group in entry.groups)]
+        if entry.since > (3, 8):
+            words.append(f"since {'.'.join(map(str, entry.since))}")
+        if entry.until:
+            words.append(f"until {'.'.join(map(str, entry.until))}")
+        if entry.note:
+            words.append(f"({entry.note})")
+        print(*words)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program that *argv*, by default that of the process, asks for."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["events"]:
+        _print_events(argv[1:])
+        return
     parser = _parser()
-    options = parser.parse_args(argv)
-    if options.version:
+    given = parser.parse_args(argv)
+    if given.version:
         print(_version())
         return
-    program = _program(parser, options)
-    tracer = Tracer(
-        _output(parser, options.output),
-        lines=not options.summary_only,
-        counts=options.summary or options.summary_only,
-    )
-    atexit.register(tracer.finish)  # now, so that it is called last
+    options = _options(parser, given)
+    program = _program(parser, given)
+    fd = _output(parser, given.output)
+    if options.format == "chrome":
+        from .chrome import HEAD
+
+        os.write(fd, HEAD.encode())
+    if options.follow:
+        from .following import lead
+
+        lead(_followed(parser, options, fd))
     try:
-        subscribe(tracer, *options.events)
-    except (ValueError, RuntimeError) as error:
+        start(options, fd)
+    except RuntimeError as error:  # a hook that is there already does not want it
         parser.error(str(error))
     program.run()

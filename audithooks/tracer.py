@@ -1,97 +1,219 @@
-"""A hook that writes what it sees: a line for every event, or a table at the end."""
+"""The tracer: hooks that show the events of this process, count them and refuse them.
+
+cli.py reads the options and following.py hands them to child processes; start() makes
+of them what is written where. Lines are made by textlines.py, chrome.py and sinks.py,
+the table at the end by summary.py.
+"""
 
 from __future__ import annotations
 
-import itertools
+import atexit
+import errno
 import os
-import reprlib
 import sys
+import time
+from collections import namedtuple
+
+from . import subscribe
+from .fields import Fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from .summary import Summary
+
+    Record = Callable[[str, tuple[Any, ...], str], None]
+
+DENIED = "denied"
+PROGRESS_EVERY = 1_000_000_000  # ns
 
 
-class _Short(reprlib.Repr):
-    """Representations that fit on a line."""
+class Options(
+    namedtuple(  # noqa: PYI024
+        "Options",
+        "events exclude deny follow output format longest redact environments frames "
+        "timestamps threads color lines summary progress began",
+    )
+):
+    """What is traced, and how it is shown. All of it can be written as JSON."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 3
-        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 6
-        self.maxstring = self.maxother = 80
+    __slots__ = ()
 
-    repr_bytes = reprlib.Repr.repr_str
-
-    def repr_instance(self, thing: object, level: int) -> str:
-        try:
-            return super().repr_instance(thing, level)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # such as SystemExit, which is not meant for us
-            return f"<{type(thing).__name__} instance at {id(thing):#x}>"
+    events: list[str]  # patterns, as those of subscribe()
+    exclude: list[str]
+    deny: list[str]
+    follow: bool  # into child processes
+    output: str  # the path of a file; if empty, stderr
+    format: Literal["text", "json", "chrome"]
+    longest: int  # characters of an argument
+    redact: list[str]
+    environments: bool  # are they shown?
+    frames: int  # how many callers are shown
+    timestamps: Literal["", "absolute", "relative", "delta"]
+    threads: bool
+    color: bool
+    lines: bool  # one for each event
+    summary: bool
+    progress: bool
+    began: int  # when, in nanoseconds since the epoch
 
 
 class Tracer:
-    """A hook that writes to the file descriptor *fd*.
+    """What is subscribed for the events that are shown, and deny() for those refused.
 
-    With *lines*, there is one for each event, in a single write, so that those of
-    several threads are not mixed. With *counts*, finish() writes a table of the events
-    and how often they came.
+    *record* writes an event, with DENIED or nothing as its third argument; *summary*
+    counts. Either may be None. With *follow*, the events of forked children are shown,
+    too; otherwise only what is refused there is. With *progress*, a line on stderr
+    tells how many events came.
 
-    A descriptor that cannot be written to any more ends the trace, and not the program.
+    Output that cannot be written to any more ends the trace, and not the program.
     """
 
-    def __init__(self, fd: int, *, lines: bool, counts: bool) -> None:
-        self._fd = fd
-        self._lines = lines
-        # next() of a count is atomic, and no lock is there to be held across a fork.
-        self._counts: dict[str, Iterator[int]] | None = {} if counts else None
-        self._short = _Short()
+    def __init__(
+        self,
+        record: Record | None,
+        summary: Summary | None,
+        *,
+        follow: bool,
+        progress: bool,
+    ) -> None:
+        self._record = record
+        self._summary = summary
+        self._follow = follow
+        self._progress = _Progress() if progress else None
         self._pid = os.getpid()
+        self._running = False
+
+    def start(self) -> None:
+        """Begin. What was raised before, by making this ready, is left out."""
+        self._running = True
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._counts is not None:
-            try:
-                next(self._counts[event])
-            except KeyError:
-                next(self._counts.setdefault(event, itertools.count()))
-        if self._lines:
-            line = f"{event}({', '.join(map(self._short.repr, args))})"
-            if not line.isprintable():
-                line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-            self._write(f"{line}\n")
+        self._see(event, args)
+
+    def deny(self, event: str, args: tuple[Any, ...]) -> None:
+        """Show an event and refuse it. Raises PermissionError."""
+        self._see(event, args, DENIED)
+        raise PermissionError(errno.EPERM, f"{event} is denied by audithooks")
+
+    def _see(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+        if not self._running:
+            return
+        if os.getpid() != self._pid:
+            self._progress = None
+            if self._follow:
+                self._pid = os.getpid()
+                if self._summary is not None:
+                    self._summary = self._summary.of_child()
+            elif not action:
+                return
+        if self._summary is not None:
+            self._summary.count(event, args)
+        if self._record is not None:
+            self._try(self._record, event, args, action)
+        if self._progress is not None:
+            self._progress.count()
+
+    def _try(self, write: Callable[..., None], *args: object) -> None:
+        try:
+            write(*args)
+        except BrokenPipeError:  # the reader has seen enough
+            self._record = None
+        except OSError as error:
+            self._record = None
+            sys.stderr.write(f"audithooks: the trace ends here: {error}\n")
 
     def finish(self) -> None:
         """Write the table, and nothing more."""
-        self._lines = False
-        if self._counts is not None and os.getpid() == self._pid:
-            counts = {event: next(seen) for event, seen in self._counts.items()}
-            self._counts = None
-            self._write(table(counts))
+        self._running = False
+        if self._progress is not None:
+            self._progress.clear()
+            self._progress = None
+        summary, self._summary = self._summary, None
+        if summary is not None and os.getpid() == self._pid:
+            self._try(summary.write)
+
+
+class _Progress:
+    """A line on a terminal that tells how many events came, and how many a second."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._before = 0
+        self._since = time.monotonic_ns()
+        self._shown = False
+
+    def count(self) -> None:
+        self._events += 1
+        now = time.monotonic_ns()
+        if now - self._since >= PROGRESS_EVERY:
+            rate = (self._events - self._before) * 1e9 / (now - self._since)
+            # What the program writes next starts where this does.
+            self._write(f"\r{self._events:,} events, {rate:,.0f} a second\x1b[K\r")
+            self._before, self._since = self._events, now
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            self._write("\r\x1b[K")
 
     def _write(self, text: str) -> None:
-        data = text.encode("utf-8", "backslashreplace")
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
-        except BrokenPipeError:  # the reader has seen enough
-            self._lines = False
-        except OSError as error:
-            self._lines = False
-            sys.stderr.write(f"audithooks: the trace ends here: {error}\n")
+            os.write(2, text.encode())
+        except OSError:  # a terminal that went away needs no progress
+            self._shown = False
 
 
-def table(counts: dict[str, int]) -> str:
-    """Return *counts* as a table, the most frequent event first."""
-    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-    total = sum(counts.values())
-    width = max(len("events"), len(str(total)))
-    return "".join(
-        [
-            f"{'events':>{width}}  name\n",
-            *(f"{count:>{width}}  {event}\n" for event, count in rows),
-            f"{total:>{width}}  in all, of {len(counts)} kinds\n",
-        ]
+def start(options: Options, fd: int) -> None:
+    """Show the events of this process on the file descriptor *fd* from now on.
+
+    The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
+    pattern that is wrong, and HookRejected.
+    """
+    fields = Fields(
+        options.redact, options.environments, options.longest, options.frames
+    )
+    record = _record(options, fields, fd) if options.lines else None
+    summary = None
+    if options.summary:
+        from .summary import Summary
+
+        summary = Summary(fd, fields, options.follow, options.began)
+    tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
+    atexit.register(tracer.finish)  # now, so that it is called last
+    unwanted = [*options.exclude, *options.deny]
+    # What goes wrong in it is for sys.unraisablehook(), and does not stop the program.
+    subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
+    if options.deny:
+        subscribe(tracer.deny, *options.deny)
+    tracer.start()
+
+
+def _record(options: Options, fields: Fields, fd: int) -> Record:
+    if options.format == "json":
+        from .sinks import JsonLines
+
+        return JsonLines(
+            fd,
+            redact=options.redact,
+            environments=options.environments,
+            longest=options.longest,
+            frames=options.frames,
+        )
+    if options.format == "chrome":
+        from .chrome import ChromeTrace
+
+        return ChromeTrace(fd, fields)
+    from .textlines import TextLines
+
+    return TextLines(
+        fd,
+        fields,
+        timestamps=options.timestamps,
+        threads=options.threads,
+        processes=options.follow,
+        color=options.color,
+        began=options.began,
     )

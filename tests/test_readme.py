@@ -16,6 +16,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DO
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
 
+(OF_PYTEST,) = re.findall(r"```py\n(.*?)```\n\n```text\n\$ (.*?)```", README, re.DOTALL)
 (IN_CYTHON,) = re.findall(r"```cython\n(.*?)```", README, re.DOTALL)
 (IN_C,) = re.findall(r"```c\n(.*?)```", README, re.DOTALL)
 
@@ -51,6 +52,19 @@ def test_session(child, command, output, tmp_path):
     done = child.start(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout + done.stderr == output
+
+
+def test_example_of_pytest(compiled, child_of, tmp_path):
+    code, session = OF_PYTEST
+    (tmp_path / "test_shop.py").write_text(code, encoding="utf-8")
+    command, *output = session.splitlines()
+    pytest, *arguments = shlex.split(command)
+    assert pytest == "pytest"
+    done = child_of("cython").start(
+        "-m", "pytest", "--tb=short", *arguments, cwd=tmp_path
+    )
+    for line in output:
+        assert line in done.stdout
 
 
 def run_extension(child_of, folder, code):
