@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import http.server
 import io
@@ -111,7 +112,7 @@ class Text(str):
     def __str__(self):
         return "not asked for"
 
-    __repr__ = __len__ = __str__
+    __repr__ = __str__
 
 
 class Mapping(dict):
@@ -327,6 +328,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert record["event"] == "app.event"
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="this Python tells of no end"
+)
 def test_it_writes_up_to_the_last_event(child, path):
     code = """
 import sys
@@ -353,7 +357,7 @@ audit("app.event", [b"bytes", object()], {"key": sys})
 print(seen)
 """
     assert child.run(code, str(path)) == "['app.event']\n"
-    assert records(path)[-2]["event"] == "app.event"
+    assert records(path)[0]["event"] == "app.event"
 
 
 def test_frames_are_those_of_the_caller(dispatcher, path):
@@ -456,6 +460,7 @@ def test_an_event_after_close_is_an_error(dispatcher, path):
     dispatcher.subscribe(sink, "x")
     sink.close()
     sink.close()
+    gc.collect()  # for PyPy
     with pytest.raises(OSError, match="descriptor"):
         os.fstat(fd)
     with pytest.raises(ValueError, match="after close"):
@@ -709,7 +714,7 @@ def test_wrong_arguments_of_logging(logger, arguments, error, message):
 
 @pytest.fixture
 def syslog(tmp_path):
-    """A syslog daemon: the address it listens to, and the file it writes."""
+    """A syslog daemon: its address, the file it writes, and its configuration."""
     daemon = shutil.which("rsyslogd", path=os.environ["PATH"] + ":/usr/sbin")
     if daemon is None:
         pytest.skip("there is no syslog daemon: rsyslogd is not installed")
@@ -737,16 +742,16 @@ input(type="imudp" address="{address[0]}" port="{address[1]}")
                 assert time.monotonic() < deadline
                 probe.sendto(b"<14>ready", address)
                 time.sleep(0.02)
-        yield address, log
+        yield address, log, config
     finally:
         process.terminate()
         process.wait()
 
 
 def test_a_syslog_daemon_gets_the_events(child_of, syslog):
-    address, log = syslog
+    address, log, config = syslog
     code = """
-import logging.handlers, os, sys
+import logging.handlers, shutil, sys
 from audithooks import subscribe
 from audithooks.sinks import Logging
 logger = logging.getLogger("audit")
@@ -756,16 +761,18 @@ handler.ident = "audited: "
 logger.addHandler(handler)
 with Logging(logger) as sink, subscribe(sink):
     for name in "first", "second", "third":
-        os.mkdir(os.path.join(sys.argv[2], name))
+        shutil.copyfile(sys.argv[2], f"{sys.argv[2]}.{name}")
 """
-    child_of(None).run(code, str(address[1]), str(log.parent))
+    child_of(None).run(code, str(address[1]), str(config))
     deadline = time.monotonic() + 20
-    while log.read_text().count("os.mkdir(") < 3:
+    while log.read_text().count("shutil.copyfile(") < 3:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    lines = [line for line in log.read_text().splitlines() if "os.mkdir(" in line]
+    lines = [
+        line for line in log.read_text().splitlines() if "shutil.copyfile(" in line
+    ]
     assert [re.sub(".*(audited:)", r"\1", line) for line in lines] == [
-        f"audited: os.mkdir(path='{log.parent}/{name}', mode=511, dir_fd=-1)"
+        f"audited: shutil.copyfile(src='{config}', dst='{config}.{name}')"
         for name in ("first", "second", "third")
     ]
 
