@@ -18,19 +18,34 @@ STRICT = [
 
 
 @pytest.fixture
-def run(pytester, child):
-    """Run pytest on a test file, in a process of its own, and return the result."""
+def run_by(pytester):
+    """Make a function that runs pytest on a test file, in a process of its own."""
 
-    def run(code, *arguments, plugins=(), ini=""):
-        pytester.makepyfile(test_it=code)
-        pytester.makeini(f"[pytest]\n{ini}")
-        for name, value in child.environ.items():
-            pytester._monkeypatch.setenv(name, value)
-        pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        chosen = [f"-p{plugin}" for plugin in ("audithooks", *plugins)]
-        return pytester.runpytest_subprocess(*chosen, *STRICT, *arguments)
+    def make(child):
+        def run(code, *arguments, plugins=(), ini=""):
+            pytester.makepyfile(test_it=code)
+            pytester.makeini(f"[pytest]\n{ini}")
+            for name, value in child.environ.items():
+                pytester._monkeypatch.setenv(name, value)
+            pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            chosen = [f"-p{plugin}" for plugin in ("audithooks", *plugins)]
+            return pytester.runpytest_subprocess(*chosen, *STRICT, *arguments)
 
-    return run
+        return run
+
+    return make
+
+
+@pytest.fixture
+def run(run_by, child):
+    """Run pytest with one implementation."""
+    return run_by(child)
+
+
+@pytest.fixture
+def run_any(run_by, child_of):
+    """Run pytest with whichever implementation is found."""
+    return run_by(child_of(None))
 
 
 def installed(module):
@@ -45,9 +60,9 @@ def test_the_plugin_is_found_by_pytest(pytester):
     result.stdout.fnmatch_lines(["@pytest.mark.audit_forbid(*"])
 
 
-def test_a_package_that_was_imported_before_is_no_trouble(child):
+def test_a_package_that_was_imported_before_is_no_trouble(child_of):
     """As it is by python -m audithooks -m pytest: pytest rewrites assertions."""
-    result = child.start(
+    result = child_of(None).start(
         "-c",
         """
 import sys
@@ -261,14 +276,14 @@ def test_no_group():
         ("", "ERROR: audit_forbid: events must not hold an empty pattern"),
     ],
 )
-def test_a_wrong_pattern_is_an_error_of_usage(run, pattern, message):
-    result = run("", f"--audit-forbid={pattern}")
+def test_a_wrong_pattern_is_an_error_of_usage(run_any, pattern, message):
+    result = run_any("", f"--audit-forbid={pattern}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
 
 
-def test_environments_are_redacted(run):
-    result = run(
+def test_environments_are_redacted(run_any):
+    result = run_any(
         """
 import subprocess
 def test():
@@ -280,8 +295,8 @@ def test():
     result.stdout.fnmatch_lines(["*subprocess.Popen(*env='[[]redacted]')*"])
 
 
-def test_unittest_is_guarded(run):
-    result = run(
+def test_unittest_is_guarded(run_any):
+    result = run_any(
         """
 import sys, unittest
 class Test(unittest.TestCase):
@@ -298,9 +313,9 @@ class Test(unittest.TestCase):
     result.assert_outcomes(failed=2, passed=1)
 
 
-def test_with_asyncio(run):
+def test_with_asyncio(run_any):
     installed("pytest_asyncio")
-    result = run(
+    result = run_any(
         """
 import asyncio, sys
 import pytest
@@ -334,9 +349,9 @@ async def test_fine():
     result.stdout.fnmatch_lines(["*at test_it.py:6 in use: sys.audit(*"])
 
 
-def test_with_xdist(run):
+def test_with_xdist(run_any):
     installed("xdist")
-    result = run(
+    result = run_any(
         """
 import sys
 import pytest
