@@ -33,6 +33,9 @@ def follow() -> None:
         return
     try:
         options = Options(**json.loads(told))
+        # From 3.10 on it is known here what is run.
+        command = getattr(sys, "orig_argv", [sys.executable])
+        options = options._replace(command=" ".join(command))
         start(options, os.open(options.output, APPEND, 0o666))
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"audithooks: process {os.getpid()} is not traced: {error}\n")
