@@ -191,6 +191,10 @@ def start(options: Options, fd: int) -> None:
     subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
     if options.deny:
         subscribe(tracer.deny, *options.deny)
+    if options.follow:
+        from .following import SPAWNS, mend
+
+        subscribe(mend, *SPAWNS, on_error="unraisable")
     tracer.start()
 
 
