@@ -12,8 +12,8 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
-	$(BIN)/python -m audithooks --version
-	$(BIN)/python -m audithooks --summary-only -m venv --clear $(VENV)/demo
+	$(BIN)/audithooks --version
+	$(BIN)/audithooks -f -C -t relative -e @process -m venv --clear $(VENV)/demo
 
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest $(ARGS)

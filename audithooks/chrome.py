@@ -7,7 +7,6 @@ process that is killed can be read, and several processes can append to one file
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from ._lines import Lines, json_encoder
@@ -32,15 +31,16 @@ class ChromeTrace:
     """Writes an instant event for each event to the file descriptor *fd*.
 
     It has the groups of the event as categories, the arguments by name that *fields*
-    makes plain, the asyncio task and the callers. A process and a thread are named
-    before their first event. The file has to begin with HEAD.
+    makes plain, the asyncio task and the callers. A process, which runs *command*, and
+    a thread are named before their first event. The file has to begin with HEAD.
 
     Thread-safety: may be called from any thread, and in forked children.
     """
 
-    def __init__(self, fd: int, fields: Fields) -> None:
+    def __init__(self, fd: int, fields: Fields, command: str) -> None:
         self._lines = Lines(fd)
         self._fields = fields
+        self._command = command
         self._encode, _ = json_encoder()
         self._pid = 0
         self._named: dict[int, str] = {}  # the threads of this process
@@ -51,9 +51,9 @@ class ChromeTrace:
         if pid != self._pid:
             self._pid = pid
             self._named = {}
-            self._name("process_name", pid, thread, " ".join(_command()))
-        name = thread_name(get_ident()) or "thread"
-        if self._named.get(thread) != name:
+            self._name("process_name", pid, thread, self._command)
+        name = thread_name(get_ident())
+        if name is not None and self._named.get(thread) != name:
             self._named[thread] = name
             self._name("thread_name", pid, thread, name)
         told, cut = self._fields.arguments(event, args)
@@ -90,7 +90,3 @@ class ChromeTrace:
         if len(line) > self._lines.most:
             line = f"{self._encode({**event, 'args': {'(cut)': ['...']}})},\n".encode()
         self._lines.write(line)
-
-
-def _command() -> list[str]:
-    return getattr(sys, "argv", None) or [sys.executable]  # not yet there at start-up

@@ -256,6 +256,7 @@ def _options(parser: _Parser, given: argparse.Namespace) -> Options:
         lines=not given.summary_only,
         summary=given.summary or given.summary_only,
         progress=terminal and given.output is not None and not given.quiet,
+        command=" ".join(["-m"] * given.module + ["-c"] * given.code + given.program),
         began=time.time_ns(),
     )
     try:

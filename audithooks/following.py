@@ -2,8 +2,7 @@
 
 PYTHONPATH leads them to a folder with a sitecustomize.py, which calls follow() and then
 makes way for that of the program. Children that are forked need none of it: they have
-the hooks of their parents. What is started with another environment, or with an option
-that ignores it (-E, -I, -S), is not followed.
+the hooks of their parents. Options that ignore the environment (-E, -I, -S) are obeyed.
 """
 
 from __future__ import annotations
@@ -13,17 +12,40 @@ import os
 import sys
 
 from ._lines import APPEND
+from .catalogue import named
 from .tracer import Options, start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import Any
 
 VARIABLE = "AUDITHOOKS_TRACE"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
+SPAWNS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn")
 
 
 def lead(options: Options) -> None:
     """Change the environment so that child processes are traced by *options*."""
-    os.environ[VARIABLE] = json.dumps(options._asdict())
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, before]))
+    _tell(os.environ, json.dumps(options._asdict()))
+
+
+def _tell(environ: MutableMapping[str, str], told: str) -> None:
+    environ[VARIABLE] = told
+    path = environ.get("PYTHONPATH", "").split(os.pathsep)
+    if FOLDER not in path:
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, *path]))
+
+
+def mend(event: str, args: tuple[Any, ...]) -> None:
+    """Add what leads a child to an environment that a program has made for it.
+
+    This is a hook for SPAWNS. Without it, programs that leave PYTHONPATH out, as venv
+    does, would not be followed.
+    """
+    environ = named(event, args).get("env")
+    if isinstance(environ, dict) and VARIABLE in os.environ:
+        _tell(environ, os.environ[VARIABLE])
 
 
 def follow() -> None:
@@ -33,6 +55,9 @@ def follow() -> None:
         return
     try:
         options = Options(**json.loads(told))
+        # From 3.10 on it is known here what is run.
+        command = getattr(sys, "orig_argv", [sys.executable])
+        options = options._replace(command=" ".join(command))
         start(options, os.open(options.output, APPEND, 0o666))
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"audithooks: process {os.getpid()} is not traced: {error}\n")

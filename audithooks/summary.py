@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from ._lines import Lines
@@ -31,18 +30,18 @@ class _Kind:
 class Summary:
     """Counts events, and writes a table of them to the file descriptor *fd*.
 
-    Times are relative to *began*. With *processes*, the table says which process it is
-    of.
+    Times are relative to *began*. With *command*, the table says that it is of this
+    process, which runs that.
 
     Thread-safety: may be used from any thread; of events that come in the same moment
     one may be missed in the count.
     """
 
-    def __init__(self, fd: int, fields: Fields, processes: bool, began: int) -> None:
-        self._arguments = fd, fields, processes, began
+    def __init__(self, fd: int, fields: Fields, began: int, command: str = "") -> None:
+        self._arguments = fd, fields, began, command
         self._lines = Lines(fd)
         self._fields = fields
-        self._processes = processes
+        self._command = command
         self._began = began
         self._kinds: dict[str, _Kind] = {}
 
@@ -75,7 +74,6 @@ class Summary:
                 f"  {printable(event)}"
             )
         table.append(f"{total:>{width},}  in all, of {len(rows)} kinds")
-        if self._processes:
-            command = printable(" ".join(getattr(sys, "argv", [])))
-            table.insert(0, f"process {os.getpid()}: {command}")
+        if self._command:
+            table.insert(0, f"process {os.getpid()}: {printable(self._command)}")
         self._lines.write("".join(f"{row}\n" for row in table).encode())

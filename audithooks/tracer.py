@@ -34,7 +34,7 @@ class Options(
     namedtuple(  # noqa: PYI024
         "Options",
         "events exclude deny follow output format longest redact environments frames "
-        "timestamps threads color lines summary progress began",
+        "timestamps threads color lines summary progress command began",
     )
 ):
     """What is traced, and how it is shown. All of it can be written as JSON."""
@@ -57,6 +57,7 @@ class Options(
     lines: bool  # one for each event
     summary: bool
     progress: bool
+    command: str  # what is run, for people
     began: int  # when, in nanoseconds since the epoch
 
 
@@ -180,7 +181,9 @@ def start(options: Options, fd: int) -> None:
     if options.summary:
         from .summary import Summary
 
-        summary = Summary(fd, fields, options.follow, options.began)
+        summary = Summary(
+            fd, fields, options.began, options.command if options.follow else ""
+        )
     tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
     atexit.register(tracer.finish)  # now, so that it is called last
     unwanted = [*options.exclude, *options.deny]
@@ -188,6 +191,10 @@ def start(options: Options, fd: int) -> None:
     subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
     if options.deny:
         subscribe(tracer.deny, *options.deny)
+    if options.follow:
+        from .following import SPAWNS, mend
+
+        subscribe(mend, *SPAWNS, on_error="unraisable")
     tracer.start()
 
 
@@ -205,7 +212,7 @@ def _record(options: Options, fields: Fields, fd: int) -> Record:
     if options.format == "chrome":
         from .chrome import ChromeTrace
 
-        return ChromeTrace(fd, fields)
+        return ChromeTrace(fd, fields, options.command)
     from .textlines import TextLines
 
     return TextLines(

@@ -239,21 +239,20 @@ if __name__ == "__main__":
         assert "os.fork" in names(events)
 
 
-def test_venv_is_followed_into_another_python(trace, tmp_path):
-    if find_spec("ensurepip") is None:
-        pytest.skip("this Python has no ensurepip, by which venv installs pip")
-    events, output, _, status = trace(
-        "-m", "venv", "--without-pip", str(tmp_path / "new"), options=["-f"]
-    )
-    assert (output, status) == ("", 0)
-    run = "import subprocess, sys; subprocess.run([sys.argv[1], '-c', sys.argv[2]])"
-    python = next((tmp_path / "new").glob("*/python"))
-    events, output, _, status = trace(
-        "-c",
-        run,
-        str(python),
-        "import sys; sys.audit('test.new'); print(1)",
-        options=["-f"],
-    )
-    assert output == "1\n"
-    assert "test.new" in names(events)
+def test_venv_is_followed_into_a_new_python_by_another_environment(trace, tmp_path):
+    if find_spec("ensurepip") is None or not on_cpython:
+        pytest.skip("this Python has no ensurepip that can be left to the new one")
+    path = tmp_path / "program.py"
+    path.write_text("""
+import os, subprocess, sys, venv
+venv.create(sys.argv[1], clear=True)
+python = os.path.join(sys.argv[1], "bin", "python")
+environ = {"PATH": "", "PYTHONPATH": ""}
+code = "import sys; sys.audit('test.new', sys.prefix); print(sys.path[:1])"
+print(subprocess.check_output([python, "-c", code], env=environ))
+""")
+    folder = str(tmp_path / "new")
+    events, output, _, status = trace(str(path), folder, options=["-f"])
+    assert (output, status) == ("b\"['']\\n\"\n", 0)
+    (new,) = [e["args"]["arg0"] for e in events if e["event"] == "test.new"]
+    assert Path(new).resolve() == Path(folder).resolve()
