@@ -4,6 +4,9 @@ The functions of this module belong to the interpreter's own audit stream: audit
 addaudithook() stand in for those of sys, subscribe() adds a hook for some events that
 can be taken away again. A Dispatcher is an isolated domain with the same methods.
 C and Cython code finds the same in audithooks.h: see get_include().
+
+For pytest, which would warn where this was imported before its plugin: there are no
+assertions here, so PYTEST_DONT_REWRITE.
 """
 
 from ._impl import _C_API as _C_API  # for audithooks.h

@@ -335,7 +335,9 @@ class OpenTelemetry(_HandedOver):
     * thread.id, thread.name and process.pid;
     * with *frames*, code.file.path, code.line.number and code.function.name of the
       caller, and code.stacktrace if there are more;
-    * audithooks.args.NAME for each argument, audithooks.cut and audithooks.task.
+    * audithooks.args.NAME for each argument that is not None, with JSON for what is
+      neither a scalar nor a list of one kind of scalars;
+    * audithooks.cut and audithooks.task.
 
     The record has the trace context of the event. *redact*, *environments*, *longest*,
     *frames*, *most*, threads, forks, flush() and the end of a process are as in
@@ -368,6 +370,7 @@ class OpenTelemetry(_HandedOver):
         self._make = logs.LogRecord
         self._severity = logs.SeverityNumber.INFO
         self._suppressed = context._SUPPRESS_INSTRUMENTATION_KEY
+        self._encode, _ = json_encoder()
         self._get = context.get_value
         self._get_current = context.get_current
         super().__init__(redact, environments, longest, frames, most)
@@ -397,7 +400,8 @@ class OpenTelemetry(_HandedOver):
                 f"{file}:{line} in {function}" for file, line, function in record.stack
             )
         for name, value in record.args.items():
-            attributes[f"audithooks.args.{name}"] = value
+            if value is not None:
+                attributes[f"audithooks.args.{name}"] = self._attribute(value)
         if record.cut:
             attributes["audithooks.cut"] = record.cut
         self._logger.emit(
@@ -411,6 +415,17 @@ class OpenTelemetry(_HandedOver):
                 attributes=attributes,
             )
         )
+
+    def _attribute(self, value: Any) -> Any:
+        """Return *value* as an attribute: a scalar, a list of one kind, or JSON."""
+        if isinstance(value, list):
+            value = [str(item) if isinstance(item, str) else item for item in value]
+            kinds = set(map(type, value))
+            if len(kinds) < 2 and kinds <= {str, int, float, bool}:
+                return value
+        if isinstance(value, (list, dict)):
+            return self._encode(value)
+        return value
 
     def __enter__(self) -> OpenTelemetry:
         return self

@@ -19,6 +19,7 @@ SESSIONS = re.findall(
 VARIES = re.compile(r"\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{4,}")
 
 
+(OF_PYTEST,) = re.findall(r"```py\n(.*?)```\n\n```text\n\$ (.*?)```", README, re.DOTALL)
 (IN_CYTHON,) = re.findall(r"```cython\n(.*?)```", README, re.DOTALL)
 (IN_C,) = re.findall(r"```c\n(.*?)```", README, re.DOTALL)
 
@@ -47,6 +48,19 @@ def test_session(child, command, output, tmp_path):
     done = child.start(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert VARIES.sub("...", done.stderr + done.stdout) == VARIES.sub("...", output)
+
+
+def test_example_of_pytest(compiled, child_of, tmp_path):
+    code, session = OF_PYTEST
+    (tmp_path / "test_shop.py").write_text(code, encoding="utf-8")
+    command, *output = session.splitlines()
+    pytest, *arguments = shlex.split(command)
+    assert pytest == "pytest"
+    done = child_of("cython").start(
+        "-m", "pytest", "--tb=short", *arguments, cwd=tmp_path
+    )
+    for line in output:
+        assert line in done.stdout
 
 
 def run_extension(child_of, folder, code):
