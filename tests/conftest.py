@@ -26,6 +26,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="leave out the compiled implementation, for want of a compiler",
     )
+    parser.addoption(
+        "--soak",
+        action="store_true",
+        help="go on for much longer where a test can, as make soak does",
+    )
 
 
 def load(implementation):
@@ -59,6 +64,12 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("domain", pairs, indirect=True)
     elif "implementation" in metafunc.fixturenames:
         metafunc.parametrize("implementation", names)
+
+
+@pytest.fixture(scope="session")
+def size(pytestconfig):
+    """Choose between how much is enough for every change, and for make soak."""
+    return lambda small, large: large if pytestconfig.option.soak else small
 
 
 @pytest.fixture
