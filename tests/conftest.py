@@ -28,8 +28,8 @@ def pytest_addoption(parser):
     )
     parser.addoption(
         "--soak",
-        action="store_true",
-        help="go on for much longer where a test can, as make soak does",
+        metavar="FILE",
+        help="go on for much longer where a test can, and write to FILE how far it went",
     )
 
 
@@ -70,6 +70,18 @@ def pytest_generate_tests(metafunc):
 def size(pytestconfig):
     """Choose between how much is enough for every change, and for make soak."""
     return lambda small, large: large if pytestconfig.option.soak else small
+
+
+@pytest.fixture
+def figure(pytestconfig):
+    """Note how many of something there were; the same name again adds to it."""
+
+    def note(name, number):
+        if pytestconfig.option.soak:
+            with open(pytestconfig.option.soak, "a", encoding="utf-8") as figures:
+                figures.write(f"{number}\t{name}\n")
+
+    return note
 
 
 @pytest.fixture

@@ -35,10 +35,8 @@ class Model:
 
     def audit(self, event, *args):
         for hook in [hook for hook in self.hooks if hook.wants(event)]:
-            if (
-                hook.scope in UNREACHED[self.place]
-                or hook.inside
-                and not hook.reentrant
+            if hook.scope in UNREACHED[self.place] or (
+                hook.inside and not hook.reentrant
             ):
                 continue
             before, hook.inside = hook.inside, True
