@@ -29,7 +29,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--soak",
         metavar="FILE",
-        help="go on for much longer where a test can, and write to FILE how far it went",
+        help="go on for much longer where a test can, and note in FILE how far it went",
     )
 
 
