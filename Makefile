@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate native clean
+.PHONY: help demo test lint types format perf gate native soak sanitize clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
@@ -26,6 +26,12 @@ gate: $(VENV)/floor  ## compare with the budget, the base revision and the claim
 
 native: $(VENV)/built  ## compare the C API with that of CPython
 	$(BIN)/python perf/native.py $(ARGS)
+
+soak: $(VENV)/soak  ## test for long: CPython's tests, threads, leaks, fuzzing; half an hour
+	$(BIN)/python tests/soak/soak.py $(ARGS)
+
+sanitize: $(VENV)/built  ## test with the address and undefined behavior sanitizers
+	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
@@ -49,6 +55,10 @@ $(VENV)/python:
 
 $(VENV)/built: $(VENV)/python $(SOURCES)
 	$(BIN)/pip install -qq --group test --editable . && touch $@
+
+$(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, choices are random
+	$(BIN)/pip install -qq --group soak || true
+	touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@

@@ -28,8 +28,11 @@ def pytest_addoption(parser):
     )
     parser.addoption(
         "--soak",
-        metavar="FILE",
-        help="go on for much longer where a test can, and note in FILE how far it went",
+        action="store_true",
+        help="go on for much longer where a test can, as make soak does",
+    )
+    parser.addoption(
+        "--figures", metavar="FILE", help="note in FILE how far such tests went"
     )
 
 
@@ -77,8 +80,8 @@ def figure(pytestconfig):
     """Note how many of something there were; the same name again adds to it."""
 
     def note(name, number):
-        if pytestconfig.option.soak:
-            with open(pytestconfig.option.soak, "a", encoding="utf-8") as figures:
+        if pytestconfig.option.figures:
+            with open(pytestconfig.option.figures, "a", encoding="utf-8") as figures:
                 figures.write(f"{number}\t{name}\n")
 
     return note

@@ -13,9 +13,36 @@ from conftest import load
 
 from audithooks import HookRejected
 
-PIECES = ["a", "test.", "*", "?", "[", "]", "!", "-", "\\", "(", ")", "{1000}", "|", "^"]
-PIECES += ["$", "\0", "\ud800", "\U0001f600", "é", "\n", "(?i)", ".", "x" * 300, "", "%s"]
-THINGS = [None, 0, -1, 2**70, 1.5, b"a", (), [], {}, object, print, NotImplemented, "a\0"]
+PIECES = [
+    "a",
+    "test.",
+    "*",
+    "?",
+    "[",
+    "]",
+    "!",
+    "-",
+    "\\",
+    "(",
+    ")",
+    "{1000}",
+    "|",
+    "^",
+]
+PIECES += [
+    "$",
+    "\0",
+    "\ud800",
+    "\U0001f600",
+    "é",
+    "\n",
+    "(?i)",
+    ".",
+    "x" * 300,
+    "",
+    "%s",
+]
+THINGS = [None, 0, -1, 2**70, 1.5, b"a", (), [], {}, 3j, NotImplemented, "a\0"]
 ERRORS = (TypeError, ValueError, HookRejected, SystemError, OverflowError, KeyError)
 
 
@@ -115,7 +142,9 @@ class Player:
         if self.client is None or self.names.name != "cython":
             return
         letters = "OO()[]{}:, \t!N?"
-        form = "".join(letters[self.choose(len(letters))] for _ in range(self.choose(9)))
+        form = "".join(
+            letters[self.choose(len(letters))] for _ in range(self.choose(9))
+        )
         if form.count("O") > 2 or "N" in form.replace("N", "", 1):
             return
         event = self.client.get_event(self.dispatcher, text(self.choose))

@@ -78,7 +78,9 @@ def test_the_end_is_that_without_audithooks(implementation, size, figure):
     figure("processes that ended as without audithooks", number)
 
 
-@pytest.mark.parametrize("way", ["del sys.modules['audithooks']", "sys.modules.clear()"])
+@pytest.mark.parametrize(
+    "way", ["del sys.modules['audithooks']", "sys.modules.clear()"]
+)
 def test_the_modules_may_go_first(child, way):
     done = child.start(
         "-c",
