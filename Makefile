@@ -6,7 +6,8 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate perf-pypy perf-tracer matrix dist clean
+.PHONY: help demo test lint types format perf gate perf-pypy perf-tracer matrix dist soak sanitize \
+	clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
@@ -36,6 +37,12 @@ matrix:  ## run the tests on every Python there is, and on some that can be got
 dist: $(VENV)/dist  ## make sdist and wheels, check them, and test what they install
 	$(BIN)/python tests/dist.py $(ARGS)
 
+soak: $(VENV)/soak  ## test for long: CPython's tests, threads, leaks, fuzzing; half an hour
+	$(BIN)/python tests/soak/soak.py $(ARGS)
+
+sanitize: $(VENV)/built  ## test with the address and undefined behavior sanitizers
+	$(BIN)/python tests/soak/sanitize.py $(ARGS)
+
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style
 	ruff check
@@ -62,6 +69,10 @@ $(VENV)/built: $(VENV)/python $(SOURCES)
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
+
+$(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, choices are random
+	$(BIN)/pip install -qq --group soak || true
+	touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@

@@ -203,21 +203,26 @@ class Domain:
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
-        token = None
+        subscription = Subscription(self, wanted)
+        variable = None
         if scope == "context":
             from contextvars import ContextVar
 
-            token = ContextVar[bool]("audithooks.subscription").set(True)
-        subscription = Subscription(self, wanted, token)
-        subscription._entry = self.add(
-            hook,
-            wants,
-            scope == "thread",
-            token and token.var,
-            bool(reentrant),
-            on_error == "unraisable",
-            native,
-        )
+            variable = ContextVar[bool]("audithooks.subscription")
+            subscription._token = variable.set(True)
+        try:
+            subscription._entry = self.add(
+                hook,
+                wants,
+                scope == "thread",
+                variable,
+                bool(reentrant),
+                on_error == "unraisable",
+                native,
+            )
+        except BaseException:
+            subscription._leave_context()
+            raise
         return subscription
 
     def capture(
@@ -253,11 +258,9 @@ class Subscription:
 
     _entry: Hook
 
-    def __init__(
-        self, domain: Domain, events: tuple[str, ...], token: Token[bool] | None
-    ) -> None:
+    def __init__(self, domain: Domain, events: tuple[str, ...]) -> None:
         self._domain = domain
-        self._token = token
+        self._token: Token[bool] | None = None
         self._closed = False
         self._events = events
 
@@ -290,6 +293,10 @@ class Subscription:
         self._domain.audit("audithooks.unsubscribe", self.events)
         self._domain.remove(self._entry)
         self._closed = True
+        self._leave_context()
+
+    def _leave_context(self) -> None:
+        """Undo what told the context of the subscription from others."""
         token, self._token = self._token, None
         if token is not None:
             try:

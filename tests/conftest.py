@@ -30,7 +30,15 @@ def pytest_addoption(parser):
         help="leave out the compiled implementation, for want of a compiler",
     )
     parser.addoption(
-        "--seconds", type=float, default=10, help="how long each race is run"
+        "--seconds", type=float, help="how long each race is run, if not 5"
+    )
+    parser.addoption(
+        "--soak",
+        action="store_true",
+        help="go on for much longer where a test can, as make soak does",
+    )
+    parser.addoption(
+        "--figures", metavar="FILE", help="note in FILE how far such tests went"
     )
 
 
@@ -67,6 +75,24 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("implementation", names)
 
 
+@pytest.fixture(scope="session")
+def size(pytestconfig):
+    """Choose between how much is enough for every change, and for make soak."""
+    return lambda small, large: large if pytestconfig.option.soak else small
+
+
+@pytest.fixture
+def figure(pytestconfig):
+    """Note how many of something there were; the same name again adds to it."""
+
+    def note(name, number):
+        if pytestconfig.option.figures:
+            with open(pytestconfig.option.figures, "a", encoding="utf-8") as figures:
+                figures.write(f"{number}\t{name}\n")
+
+    return note
+
+
 @pytest.fixture
 def implementation(request):
     """The name of an implementation, "cython" or "python"."""
@@ -93,9 +119,9 @@ def dispatcher(impl):
 
 
 @pytest.fixture
-def seconds(request):
+def seconds(request, size):
     """How long a race is run."""
-    return request.config.option.seconds
+    return request.config.option.seconds or size(5, 60)
 
 
 @pytest.fixture(autouse=True)
@@ -167,9 +193,10 @@ def spawn(item):
     if os.environ.get("AUDITHOOKS_TEST_ALONE"):
         return None
     pure = ["--pure"] * item.config.option.pure
-    seconds = f"--seconds={item.config.option.seconds}"
+    seconds = item.config.option.seconds
+    options = pure + [f"--seconds={seconds}"] * (seconds is not None)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", item.nodeid, "-qrs", seconds, *pure],
+        [sys.executable, "-m", "pytest", item.nodeid, "-qrs", *options],
         env={**os.environ, "AUDITHOOKS_TEST_ALONE": "1"},
         cwd=item.config.rootpath,
         stdout=subprocess.PIPE,

@@ -1,0 +1,288 @@
+"""A model of a hook list, and random programs that are run on it and on a domain.
+
+    python model.py IMPLEMENTATION-KIND [--steps N] [--seed N]
+
+runs at least that many steps, in as many programs as it takes. A process of its own has
+room for the hooks that cannot be removed. test_model.py starts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from fnmatch import fnmatchcase
+from itertools import cycle, islice, product
+
+from conftest import load
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from audithooks import HookRejected
+
+
+class Model:
+    """What a domain does, in the plainest words: every event looks through a list."""
+
+    vetoes = RuntimeError  # for these addaudithook() says nothing
+
+    def __init__(self):
+        self.hooks = []
+        self.place = "process"  # where events are raised
+
+    def audit(self, event, *args):
+        for hook in [hook for hook in self.hooks if hook.wants(event)]:
+            if hook.scope in UNREACHED[self.place] or (
+                hook.inside and not hook.reentrant
+            ):
+                continue
+            before, hook.inside = hook.inside, True
+            try:
+                hook.function(event, args)
+            except Exception:
+                if hook.on_error == "raise":
+                    raise
+            finally:
+                hook.inside = before
+
+    def addaudithook(self, function):
+        try:
+            self.audit("sys.addaudithook")
+        except self.vetoes:
+            return
+        self.hooks.append(ModelHook(self, function, reentrant=True, permanent=True))
+
+    def subscribe(self, function, *events, **options):
+        try:
+            self.audit("sys.addaudithook")
+        except HookRejected:
+            raise
+        except RuntimeError as error:
+            raise HookRejected(f"a hook refused the subscription: {error}") from error
+        self.hooks.append(ModelHook(self, function, events, **options))
+        return self.hooks[-1]
+
+
+class ModelHook:
+    """A hook of a model, which is its own subscription."""
+
+    exclude, scope, on_error = (), "process", "raise"
+    reentrant = permanent = paused = closed = inside = False
+
+    def __init__(self, model, function, events=(), **options):
+        self.model, self.function, self.events = model, function, events
+        vars(self).update(options)
+
+    def wants(self, event):
+        wanted = any(fnmatchcase(event, pattern) for pattern in self.events or ["*"])
+        unwanted = any(fnmatchcase(event, pattern) for pattern in self.exclude)
+        return wanted and not unwanted and not self.paused
+
+    def close(self):
+        if not self.closed:
+            self.model.audit("audithooks.unsubscribe", self.events)
+            self.closed = True
+            self.model.hooks = [hook for hook in self.model.hooks if hook is not self]
+
+    def pause(self):
+        if self.closed:
+            raise ValueError
+        if not self.paused:
+            self.model.audit("audithooks.unsubscribe", self.events)
+            self.paused = self.paused or not self.closed
+
+    def resume(self):
+        if self.closed:
+            raise ValueError
+        self.paused = False
+
+
+class ModelOfSys(Model):
+    """Where addaudithook() is that of sys, and subscriptions stand behind one hook."""
+
+    vetoes = RuntimeError if sys.version_info >= (3, 16) else Exception
+
+    def audit(self, event, *args):
+        self.hooks.sort(key=lambda hook: hook.permanent)
+        super().audit(event, *args)
+
+
+# The scopes of subscriptions, all made in one place, that events from others miss.
+UNREACHED = {"process": (), "thread": ("thread", "context"), "context": ("context",)}
+
+NAMES = ["a", "b", "a.b", "a.c", "\N{SNOWMAN}"]
+OWN = ["sys.addaudithook", "audithooks.unsubscribe"]
+ERRORS = {"fail": ValueError, "stop": KeyboardInterrupt, "veto": RuntimeError}
+ACTIONS = ["close", "pause", "resume"]
+KINDS = ["log", "log", "nest", "add", "refuse", *ERRORS, *ACTIONS]
+POOL = ThreadPoolExecutor(1)
+
+
+def run_in_a_thread(function, *arguments):
+    return POOL.submit(function, *arguments).result()
+
+
+class Side:
+    """Performs steps on a domain or a model, and writes down all that can be seen."""
+
+    def __init__(self, domain):
+        self.domain = domain
+        self.subscriptions = []
+        self.log = []
+        self.depth = 0
+        self.over = False
+
+    def hook(self, kind, number):
+        """Return a hook of that kind, which knows a subscription by its number."""
+
+        def hook(event, args):
+            if self.over or event not in (*NAMES, *OWN):
+                return  # of the interpreter
+            self.log.append((number, kind, event, args))
+            own = event in OWN
+            if kind in ERRORS and own == (kind == "veto") and len(self.log) % 3 == 0:
+                raise ERRORS[kind](number)
+            if kind == "refuse" and own and len(self.log) % 3 == 0:
+                raise ValueError(number)
+            if self.depth < 2 and len(self.log) < 40:
+                self.depth += 1
+                try:
+                    self.act(kind, number)
+                finally:
+                    self.depth -= 1
+
+        return hook
+
+    def act(self, kind, number):
+        if kind == "nest":
+            self.domain.audit("a.b", number)
+        elif kind == "add" and len(self.subscriptions) < 10:
+            self.subscribe("log", ["a.*"], {})
+        elif kind in ACTIONS and number < len(self.subscriptions):
+            getattr(self.subscriptions[number], kind)()
+
+    def subscribe(self, kind, events, options):
+        hook = self.hook(kind, len(self.subscriptions) // 2)
+        self.subscriptions.append(self.domain.subscribe(hook, *events, **options))
+
+    def elsewhere(self, place, name):
+        run = Context().run if place == "context" else run_in_a_thread
+        self.domain.place = place
+        try:
+            run(self.domain.audit, name)
+        finally:
+            self.domain.place = "process"
+
+    def perform(self, step):
+        """Do what a step says, and return what became of it."""
+        name, *arguments = step
+        try:
+            if name == "audit":
+                self.domain.audit(*arguments)
+            elif name == "elsewhere":
+                self.elsewhere(*arguments)
+            elif name == "addaudithook":
+                self.domain.addaudithook(self.hook(*arguments))
+            elif name == "subscribe":
+                self.subscribe(*arguments)
+            else:
+                self.act(*arguments)
+            outcome = None
+        except (ValueError, RuntimeError, KeyboardInterrupt) as error:
+            number = error.args[0] if error.args else None
+            outcome = type(error), number if isinstance(number, int) else None
+        return outcome, [(s.closed, s.paused, s.events) for s in self.subscriptions]
+
+
+# Every step there is, so that one number draws it.
+EVENTS = [[], ["a"], ["b", "a"], ["a.*"], ["?"], ["[!a]", "a.b"], OWN]
+EXCLUDE = [[], [], ["a"], ["a*"], ["?.[!b]"]]
+OPTIONS = [
+    {"exclude": exclude, "scope": scope, "reentrant": reentrant, "on_error": on_error}
+    for exclude in EXCLUDE
+    for scope in ("process", "process", "thread", "context")
+    for reentrant in (False, True)
+    for on_error in ("raise", "raise", "unraisable")
+]
+AUDIT = list(product(["audit"], NAMES, range(10)))
+ELSEWHERE = list(product(["elsewhere"], ["thread", "context"], NAMES))
+SUBSCRIBE = list(product(["subscribe"], KINDS, EVENTS, OPTIONS))
+FOREVER = list(product(["addaudithook"], KINDS, range(10)))
+CHANGE = list(product(["act"], ACTIONS, range(10)))
+STEPS = [AUDIT, AUDIT, AUDIT, ELSEWHERE, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE]
+STEPS += [FOREVER, CHANGE, CHANGE]
+STEPS = [step for kind in STEPS for step in islice(cycle(kind), 10_000)]
+
+
+def machine_for(implementation, kind):
+    """Return a state machine that runs a domain and its model side by side."""
+    names = load(implementation)
+    of_sys = (implementation, kind) == ("python", "runtime")
+    if kind == "runtime":
+        names.subscribe(print, "a").close()  # connected, before any hook of sys
+
+    class Domain:
+        """A domain, with room for what only the model has a use for."""
+
+        def __init__(self):
+            found = names.domain if kind == "runtime" else names.Dispatcher()
+            self.audit, self.subscribe = found.audit, found.subscribe
+            self.addaudithook = found.addaudithook
+
+    class Machine(RuleBasedStateMachine):
+        steps = 0
+
+        def __init__(self):
+            super().__init__()
+            self.model = Side(ModelOfSys() if of_sys else Model())
+            self.real = Side(Domain())
+
+        @rule(steps=st.lists(st.sampled_from(STEPS), min_size=10, max_size=20))
+        def perform(self, steps):
+            for step in steps:
+                Machine.steps += 1
+                found, expected = self.real.perform(step), self.model.perform(step)
+                assert found == expected, (step, found, expected)
+                assert self.real.log == self.model.log, step
+                # What is left in it decides which hooks raise.
+                del self.real.log[2:], self.model.log[2:]
+
+        def teardown(self):
+            self.real.over = True
+            for subscription in self.real.subscriptions:
+                subscription.close()
+
+    return Machine
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("domain")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    options = parser.parse_args()
+    machine = machine_for(*options.domain.split("-"))
+    sys.unraisablehook = lambda report: None
+    print(f"{options.domain}: --seed {options.seed}", flush=True)
+    number = options.seed
+    while machine.steps < options.steps:
+        run_state_machine_as_test(
+            seed(number)(machine),
+            settings=settings(
+                max_examples=100,
+                stateful_step_count=5,
+                deadline=None,
+                database=None,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        number += 1
+    print(f"{options.domain}: {machine.steps} steps")
+
+
+if __name__ == "__main__":
+    main()

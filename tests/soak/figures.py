@@ -1,0 +1,57 @@
+"""The figures of the last runs: figures.json keeps them, and the README shows them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+FIGURES = HERE / "figures.json"
+README = ROOT / "README.md"
+START = "<!-- make soak and make sanitize: from here -->\n"
+END = "<!-- make soak and make sanitize: to here -->\n"
+
+
+def rendered(kept):
+    """Return what the README shows of what is kept."""
+    block = ""
+    for target, run in sorted(kept.items(), reverse=True):
+        block += f"`make {target}`, on {run['on']}:\n\n"
+        block += "| what | how many |\n| --- | ---: |\n"
+        block += "".join(f"| {name} | {number} |\n" for name, number in run["figures"])
+        block += "".join(f"\n{note}\n" for note in run["notes"]) + "\n"
+    return block.rstrip("\n") + "\n"
+
+
+def shown(number):
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+def keep(target, figures, notes=()):
+    """Put the figures of a run into their places, and print them."""
+    kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    on = f"CPython {platform.python_version()}, {os.cpu_count()} cores"
+    kept[target] = {
+        "on": on,
+        "figures": [[name, shown(number)] for name, number in figures],
+        "notes": list(notes),
+    }
+    FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    before, start, rest = README.read_text(encoding="utf-8").partition(START)
+    if start:
+        after = rest.partition(END)[2]
+        README.write_text(
+            before + START + rendered(kept) + END + after, encoding="utf-8"
+        )
+    print_table(figures, notes)
+
+
+def print_table(figures, notes=()):
+    print()
+    for name, number in figures:
+        print(f"{shown(number):>14}  {name}")
+    for note in notes:
+        print(note)

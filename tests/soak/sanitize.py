@@ -1,0 +1,126 @@
+"""The tests under AddressSanitizer and UndefinedBehaviorSanitizer, and memcheck.
+
+    python tests/soak/sanitize.py [arguments of pytest]
+
+The compiled modules are built once more, with the checks in them, in a copy of this
+tree. A finding is anything that one of the sanitizers writes, in any process: they see
+the modules and the clients of the tests, and the memory of all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+import building
+import figures
+
+CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
+
+# Left out: callgrind and memcheck cannot run what runs under a sanitizer, and the
+# latter has a run of its own.
+LEFT_OUT = ["--ignore=tests/test_gate.py", "-k", "not memcheck"]
+
+
+def copied(folder):
+    """Copy what the tests need, without what was built, and return the modules."""
+    unwanted = shutil.ignore_patterns("*.so", "*.c", "__pycache__", "results")
+    for name in COPIED:
+        source, target = figures.ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=unwanted)
+        else:
+            shutil.copy(source, target)
+    clients = Path("tests", "clients")
+    for client in (figures.ROOT / clients).glob("*.c"):
+        shutil.copy(client, folder / clients)
+    return sorted((folder / "audithooks").glob("*.pyx"))
+
+
+def build(modules, folder):
+    for module in modules:
+        c_file = module.with_suffix(".c")
+        cython = [sys.executable, "-m", "cython", "-3", "-o", str(c_file), str(module)]
+        building.run(*cython, cwd=folder)
+        building.extension(c_file, module.parent, options=CHECKS)
+        c_file.unlink()
+
+
+def library(name):
+    """Return the path of a library of the compiler."""
+    return building.run("gcc", f"-print-file-name={name}").strip()
+
+
+def count(output):
+    """Return how many tests passed, from the last line of pytest."""
+    found = re.search(r"(\d+) passed", output)
+    return int(found[1]) if found else 0
+
+
+def main():
+    start = time.monotonic()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        modules = copied(folder)
+        build(modules, folder)
+        reports = folder / "reports"
+        reports.mkdir()
+        log = f"log_path={reports}/found"
+        environ = {
+            **os.environ,
+            "AUDITHOOKS_PURE_PYTHON": "0",
+            # PyMem_Free() and the like would hide what is used after it was freed.
+            "PYTHONMALLOC": "malloc",
+            "PYTHONPATH": str(folder),
+            "LD_PRELOAD": library("libasan.so"),
+            # CPython itself leaves memory behind; test_leaks.py and memcheck look.
+            "ASAN_OPTIONS": f"detect_leaks=0:{log}",
+            "UBSAN_OPTIONS": f"print_stacktrace=1:{log}",
+        }
+        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*pytest, *LEFT_OUT, *sys.argv[1:]],
+            cwd=folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        print(done.stdout[-8000:])
+        found = [path.read_text(errors="replace") for path in reports.iterdir()]
+        print(*found, sep="\n")
+    memcheck = subprocess.run(
+        [*pytest, "tests/test_capi.py", "-k", "memcheck"],
+        cwd=figures.ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    print(memcheck.stdout[-4000:])
+    failed = bool(done.returncode or memcheck.returncode or found)
+    numbers = [
+        ("modules built with AddressSanitizer and UBSan", len(modules)),
+        ("tests passed under them", count(done.stdout)),
+        ("findings", len(found)),
+        ("programs of the C API passed under memcheck", count(memcheck.stdout)),
+        ("seconds", round(time.monotonic() - start)),
+    ]
+    if failed or sys.argv[1:]:
+        figures.print_table(numbers)
+    else:
+        figures.keep("sanitize", numbers)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

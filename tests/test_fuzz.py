@@ -1,0 +1,52 @@
+"""Names, patterns, formats and capsules of every kind: an error, or the right outcome.
+
+soak/fuzz.py goes on for longer, guided by coverage.
+"""
+
+from time import perf_counter
+
+import pytest
+from fuzzing import play
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_input_is_refused_or_does_what_it_should(compiled, client, data):
+    assert client.connect() == 1
+    play(lambda below: data.draw(st.integers(0, below - 1)), client)
+
+
+# Each makes a backtracking matcher try very many ways before it fails.
+SLOW = [
+    lambda size: (["*a" * 8 + "b"], "a" * size),
+    lambda size: (["?*" * 8 + "b"], "a" * size),
+    lambda size: (["*" * size + "b"], "a" * size),
+    lambda size: (["*[ab]" * 8 + "c"], "ab" * size),
+    lambda size: ([f"{'*a' * n}b" for n in range(8)], "a" * size),
+]
+
+
+@pytest.mark.parametrize("slow", range(len(SLOW)))
+def test_a_pattern_takes_time_in_proportion_to_the_name(impl, slow):
+    """Names that are long, so that no route is kept and each is matched anew."""
+
+    def cost(size):
+        patterns, name = SLOW[slow](size)
+        dispatcher = impl.Dispatcher()
+        dispatcher.subscribe(print, *patterns)
+        dispatcher.audit(name)
+        best = float("inf")
+        for _ in range(5):
+            start = perf_counter()
+            dispatcher.audit(name)
+            best = min(best, perf_counter() - start)
+        return best
+
+    # Eight times as long: in proportion 8, with its square 64.
+    assert cost(8 * 2000) < 24 * cost(2000) + 0.001

@@ -1,0 +1,118 @@
+"""Nothing grows: memory and references are what they were, whatever was done."""
+
+import pytest
+from conftest import Child
+
+# Each is done many times; the subject is the one object that all of them refer to.
+OPERATIONS = {
+    "audit": "audit('test.event', subject)",
+    "audit that misses": "audit('test.missed', subject)",
+    "event": "event(subject)",
+    "a hook that raises": """
+try: audit('test.failing', subject)
+except ValueError: pass""",
+    "subscribe and close": "subscribe(hook, 'test.event').close()",
+    "subscribe to patterns": "subscribe(hook, 'test.e*', exclude=['*.x']).close()",
+    "subscribe in a context": """
+with subscribe(hook, 'test.event', scope='context', on_error='unraisable'):
+    audit('test.event', subject)""",
+    "subscribe in a thread": """
+with subscribe(hook, 'test.event', scope='thread', reentrant=True):
+    audit('test.event', subject)""",
+    "pause and resume": "one.pause(); one.resume()",
+    "capture": """
+with capture('test.event') as events: audit('test.event', subject)""",
+    "Event": "Event('test.event', dispatcher)(subject)",
+    "endless names": "audit(f'test.{i % 50_000}', subject)",
+    "a refused subscription": """
+refuse = True
+try: subscribe(hook)
+except HookRejected: pass
+refuse = False""",
+    "bad input": """
+for bad in ({'scope': 1}, {'on_error': ''}, {'exclude': ['']}):
+    try: subscribe(hook, **bad)
+    except (TypeError, ValueError): pass""",
+}
+
+# Names that are new take memory until so many routes are kept, and so do caches of re.
+PREPARE = """
+import gc, sys, audithooks
+from audithooks import Dispatcher, Event, HookRejected
+dispatcher = {dispatcher}
+domain = dispatcher or audithooks
+audit, subscribe, capture = domain.audit, domain.subscribe, domain.capture
+subject, refuse = object(), False
+def hook(event, args): pass
+def fail(event, args): raise ValueError
+def veto(event, args):
+    if refuse: raise RuntimeError
+one = subscribe(hook, "test.event")
+subscribe(fail, "test.failing")
+subscribe(veto, "sys.addaudithook")
+subscribe(hook, "test.[0-9]*")
+event = Event("test.event", dispatcher)
+for i in range(5000): audit(f"test.{{i}}")
+"""
+
+COUNT = """
+def run(number):
+    global refuse
+    for i in range(number):
+        {operation}
+def used():
+    gc.collect()
+    return sys.getallocatedblocks(), sys.getrefcount(subject), sys.getrefcount(hook)
+run({warm}); before = after = used()  # the numbers are there already
+run({number}); after = used()
+print(*[two - one for one, two in zip(before, after)])
+"""
+
+
+@pytest.mark.parametrize("dispatcher", ["Dispatcher()", "None"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_nothing_grows(implementation, operation, dispatcher, size, figure):
+    number = size(2000, 250_000)
+    body = OPERATIONS[operation].strip().replace("\n", "\n        ")
+    code = PREPARE.format(dispatcher=dispatcher)
+    code += COUNT.format(operation=body, warm=size(1000, 5000), number=number)
+    printed = Child(implementation).run(code, timeout=600)
+    blocks, *references = map(int, printed.split())
+    assert blocks < 50, f"{blocks} blocks more after {number} times"
+    assert references == [0, 0]
+    figure("operations that left nothing behind", number)
+
+
+def test_dispatchers_in_cycles_leave_nothing(implementation, size, figure):
+    number = size(2000, 25_000)
+    printed = Child(implementation).run(
+        f"""
+import gc, sys
+from audithooks import Dispatcher
+class Own(Dispatcher): pass
+def hook(event, args): pass
+class Hook:
+    def __call__(self, event, args): pass
+def run(number):
+    for _ in range(number):
+        one = Own()
+        one.hook = Hook()
+        one.hook.dispatcher = one
+        one.addaudithook(one.hook)
+        one.addaudithook(hook)
+        one.subscription = one.subscribe(one.hook, "test.*", scope="thread")
+        one.event_ = one.event("test.event")
+        one.event_(1)
+        one.audit("test.event", one)
+def used():
+    gc.collect()
+    return sys.getallocatedblocks(), sys.getrefcount(hook)
+run(1000); before = after = used()
+run({number}); after = used()
+print(*[two - one for one, two in zip(before, after)])
+"""
+    )
+    blocks, references = map(int, printed.split())
+    assert blocks < 50
+    assert references == 0
+    figure("dispatchers in cycles that left nothing behind", number)
