@@ -108,6 +108,9 @@ class Path_(os.PathLike):
     def __fspath__(self):
         return "/some/path"
 
+    def __repr__(self):
+        return "a path"  # in the name of a test, which is the same in every process
+
 
 class Text(str):
     def __str__(self):
