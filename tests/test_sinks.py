@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import http.server
 import io
@@ -58,19 +59,20 @@ def test_a_line_says_what_happened_when_and_where(dispatcher, path):
     assert before.replace(microsecond=0) <= raised <= datetime.now(timezone.utc)
 
 
-def test_time_goes_on_within_and_across_seconds(dispatcher, path):
-    start = time.time()
+def test_time_goes_on_within_and_across_seconds(dispatcher, path, monkeypatch):
+    start = 1_700_000_000 * 10**9  # 2023-11-14T22:13:20Z
     with JsonLines(path) as sink, dispatcher.subscribe(sink, "tick"):
-        while time.time() < start + 1.1:
+        for since in 0, 1_000, 999_999_999, 1_000_000_000, 3_600 * 10**9:
+            now = start + since
+            monkeypatch.setattr("audithooks.sinks.time_ns", lambda now=now: now)
             dispatcher.audit("tick")
-            time.sleep(0.05)
-    times = [
-        datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
-        for record in records(path)
+    assert [record["time"] for record in records(path)] == [
+        "2023-11-14T22:13:20.000000Z",
+        "2023-11-14T22:13:20.000001Z",
+        "2023-11-14T22:13:20.999999Z",
+        "2023-11-14T22:13:21.000000Z",
+        "2023-11-14T23:13:20.000000Z",
     ]
-    assert times == sorted(times)
-    assert times[0] == pytest.approx(start, abs=0.5)
-    assert times[-1] - times[0] == pytest.approx(1.05, abs=0.4)
 
 
 def test_events_are_counted(dispatcher, path):
@@ -111,7 +113,7 @@ class Text(str):
     def __str__(self):
         return "not asked for"
 
-    __repr__ = __len__ = __str__
+    __repr__ = __str__
 
 
 class Mapping(dict):
@@ -327,6 +329,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert record["event"] == "app.event"
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="this Python tells of no end"
+)
 def test_it_writes_up_to_the_last_event(child, path):
     code = """
 import sys
@@ -353,7 +358,7 @@ audit("app.event", [b"bytes", object()], {"key": sys})
 print(seen)
 """
     assert child.run(code, str(path)) == "['app.event']\n"
-    assert records(path)[-2]["event"] == "app.event"
+    assert records(path)[0]["event"] == "app.event"
 
 
 def test_frames_are_those_of_the_caller(dispatcher, path):
@@ -456,6 +461,7 @@ def test_an_event_after_close_is_an_error(dispatcher, path):
     dispatcher.subscribe(sink, "x")
     sink.close()
     sink.close()
+    gc.collect()  # for PyPy
     with pytest.raises(OSError, match="descriptor"):
         os.fstat(fd)
     with pytest.raises(ValueError, match="after close"):
@@ -709,7 +715,7 @@ def test_wrong_arguments_of_logging(logger, arguments, error, message):
 
 @pytest.fixture
 def syslog(tmp_path):
-    """A syslog daemon: the address it listens to, and the file it writes."""
+    """A syslog daemon: its address, the file it writes, and its configuration."""
     daemon = shutil.which("rsyslogd", path=os.environ["PATH"] + ":/usr/sbin")
     if daemon is None:
         pytest.skip("there is no syslog daemon: rsyslogd is not installed")
@@ -737,16 +743,16 @@ input(type="imudp" address="{address[0]}" port="{address[1]}")
                 assert time.monotonic() < deadline
                 probe.sendto(b"<14>ready", address)
                 time.sleep(0.02)
-        yield address, log
+        yield address, log, config
     finally:
         process.terminate()
         process.wait()
 
 
 def test_a_syslog_daemon_gets_the_events(child_of, syslog):
-    address, log = syslog
+    address, log, config = syslog
     code = """
-import logging.handlers, os, sys
+import logging.handlers, shutil, sys
 from audithooks import subscribe
 from audithooks.sinks import Logging
 logger = logging.getLogger("audit")
@@ -756,16 +762,18 @@ handler.ident = "audited: "
 logger.addHandler(handler)
 with Logging(logger) as sink, subscribe(sink):
     for name in "first", "second", "third":
-        os.mkdir(os.path.join(sys.argv[2], name))
+        shutil.copyfile(sys.argv[2], f"{sys.argv[2]}.{name}")
 """
-    child_of(None).run(code, str(address[1]), str(log.parent))
+    child_of(None).run(code, str(address[1]), str(config))
     deadline = time.monotonic() + 20
-    while log.read_text().count("os.mkdir(") < 3:
+    while log.read_text().count("shutil.copyfile(") < 3:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    lines = [line for line in log.read_text().splitlines() if "os.mkdir(" in line]
+    lines = [
+        line for line in log.read_text().splitlines() if "shutil.copyfile(" in line
+    ]
     assert [re.sub(".*(audited:)", r"\1", line) for line in lines] == [
-        f"audited: os.mkdir(path='{log.parent}/{name}', mode=511, dir_fd=-1)"
+        f"audited: shutil.copyfile(src='{config}', dst='{config}.{name}')"
         for name in ("first", "second", "third")
     ]
 
@@ -882,7 +890,7 @@ print(os.getpid())
     assert attributes["audithooks.args.value"] == "[redacted]"
 
 
-def test_the_work_of_the_exporter_is_not_exported(child, collector):
+def test_the_work_of_the_exporter_is_not_exported(child_of, collector):
     """Else each batch would make the next one."""
     code = f"""{EXPORT}
 with OpenTelemetry(provider) as sink, subscribe(sink, exclude="audithooks.*"):
@@ -890,14 +898,14 @@ with OpenTelemetry(provider) as sink, subscribe(sink, exclude="audithooks.*"):
         audit("app.event")
         time.sleep(0.2)
 """
-    child.run(code, collector.url)
+    child_of(None).run(code, collector.url)
     names = [record.event_name for _, record in collector.records()]
     assert names.count("app.event") == 5
     assert not [name for name in names if name.startswith(("socket.", "http."))]
     assert len(collector.requests) <= 6
 
 
-def test_a_record_belongs_to_the_span_of_its_event(child, collector):
+def test_a_record_belongs_to_the_span_of_its_event(child_of, collector):
     code = f"""{EXPORT}
 from opentelemetry.sdk.trace import TracerProvider
 tracer = TracerProvider().get_tracer("test")
@@ -906,12 +914,12 @@ with OpenTelemetry(provider) as sink, subscribe(sink, "app.*"):
         audit("app.event")
 print(format(span.get_span_context().span_id, "016x"))
 """
-    span = child.run(code, collector.url).strip()
+    span = child_of(None).run(code, collector.url).strip()
     ((_, record),) = collector.records()
     assert record.span_id.hex() == span
 
 
-def test_a_forked_child_exports_its_own(child, collector):
+def test_a_forked_child_exports_its_own(child_of, collector):
     code = f"""{EXPORT}
 import os, warnings
 sink = OpenTelemetry(provider)
@@ -926,7 +934,7 @@ if os.fork() == 0:
 assert os.wait()[1] == 0
 audit("app.event", "parent")
 """
-    child.run(code, collector.url)
+    child_of(None).run(code, collector.url)
     texts = [record.body.string_value for _, record in collector.records()]
     assert sorted(texts) == [
         f"app.event('{text}')" for text in ("before", "child", "parent")
@@ -945,6 +953,14 @@ def events():
 
 
 @pytest.fixture
+def clock(monkeypatch):
+    """The clock of the limits, which stands still."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("audithooks.sinks.monotonic", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
 def limited(events):
     """Make a Limited that passes on to events."""
 
@@ -954,29 +970,25 @@ def limited(events):
     return make
 
 
-def test_so_many_events_of_a_name_pass_in_a_second(dispatcher, limited, events):
+def test_so_many_events_of_a_name_pass_in_a_second(dispatcher, limited, events, clock):
     with limited(per_second=3) as sink, dispatcher.subscribe(sink, "x", "y"):
         for _ in range(2):
-            start = time.monotonic()
             for i in range(10):
                 dispatcher.audit("x", i)
             dispatcher.audit("y")
-            assert time.monotonic() < start + 1
-            time.sleep(start + 1.01 - time.monotonic())
+            clock.now += 1
     passed = [("x", (0,)), ("x", (1,)), ("x", (2,)), ("y", ())]
     assert events == [*passed, *passed, ("audithooks.left_out", ("x", 14))]
 
 
-def test_equal_events_pass_once_in_a_while(dispatcher, limited, events):
+def test_equal_events_pass_once_in_a_while(dispatcher, limited, events, clock):
     with limited(unique=0.5) as sink, dispatcher.subscribe(sink, "x", "y"):
         for _ in range(2):
-            start = time.monotonic()
             for _ in range(5):
                 dispatcher.audit("x", [1])
                 dispatcher.audit("x", [2])
                 dispatcher.audit("y", [1])
-            assert time.monotonic() < start + 0.5
-            time.sleep(start + 0.51 - time.monotonic())
+            clock.now += 0.5
     passed = [("x", ([1],)), ("x", ([2],)), ("y", ([1],))]
     assert events == [
         *(passed * 2),
@@ -992,15 +1004,15 @@ def test_long_arguments_are_never_the_same(dispatcher, limited, events):
     assert len(events) == 2
 
 
-def test_what_was_left_out_is_told_now_and_then(dispatcher, limited, events):
-    with limited(per_second=1, every=0.2) as sink, dispatcher.subscribe(sink, "x"):
+def test_what_was_left_out_is_told_now_and_then(dispatcher, limited, events, clock):
+    with limited(per_second=1, every=10) as sink, dispatcher.subscribe(sink, "x"):
         for _ in range(3):
             dispatcher.audit("x")
-        time.sleep(0.3)
+        clock.now += 10
         dispatcher.audit("x")
-        assert events == [("x", ()), ("audithooks.left_out", ("x", 2))]
+        assert events == [("x", ()), ("audithooks.left_out", ("x", 2)), ("x", ())]
         dispatcher.audit("x")
-    assert events[2:] == [("audithooks.left_out", ("x", 2))]
+    assert events[3:] == [("audithooks.left_out", ("x", 1))]
 
 
 def test_what_was_left_out_is_told_at_exit(child, path):
