@@ -92,7 +92,7 @@ class Handover:
         if self._ended or get_ident() == self._thread:
             return False
         if self._unstarted:
-            self._start()
+            return True  # as in a forked child that put nothing
         done = allocate_lock()
         done.acquire()
         self._queue.put(done)

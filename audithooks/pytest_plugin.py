@@ -13,6 +13,8 @@ import _pytest
 import pluggy
 import pytest
 
+import pytest_audithooks
+
 from . import Dispatcher, subscribe
 from .fields import Fields
 
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 100  # from the event outwards, to find the line that caused it
 
-_PYTEST = tuple(
-    os.path.dirname(str(module.__file__)) + os.sep for module in (_pytest, pluggy)
+_PYTEST = (  # and what is here for its sake
+    os.path.dirname(__file__) + os.sep,
+    os.path.dirname(_pytest.__file__) + os.sep,
+    os.path.dirname(pluggy.__file__) + os.sep,
+    pytest_audithooks.__file__,
 )
 _LIBRARIES = (
     "<",  # what is frozen, or made at run time

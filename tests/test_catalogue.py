@@ -233,6 +233,14 @@ def test_intent_of_open_code_and_of_a_mode_alone():
     assert open_intent(("x", "w", 0)) == NEW
 
 
+def test_intent_of_a_mode_and_flags_that_say_more():
+    intent = open_intent(("x", "r", os.O_RDWR | os.O_APPEND))
+    if on_cpython:
+        assert intent == OpenIntent(True, True, False, True, False)
+    else:
+        assert intent == READ  # the flags of PyPy mean nothing
+
+
 def test_intent_of_flags_of_linux():
     if not hasattr(os, "O_PATH"):
         pytest.skip("O_PATH and O_TMPFILE are of Linux")

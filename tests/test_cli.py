@@ -752,6 +752,27 @@ thread.join()
     assert thread == last["tid"] != first["tid"]
 
 
+def test_chrome_trace_names_the_processes_and_threads_of_forked_children(
+    trace, tmp_path
+):
+    code = """
+import os, sys, threading
+sys.audit("test.parent")
+if os.fork():
+    os.wait()
+else:
+    sys.audit("test.child")
+"""
+    trace("-f", "--chrome", "-o", "trace", "-e", "test.*", "-c", code)
+    events = chrome(tmp_path / "trace")
+    expected = ["process_name", "thread_name", "test.parent"]
+    expected += ["process_name", "thread_name", "test.child"]
+    assert [event["name"] for event in events] == expected
+    parent, child = (event["pid"] for event in events[2::3])
+    assert [event["pid"] for event in events] == [parent] * 3 + [child] * 3
+    assert {event["args"]["name"] for event in events[1::3]} == {"MainThread"}
+
+
 # Child processes.
 
 

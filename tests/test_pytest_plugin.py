@@ -282,6 +282,27 @@ def test_a_wrong_pattern_is_an_error_of_usage(run_any, pattern, message):
     result.stderr.fnmatch_lines([message])
 
 
+def test_what_pytest_does_is_not_forbidden(run_any):
+    result = run_any(
+        """
+import pytest
+
+@pytest.fixture
+def fixture(tmp_path, monkeypatch, capsys):
+    yield 1
+
+def test(fixture, audit_events):
+    assert fixture == 1
+
+def test_failing():
+    assert 1 == 2
+""",
+        "--audit-forbid=*",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_fnmatch_line("*forbidden audit event*")
+
+
 def test_environments_are_redacted(run_any):
     result = run_any(
         """
