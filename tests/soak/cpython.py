@@ -55,8 +55,10 @@ def run(modules, folder, implementation=None):
     report = folder / "report.xml"
     with open(folder / "output", "wb") as output:
         subprocess.run(
-            [python, "-m", "test", "-j1", "--timeout=600", f"--junit-xml={report}"]
-            + modules,
+            [
+                *(python, "-m", "test", "-j1", "--timeout=600"),
+                *(f"--junit-xml={report}", *modules),
+            ],
             cwd=folder,
             env=environ,
             stdout=output,
