@@ -304,6 +304,8 @@ cdef tuple resolve(HookList hooks, event):
             wanting.append(hook)
     route = in_order(wanting)
     if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
+        if not routes:
+            hooks.version += 1  # the collector may have cleared it of what is known
         # What ran meanwhile may have put one there that is in use.
         return routes.setdefault(event, route)
     return route

@@ -1,7 +1,7 @@
 """Bad and good input for everything that takes some, made from choices of a fuzzer.
 
-`play(choose)` is one round, in which *choose* gives a number below another. test_fuzz.py
-has hypothesis choose; soak/fuzz.py has atheris do so, guided by coverage.
+`play(choose)` is one round, in which *choose* gives a number below another.
+test_fuzz.py has hypothesis choose; soak/fuzz.py has atheris do so, by coverage.
 """
 
 from __future__ import annotations
@@ -13,35 +13,8 @@ from conftest import load
 
 from audithooks import HookRejected
 
-PIECES = [
-    "a",
-    "test.",
-    "*",
-    "?",
-    "[",
-    "]",
-    "!",
-    "-",
-    "\\",
-    "(",
-    ")",
-    "{1000}",
-    "|",
-    "^",
-]
-PIECES += [
-    "$",
-    "\0",
-    "\ud800",
-    "\U0001f600",
-    "é",
-    "\n",
-    "(?i)",
-    ".",
-    "x" * 300,
-    "",
-    "%s",
-]
+PIECES = list("a*?[]!-\\()|^$\0\ud800\U0001f600é\n.")
+PIECES += ["test.", "{1000}", "(?i)", "%s", "x" * 300, ""]
 THINGS = [None, 0, -1, 2**70, 1.5, b"a", (), [], {}, 3j, NotImplemented, "a\0"]
 ERRORS = (TypeError, ValueError, HookRejected, SystemError, OverflowError, KeyError)
 
@@ -138,7 +111,7 @@ class Player:
             getattr(one, ["close", "pause", "resume", "__repr__"][self.choose(4)])()
 
     def raise_in_c(self):
-        """Raise by the C API, with a format; those that fit two objects, and nonsense."""
+        """Raise by the C API, with formats that fit two objects, and with nonsense."""
         if self.client is None or self.names.name != "cython":
             return
         letters = "OO()[]{}:, \t!N?"

@@ -626,6 +626,36 @@ def test_the_functions_cython_exports_are_hooks(compiled, cyclient, dispatcher):
         dispatcher.subscribe(exported["other"])
 
 
+def test_events_may_be_raised_while_the_collector_clears_their_list(
+    compiled, child_of, cyclient
+):
+    """What is known of an event must not outlive the routes that were cleared."""
+    printed = child_of("cython").run(
+        """
+import gc
+from audithooks import Dispatcher
+from cyclient import Farewell
+class Own(Dispatcher): pass
+seen = []
+def hook(event, args): seen.append(args)
+for _ in range(20):
+    gc.collect(); gc.disable()
+    dispatcher = Own()
+    dispatcher.subscribe(hook, "known")
+    known, unknown = dispatcher.event("known"), dispatcher.event("unknown")
+    known(0); dispatcher.audit("known", 0)
+    cycle = [Farewell(unknown, known), dispatcher]
+    cycle.append(cycle)
+    dispatcher.cycle = cycle
+    del dispatcher, known, unknown, cycle
+    gc.collect()
+print(len(seen), set(seen) <= {(0,), (1,)})
+""",
+        environ={"PYTHONPATH": str(Path(cyclient.__file__).parent)},
+    )
+    assert printed.endswith(" True\n")
+
+
 # Embedding.
 
 LIFE = """

@@ -1,4 +1,4 @@
-"""The end of a process: events are raised until nothing is left, and nothing crashes."""
+"""The end of a process: events are raised until nothing is left; nothing crashes."""
 
 import pytest
 from conftest import Child

@@ -2,6 +2,7 @@
 """A Cython extension that uses audithooks by cimport."""
 
 cimport audithooks
+cimport cython
 from cpython.object cimport PyObject
 
 from audithooks import Dispatcher
@@ -69,3 +70,17 @@ def close(subscription):
 
 def audit(event, *args):
     audithooks.AuditHooks_AuditTuple(api, shop, event.encode(), args)
+
+
+@cython.no_gc_clear
+cdef class Farewell:
+    """Raises events when it goes, which may be when the collector cleared all else."""
+
+    cdef tuple events
+
+    def __cinit__(self, *events):
+        self.events = events
+
+    def __dealloc__(self):
+        for event in self.events:
+            event(1)

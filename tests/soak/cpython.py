@@ -29,6 +29,27 @@ atexit.register(note)
 """
 
 
+# Tests that wait for ever on some machines, hook or not, as containers lack what they
+# connect to.
+ENDLESS = {"*VSOCK*": "test.test_socket.ThreadedVSOCKSocketStreamTest"}
+
+
+def left_out():
+    """Return the patterns of tests that do not end here."""
+    found = []
+    for pattern, name in ENDLESS.items():
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "unittest", name],
+                timeout=20,
+                capture_output=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            found.append(pattern)
+    return found
+
+
 def outcomes(report):
     """Return what became of each test in a report of regrtest."""
     found = {}
@@ -38,7 +59,7 @@ def outcomes(report):
     return found
 
 
-def run(modules, folder, implementation=None):
+def run(modules, ignored, folder, implementation=None):
     """Run test modules; return their outcomes, and how many events were seen."""
     folder.mkdir(parents=True)
     log = folder / "log"
@@ -55,8 +76,11 @@ def run(modules, folder, implementation=None):
     report = folder / "report.xml"
     with open(folder / "output", "wb") as output:
         subprocess.run(
-            [python, "-m", "test", "-j1", "--timeout=600", f"--junit-xml={report}"]
-            + modules,
+            [
+                *(python, "-m", "test", "-j2", "--timeout=600"),
+                *(f"--junit-xml={report}", *modules),
+                *(f"--ignore={pattern}" for pattern in ignored),
+            ],
             cwd=folder,
             env=environ,
             stdout=output,
@@ -83,8 +107,10 @@ def differing(plain, hooked):
 
 def compare(folder, modules, say):
     """Run all thrice, and again what differs. Return figures, notes and failures."""
-    figures, notes, failures = [], [], []
-    plain, *_ = run(modules, folder / "plain")
+    figures, failures = [], []
+    ignored = left_out()
+    notes = [f"Left out: `{name}`, which does not end here." for name in ignored]
+    plain, *_ = run(modules, ignored, folder / "plain")
     counts = Counter(plain.values())
     broken = sorted(n for n, kind in plain.items() if kind in ("failure", "error"))
     say(f"CPython's tests without a hook: {dict(counts)}")
@@ -99,8 +125,9 @@ def compare(folder, modules, say):
                 break
             again = sorted({name.split(".")[1] for name in differ if "." in name})
             again = [name for name in again if name in modules] or modules
-            one, *_ = run(again, folder / f"plain-{implementation}-{attempt}")
-            two, *_ = run(again, folder / f"{implementation}-{attempt}", implementation)
+            name = f"{implementation}-{attempt}"
+            one, *_ = run(again, ignored, folder / f"plain-{name}")
+            two, *_ = run(again, ignored, folder / name, implementation)
             left = set(differing(one, two))
             flaky = [name for name in differ if name not in left]
             notes += [f"`{name}` came out differently once." for name in flaky]
