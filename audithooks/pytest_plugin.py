@@ -1,155 +1,98 @@
-"""The guard of the pytest plugin: it fails tests that raise forbidden audit events.
+"""The pytest plugin of audithooks: the part that pytest always loads.
 
-pytest_audithooks.py, which pytest loads, asks for it if anything is forbidden.
+It adds no hook unless a test run asks for events, by the fixture, a marker or an
+option. What guards tests is _pytest_guard.py.
 """
 
 from __future__ import annotations
 
-import linecache
-import os
-import sysconfig
+import functools
 
-import _pytest
-import pluggy
 import pytest
-
-import pytest_audithooks
-
-from . import Dispatcher, subscribe
-from .fields import Fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from typing import Any
+    from collections.abc import Generator
 
-    from .fields import Frame
+    from ._capture import Record
 
-    Phase = Generator[None, object, object]
-
-MAX_FRAMES = 100  # from the event outwards, to find the line that caused it
-
-_PYTEST = (  # and what is here for its sake
-    os.path.dirname(__file__) + os.sep,
-    os.path.dirname(_pytest.__file__) + os.sep,
-    os.path.dirname(pluggy.__file__) + os.sep,
-    pytest_audithooks.__file__,
-)
-_LIBRARIES = (
-    "<",  # what is frozen, or made at run time
-    *(
-        sysconfig.get_path(name) + os.sep
-        for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    ),
+MARKERS = (
+    "audit_forbid(*patterns): fail the test if it raises an audit event of such a "
+    "name, pattern or group, as in '@network'",
+    "audit_allow(*patterns): allow a test what is forbidden elsewhere",
+    "audit_events(*patterns): say which events the fixture audit_events captures",
 )
 
 
-# What is forbidden to an item, and what is allowed.
-_PATTERNS = pytest.StashKey[tuple[tuple[str, ...], tuple[str, ...]]]()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "fail tests that raise audit events of this name, pattern or @group"
+    group = parser.getgroup("audithooks")
+    group.addoption(
+        "--audit-forbid",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help=f"{help}; may be repeated; a group needs the = of --audit-forbid=@network",
+    )
+    parser.addini("audit_forbid", help, type="linelist", default=[])
 
 
-class Guard:
-    """A plugin that subscribes to what is forbidden, for each phase of a test.
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if forbidden(config):
+        _guard(config)
 
-    *patterns* are forbidden to every test, beside those of its markers. The operation
-    is stopped by an exception that fails the test; it is no Exception, so that few
-    programs catch it. If one does, or if it comes in another thread, the test fails at
-    the end of its phase: set-up, call or tear-down. In a forked child it stops the
-    operation only. What pytest does by itself is not stopped.
 
-    Raises pytest.UsageError for wrong patterns.
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if any(item.get_closest_marker("audit_forbid") for item in items):
+        _guard(config)
+
+
+def forbidden(config: pytest.Config) -> tuple[str, ...]:
+    """Return the patterns that are forbidden to every test."""
+    return (*config.getini("audit_forbid"), *config.getoption("audit_forbid"))
+
+
+def _guard(config: pytest.Config) -> None:
+    name = "audithooks-guard"
+    if not config.pluginmanager.has_plugin(name):
+        from ._pytest_guard import Guard
+
+        config.pluginmanager.register(Guard(config, forbidden(config)), name)
+
+
+@pytest.fixture
+def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
+    """The audit events that are raised while the test function runs, in any thread.
+
+    A list of named tuples of event and args, as audithooks.capture() gives it. The
+    marker audit_events(*patterns) says which; without it, all are in the list.
     """
+    from . import capture
 
-    def __init__(self, config: pytest.Config, patterns: tuple[str, ...]) -> None:
-        try:
-            Dispatcher().subscribe(print, *patterns)
-        except ValueError as error:
-            raise pytest.UsageError(f"audit_forbid: {error}") from error
-        self._patterns = patterns
-        self._fields = Fields(frames=MAX_FRAMES)
-        self._root = str(config.rootpath)
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Phase:
-        return (yield from self._watch(item, "setup"))
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Phase:
-        return (yield from self._watch(item, "call"))
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Phase:
-        return (yield from self._watch(item, "teardown"))
-
-    def _watch(self, item: pytest.Item, phase: str) -> Phase:
-        forbidden, allowed = item.stash.get(_PATTERNS, ((), ()))
-        if phase == "setup":
-            forbidden = (*self._patterns, *_marked(item, "audit_forbid"))
-            allowed = _marked(item, "audit_allow")
-        if not forbidden:
-            return (yield)
-        seen: list[str] = []
-        watching = True
-
-        def hook(event: str, args: tuple[Any, ...]) -> None:
-            __tracebackhide__ = True
-            text = self._tell(event, args) if watching else None
-            if text is not None:
-                seen.append(text)
-                pytest.fail(text)
-
-        subscription = subscribe(hook, *forbidden, exclude=allowed)
-        item.stash[_PATTERNS] = forbidden, allowed  # now that they are known to be fine
-        try:
-            result = yield
-        except pytest.skip.Exception:
-            if not seen:
-                raise
-        except BaseException as error:
-            if seen and getattr(error, "msg", None) not in seen:
-                item.add_report_section(phase, "forbidden events", "\n".join(seen))
-            raise
-        finally:
-            watching = False  # as close() raises an event, too
-            subscription.close()
-        if seen:
-            pytest.fail("\n".join(seen), pytrace=False)
-        return result
-
-    def _tell(self, event: str, args: tuple[Any, ...]) -> str | None:
-        """Return what to say of an event, or None if pytest raised it by itself."""
-        stack = self._fields.stack()
-        cause = _cause(stack) if stack else ("?", 0, "?")
-        if cause is None:
-            return None
-        file, line, function = cause
-        source = linecache.getline(file, line).strip()
-        if file.startswith(self._root + os.sep):
-            file = os.path.relpath(file, self._root)
-        text = self._fields.record(event, args).text()
-        return (
-            f"forbidden audit event: {text}\n  at {file}:{line} in {function}: {source}"
-        )
+    marker = request.node.get_closest_marker("audit_events")
+    with capture(*(marker.args if marker else ()), scope="process") as events:
+        yield events
 
 
-def _cause(stack: Sequence[Frame]) -> Frame | None:
-    """Return the innermost frame of the program, or None if pytest comes before it.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    events = pyfuncitem.funcargs.get("audit_events")
+    if not isinstance(events, list):
+        return (yield)
+    function = pyfuncitem.obj
 
-    If there is neither, it is that of the library which raised the event.
-    """
-    for frame in stack:
-        if frame[0].startswith(_PYTEST):
-            return None
-        if not frame[0].startswith(_LIBRARIES):
-            return frame
-    return stack[0]
+    @functools.wraps(function)
+    def test(*args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
+        events.clear()  # of what pytest did to get here
+        return function(*args, **kwargs)
 
-
-def _marked(item: pytest.Item, name: str) -> tuple[str, ...]:
-    """Return the patterns of the markers *name* on a test and around it."""
-    patterns: list[str] = []
-    for marker in item.iter_markers(name):
-        if marker.kwargs or not marker.args:
-            raise TypeError(f"the marker {name} takes patterns, at least one")
-        patterns += marker.args
-    return tuple(patterns)
+    pyfuncitem.obj = test
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function

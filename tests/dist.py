@@ -65,15 +65,16 @@ def meant(*, compiled: bool) -> set[str]:
     data = PROJECT["tool"]["setuptools"]["package-data"]["audithooks"]
     files = {
         str(path.relative_to(ROOT))
+        for package in PROJECT["tool"]["setuptools"]["packages"]
         for pattern in ("*.py", *data)
-        for path in (ROOT / "audithooks").glob(pattern)
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
     }
     if compiled:
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         for extension in PROJECT["tool"]["setuptools"]["ext-modules"]:
             files.add(extension["name"].replace(".", "/") + suffix)
-    metadata = "METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"
-    return files | {f"{NAME}.dist-info/{file}" for file in metadata}
+    metadata = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE top_level.txt"
+    return files | {f"{NAME}.dist-info/{file}" for file in metadata.split()}
 
 
 def check(path: Path, files: set[str], expected: set[str]) -> None:
