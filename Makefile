@@ -9,7 +9,7 @@ SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks
 .PHONY: help demo test lint types format perf gate native soak sanitize clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
 	$(BIN)/python -m audithooks --version
