@@ -6,11 +6,11 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format perf gate perf-pypy perf-tracer matrix dist soak sanitize \
-	clean
+.PHONY: help demo test lint types format matrix dist soak sanitize gate perf perf-tracer \
+	perf-pypy clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
 
 demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
 	$(BIN)/audithooks --version

@@ -276,3 +276,43 @@ def test_a_subclass_may_do_without_init(impl):
     own.audit("test.event")
     assert seen == [("test.event", ())]
     assert "Own object at" in repr(own)
+
+
+@needs_testcapi
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="the interpreter itself crashes in subscribe()"
+)
+def test_an_allocation_that_fails_in_the_c_api(compiled, child_of, client_folder):
+    printed = child_of("cython").run(
+        """
+import _testcapi, client
+from audithooks import Dispatcher
+client.connect()
+def steps(d):
+    yield client.subscribe(d, "log", seen, (b"x", b"y"), None, 1)
+    yield client.raise_(event, "OO" + " " * 100, 1, (2,))
+    yield client.raise_tuple(event, (1, 2))
+    yield client.audit(d, "x", "[O]O", 1, 2)
+    yield client.get_event(d, "other")
+finished = 0
+for n in range(400):
+    d, seen, done = Dispatcher(), [], 0
+    first = client.subscribe(d, "log", [], (b"x",), None, 0)
+    event = client.get_event(d, "x")
+    _testcapi.set_nomemory(n, n + 1)
+    try:
+        for subscription in steps(d):
+            done += 1
+    except MemoryError:
+        pass
+    finally:
+        _testcapi.remove_mem_hooks()
+    finished += done == 5
+    del seen[:]
+    d.audit("x", n)
+    assert seen == [("x", (n,))] * (done > 0), (n, done, seen)
+print("survived", 0 < finished < 400)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "survived True\n"

@@ -61,10 +61,22 @@ def library(name):
     return building.run("gcc", f"-print-file-name={name}").strip()
 
 
-def count(output):
-    """Return how many tests passed, from the last line of pytest."""
-    found = re.search(r"(\d+) passed", output)
-    return int(found[1]) if found else 0
+def run_tests(arguments, folder, environ=None):
+    """Run pytest and show what it says; return whether it failed, and what passed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    process = subprocess.Popen(
+        [*command, *arguments],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    passed = 0
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        found = re.search(r"(\d+) passed", line)
+        passed = int(found[1]) if found else passed
+    return process.wait() != 0, passed
 
 
 def main():
@@ -87,32 +99,17 @@ def main():
             "ASAN_OPTIONS": f"detect_leaks=0:{log}",
             "UBSAN_OPTIONS": f"print_stacktrace=1:{log}",
         }
-        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*pytest, *LEFT_OUT, *sys.argv[1:]],
-            cwd=folder,
-            env=environ,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        print(done.stdout[-8000:])
+        failed, passed = run_tests([*LEFT_OUT, *sys.argv[1:]], folder, environ)
         found = [path.read_text(errors="replace") for path in reports.iterdir()]
         print(*found, sep="\n")
-    memcheck = subprocess.run(
-        [*pytest, "tests/test_capi.py", "-k", "memcheck"],
-        cwd=figures.ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    print(memcheck.stdout[-4000:])
-    failed = bool(done.returncode or memcheck.returncode or found)
+    memcheck = ["tests/test_capi.py", "-k", "memcheck"]
+    mistaken, programs = run_tests(memcheck, figures.ROOT)
+    failed = failed or mistaken or bool(found)
     numbers = [
         ("modules built with AddressSanitizer and UBSan", len(modules)),
-        ("tests passed under them", count(done.stdout)),
+        ("tests passed under them", passed),
         ("findings", len(found)),
-        ("programs of the C API passed under memcheck", count(memcheck.stdout)),
+        ("programs of the C API passed under memcheck", programs),
         ("seconds", round(time.monotonic() - start)),
     ]
     if failed or sys.argv[1:]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="for who changes this")
     quick = parser.parse_args().quick
+    # A job in the background ignores it, but some tests of CPython wait for it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
         folder = Path(name)
