@@ -43,7 +43,8 @@ typedef struct {
     PyObject_HEAD
     /* 0 if no hook wants the event. After a change of the hooks it may be 1 for nothing
        until the event is raised or its truth asked; in the runtime domain it always is.
-       It may be read without the GIL, and is then the answer of a moment ago. */
+       It may be read without the GIL, and is then the answer of a moment ago. Where
+       there is no GIL it is written at any time: read it by AuditHooks_Enabled(). */
     int enabled;
 } AuditHooks_Event;
 
@@ -169,11 +170,18 @@ AuditHooks_Import(void)
 #define AuditHooks_RaiseTuple(api, event, args) \
     ((api)->raise_event_tuple((event), (args)))
 
+/* Whether a hook may want a resolved event: the field *enabled*, read in one step. */
+#ifdef Py_GIL_DISABLED
+#define AuditHooks_Enabled(event) _Py_atomic_load_int_relaxed(&(event)->enabled)
+#else
+#define AuditHooks_Enabled(event) ((event)->enabled)
+#endif
+
 /* Raise a resolved event with a format and values, which are evaluated only if it is
    enabled: otherwise this is a load and a branch. *event* may be evaluated twice. All
    else is as for AuditHooks_Raise(). */
 #define AuditHooks_AUDIT(api, event, ...) \
-    ((event)->enabled ? (api)->raise_event((event), __VA_ARGS__) : 0)
+    (AuditHooks_Enabled(event) ? (api)->raise_event((event), __VA_ARGS__) : 0)
 
 #ifdef __cplusplus
 }
