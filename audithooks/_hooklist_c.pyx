@@ -491,15 +491,14 @@ cdef inline int call_if_met(
 ) noexcept:
     """Call a hook that has conditions, if they are met; in line, in call_from()."""
     cdef uint64_t me = PyThreadState_GetID(thread)
-    cdef int conditions = load_int(&hook.conditions)
     cdef PyObject *value = NULL
     cdef PyObject *args
     cdef int status
-    if conditions & REMOVED:
+    if load_int(&hook.conditions) & REMOVED:
         return 0
-    if conditions & ONE_THREAD and hook.thread != me:
+    if load_int(&hook.conditions) & ONE_THREAD and hook.thread != me:
         return 0
-    if conditions & ONE_CONTEXT:
+    if load_int(&hook.conditions) & ONE_CONTEXT:
         if PyContextVar_Get(<PyObject *> hook.context, NULL, &value) < 0:
             return -1
         if value == NULL:
@@ -508,7 +507,7 @@ cdef inline int call_if_met(
     args = pack(arguments)
     if args == NULL:
         return -1
-    if conditions & NOT_NESTED:
+    if load_int(&hook.conditions) & NOT_NESTED:
         status = enter(hook, me)
         if status <= 0:
             return status
@@ -518,12 +517,12 @@ cdef inline int call_if_met(
         status = call(hook, thread, event, args)
     if (
         status < 0
-        and conditions & REPORTED
+        and load_int(&hook.conditions) & REPORTED
         and PyErr_ExceptionMatches(Exception)
     ):
         PyErr_WriteUnraisable(hook.callable)
         status = 0
-    if conditions & NOT_NESTED:
+    if load_int(&hook.conditions) & NOT_NESTED:
         leave(hook, me)
     return status
 

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """A Cython extension that uses audithooks by cimport."""
 
 cimport audithooks
@@ -41,7 +41,7 @@ def costly(item):
 
 
 def sell(item):
-    if sale.enabled:
+    if audithooks.AuditHooks_Enabled(sale):
         audithooks.AuditHooks_RaiseTuple(api, sale, (costly(item),))
 
 
