@@ -12,7 +12,12 @@
    In all that follows, *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or
    None for the runtime domain, which is the interpreter's own stream of events; all
    else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where there
-   has to be something is a ValueError or a TypeError. */
+   has to be something is a ValueError or a TypeError.
+
+   What needs the GIL needs an attached thread state on a free-threaded build. There a
+   hook is called by several threads at once, and a dispatch that started before its
+   subscription was closed may enter it a moment after: see AUDITHOOKS_HOOK for how its
+   data may be freed. */
 
 #ifndef AUDITHOOKS_H
 #define AUDITHOOKS_H
