@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """The C API: the table behind audithooks.h, which says what each function does.
 
 What adds and removes hooks is the Python API, called with a capsule. What raises events
@@ -8,11 +8,15 @@ calls would add frames of this file to the traceback of a hook's exception.
 
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strchr, strlen
 
 from audithooks._event_c cimport Event as ResolvedEvent
 from audithooks._event_c cimport find
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of
+from audithooks._hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, dispatch, is_missed, load_int, load_size,
+    load_version, miss, route_of
+)
 
 from ._dispatcher_c import Dispatcher
 from ._event_c import Event
@@ -287,6 +291,8 @@ cdef int raise_given "AuditHooks_raise_given" (
     """Raise an event by its name."""
     cdef Pending pending
     cdef PyObject *event
+    cdef PyObject *route
+    cdef uint64_t version
     cdef bint kept
     cdef int status = -1
     if name == NULL:
@@ -301,12 +307,17 @@ cdef int raise_given "AuditHooks_raise_given" (
             Py_TYPE(dispatcher).tp_name,
         )
         return -1
-    if not (<HookList> dispatcher).listening:
+    if not load_size(&(<HookList> dispatcher).listening):
+        return 0
+    version = load_version(&(<HookList> dispatcher).version)
+    if FREE_THREADED and is_missed(name, strlen(name), version):
         return 0
     PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
     event = PyUnicode_FromString(name)
     if event != NULL:
         route = route_of(<HookList> dispatcher, event, &kept)
+        if FREE_THREADED and route != NULL and PyTuple_GET_SIZE(route) == 0:
+            miss(name, strlen(name), version)
         status = deliver(route, event, given)
         Py_DECREF(event)
     return settle(&pending, status)
@@ -321,7 +332,7 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
     if event == NULL or Py_TYPE(event) != <PyTypeObject *> ResolvedEvent:
         PyErr_Format(TypeError, b"event must be an Event")
         return -1
-    if not (<ResolvedEvent> event).emitter.enabled:
+    if not load_int(&(<ResolvedEvent> event).emitter.enabled):
         return 0
     Py_INCREF(event)  # a hook may make its owner drop it
     if (<ResolvedEvent> event).utf8 != NULL:

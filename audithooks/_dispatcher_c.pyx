@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """Dispatcher, compiled. Its mirror in pure Python is _dispatcher_py.py.
 
 `audit` is a METH_FASTCALL method made by hand: Cython would pack the arguments into a
@@ -6,9 +6,11 @@ tuple before the first line of a method of its own.
 """
 
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 
 from audithooks._hooklist_c cimport (
-    Arguments, HookList, Known, dispatch, known_as, route_of
+    FREE_THREADED, Arguments, HookList, Known, dispatch, is_missed, known_as, load_size,
+    load_version, miss, route_of
 )
 
 from ._hooklist_c import HookList
@@ -29,6 +31,7 @@ cdef extern from "Python.h":
     object PyDescr_NewMethod(PyTypeObject *, PyMethodDef *)
     void PyErr_Format(object, const char *, ...)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    const char *PyUnicode_AsUTF8AndSize(PyObject *, Py_ssize_t *)
     bint PyUnicode_Check(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
     PyObject *PyUnicode_FromObject(PyObject *)
@@ -56,6 +59,8 @@ cdef int raise_event(
     cdef PyObject *route
     cdef bint kept
     cdef int status
+    if FREE_THREADED:
+        return raise_apart(hooks, event, args, length)
     if (
         known.event == event
         and known.version == hooks.version
@@ -63,7 +68,11 @@ cdef int raise_event(
     ):
         if PyTuple_GET_SIZE(known.route) == 0:
             return 0
-        return deliver(known.route, event, args, length)
+        route = known.route
+        Py_INCREF(route)  # a hook may change the list, and with it drop the route
+        status = deliver(route, event, args, length)
+        Py_DECREF(route)
+        return status
     route = route_of(hooks, event, &kept)
     if route == NULL:
         return -1
@@ -78,19 +87,42 @@ cdef int raise_event(
     return status
 
 
+cdef int raise_apart(
+    HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Do what raise_event() does, without the lock and what is known by it."""
+    cdef uint64_t version = load_version(&hooks.version)
+    cdef Py_ssize_t size
+    cdef const char *name = PyUnicode_AsUTF8AndSize(event, &size)
+    cdef PyObject *route
+    cdef bint kept
+    cdef int status = 0
+    if name == NULL:
+        return -1
+    if is_missed(name, size, version):
+        return 0
+    route = route_of(hooks, event, &kept)
+    if route == NULL:
+        return -1
+    if PyTuple_GET_SIZE(route) == 0:
+        miss(name, size, version)
+    else:
+        status = deliver(route, event, args, length)
+    Py_DECREF(route)
+    return status
+
+
 cdef inline int deliver(
     PyObject *route, PyObject *event, PyObject **args, Py_ssize_t length
 ) noexcept:
-    """Call the hooks of a route with arguments that are not packed yet."""
+    """Call the hooks of an owned route with arguments that are not packed yet."""
     cdef Arguments arguments
     cdef int status
     arguments.items = args
     arguments.length = length
     arguments.packed = NULL
     arguments.name = NULL
-    Py_INCREF(route)  # a hook may change the list, and with it drop the route
     status = dispatch(route, event, &arguments)
-    Py_DECREF(route)
     Py_XDECREF(arguments.packed)
     return status
 
@@ -115,7 +147,7 @@ cdef PyObject *audit_otherwise "AuditHooks_otherwise"(
             Py_TYPE(args[0]).tp_name,
         )
         return NULL
-    elif (<HookList> self).listening:
+    elif load_size(&(<HookList> self).listening):
         event = PyUnicode_FromObject(args[0])
         if event == NULL:
             return NULL
@@ -133,7 +165,7 @@ cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcep
     if (
         length < 1
         or not PyUnicode_CheckExact(args[0])
-        or (<HookList> self).listening
+        or load_size(&(<HookList> self).listening)
     ):
         return audit_otherwise(self, args, length)
     Py_INCREF(<PyObject *> None)

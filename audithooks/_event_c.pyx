@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """Event, compiled. Its mirror in pure Python is _event_py.py.
 
 An Event is called by the vectorcall protocol (PEP 590), which Cython does not give to a
@@ -7,8 +7,12 @@ class: `__call__` would find its arguments packed into a tuple.
 
 cimport cython
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of, unlink
+from audithooks._hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, dispatch, load_int, load_size, load_version,
+    route_of, store_version
+)
 from audithooks._runtime_c cimport hooks as runtime_hooks
 from audithooks._runtime_c cimport others_listen, raise_in_sys
 
@@ -72,7 +76,8 @@ cdef class Event:
             self.hooks.link(&self.emitter)
 
     def __dealloc__(self):
-        unlink(&self.emitter)
+        if self.hooks is not None:
+            self.hooks.unlink(&self.emitter)
 
     @property
     def name(self):
@@ -89,7 +94,7 @@ cdef class Event:
         return call_with_tuple(self, args, NULL)  # as Event.__call__(event, ...)
 
     def __bool__(self):
-        if self.hooks.listening and wanted(self):
+        if load_size(&self.hooks.listening) and wanted(self):
             return True
         return self.utf8 != NULL and others_listen()
 
@@ -104,6 +109,8 @@ cdef class Event:
 cdef PyObject *find(Event event) noexcept:
     cdef PyObject *route
     cdef bint kept
+    if FREE_THREADED:
+        return find_apart(event)
     if (
         event.route != NULL
         and event.version == event.hooks.version
@@ -120,10 +127,28 @@ cdef PyObject *find(Event event) noexcept:
     return route
 
 
+cdef PyObject *find_apart(Event event) noexcept:
+    """Do what find() does, without the lock: note only that nobody wants the event."""
+    cdef uint64_t version = load_version(&event.hooks.version)
+    cdef bint kept
+    cdef PyObject *route = route_of(event.hooks, <PyObject *> event._name, &kept)
+    if route != NULL and PyTuple_GET_SIZE(route) == 0:
+        store_version(&event.version, version)
+        if event.utf8 == NULL:
+            event.hooks.disable(&event.emitter, version)
+    return route
+
+
 cdef bint wanted(Event event) except -1:
     """Whether a hook of audithooks may be called."""
-    cdef PyObject *route = find(event)
+    cdef PyObject *route
     cdef Py_ssize_t size
+    if (
+        FREE_THREADED
+        and load_version(&event.version) == load_version(&event.hooks.version)
+    ):
+        return False
+    route = find(event)
     if route == NULL:
         return -1
     size = PyTuple_GET_SIZE(route)
@@ -153,7 +178,7 @@ cdef PyObject *call(
     cdef Arguments arguments
     if keywords != NULL:
         return refuse_keywords(event, args, flags, keywords)
-    if (<Event> event).emitter.enabled:
+    if load_int(&(<Event> event).emitter.enabled):
         arguments.items = <PyObject **> args
         arguments.length = PyVectorcall_NARGS(flags)
         if raise_here(<Event> event, &arguments) < 0:

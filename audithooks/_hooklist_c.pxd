@@ -18,6 +18,23 @@ cdef extern from "Python.h":
     PyObject *PyErr_Occurred()
 
 
+# What takes a lock or care where there is no global one; that header says why.
+cdef extern from "_threads.h":
+    const bint FREE_THREADED "AuditHooks_FREE_THREADED"
+    int load_int "AuditHooks_LoadInt"(int *) noexcept
+    void store_int "AuditHooks_StoreInt"(int *, int) noexcept
+    Py_ssize_t load_size "AuditHooks_LoadSize"(Py_ssize_t *) noexcept
+    void store_size "AuditHooks_StoreSize"(Py_ssize_t *, Py_ssize_t) noexcept
+    Py_ssize_t add_size "AuditHooks_AddSize"(Py_ssize_t *, Py_ssize_t) noexcept
+    void *load_pointer "AuditHooks_LoadPointer"(void **) noexcept
+    void store_pointer "AuditHooks_StorePointer"(void **, void *) noexcept
+    void store_first "AuditHooks_StoreFirst"(void **, void *) noexcept
+    uint64_t load_version "AuditHooks_LoadVersion"(uint64_t *) noexcept
+    void store_version "AuditHooks_StoreVersion"(uint64_t *, uint64_t) noexcept
+    bint is_missed "AuditHooks_IsMissed"(const char *, Py_ssize_t, uint64_t) noexcept
+    void miss "AuditHooks_Miss"(const char *, Py_ssize_t, uint64_t) noexcept
+
+
 # The conditions under which a hook is called, or its exception kept from the caller.
 cdef enum:
     ONE_THREAD = 1      # only in the thread that added it
@@ -31,11 +48,12 @@ cdef class Hook:
     cdef readonly object callable   # called with (event, args), or keeps native alive
     cdef Py_AuditHookFunction native  # called instead, if it is not NULL
     cdef void *data                 # what native is called with
-    cdef readonly bint paused       # it stands in the list, but in no route
+    cdef int is_paused              # it stands in the list, but in no route
     cdef object wants               # None: every event; frozenset of names; matcher
     cdef int conditions             # ONE_THREAD | ONE_CONTEXT | NOT_NESTED | REPORTED
     cdef uint64_t thread            # ONE_THREAD: the thread it is called in
     cdef object context             # ONE_CONTEXT: a ContextVar, set where it is called
+    # With the lock; without it each thread knows by itself which hooks it runs.
     cdef uint64_t *inside           # NOT_NESTED: the threads that run the hook, owned
     cdef Py_ssize_t insiders        # how many they are
     cdef Py_ssize_t room            # for how many there is room
@@ -46,7 +64,8 @@ cdef enum:
     KNOWN = 16                      # how many routes a list has by the identity
 
 
-# A route by the identity of a name. It holds while the list is at that version.
+# A route by the identity of a name. It holds while the list is at that version. There
+# are none without the lock.
 cdef struct Known:
     PyObject *event                 # owned, an exact str, or NULL
     PyObject *route                 # borrowed from the routes of that version
@@ -62,13 +81,15 @@ cdef struct Emitter:
 
 cdef class HookList:
     cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
-    cdef dict routes                # event -> tuple of the hooks that want it
-    cdef uint64_t version           # how many times routes was replaced
+    cdef dict routes                # event -> tuple of who wants it, by routes_of()
+    cdef uint64_t version           # another one whenever routes was replaced
     cdef Py_ssize_t listening       # how many hooks there are, paused ones too
     cdef Known known[KNOWN]         # by the address of the name
     cdef Emitter *emitters          # each belongs to an object that owns the list
 
     cdef void link(self, Emitter *emitter) noexcept
+    cdef void unlink(self, Emitter *emitter) noexcept
+    cdef void disable(self, Emitter *emitter, uint64_t version) noexcept
     cdef void changed(self, dict routes) noexcept
     cdef void clear(self) noexcept
 
@@ -84,14 +105,6 @@ cdef struct Arguments:
 cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
     """Return where the route of event, an exact str, is if it is known."""
     return &hooks.known[(<uintptr_t> event >> 4) % KNOWN]
-
-
-cdef inline void unlink(Emitter *emitter) noexcept:
-    """Undo HookList.link()."""
-    if emitter.link != NULL:
-        emitter.link[0] = emitter.next
-        if emitter.next != NULL:
-            emitter.next.link = emitter.link
 
 
 # Find the route of an event, an exact str, or work it out; kept tells whether the list
@@ -120,7 +133,7 @@ cdef int call_from(
 
 cdef inline int enter(Hook hook, uint64_t thread) noexcept:
     """Do what enter_beside() does, at once if no other thread runs the hook."""
-    if hook.insiders == 0 and hook.room > 0:
+    if not FREE_THREADED and hook.insiders == 0 and hook.room > 0:
         hook.inside[0] = thread
         hook.insiders = 1
         return 1
@@ -129,7 +142,7 @@ cdef inline int enter(Hook hook, uint64_t thread) noexcept:
 
 cdef inline void leave(Hook hook, uint64_t thread) noexcept:
     """Undo enter()."""
-    if hook.insiders == 1:
+    if not FREE_THREADED and hook.insiders == 1:
         hook.insiders = 0
     else:
         leave_others(hook, thread)
@@ -168,6 +181,7 @@ cdef inline int call_natives(
     cdef Py_ssize_t i = 0
     cdef PyObject *hook
     cdef uint64_t me
+    cdef int conditions
     cdef int status = 0
     if guarded and Py_EnterRecursiveCall(b" while calling an audit hook"):
         return -1
@@ -175,13 +189,14 @@ cdef inline int call_natives(
         hook = PyTuple_GET_ITEM(route, i)
         if (<Hook> hook).native == NULL:
             break
-        if (<Hook> hook).conditions == NOT_NESTED:
+        conditions = load_int(&(<Hook> hook).conditions)
+        if conditions == NOT_NESTED:
             me = PyThreadState_GetID(PyThreadState_Get())
             status = enter(<Hook> hook, me)
             if status > 0:
                 status = call_native(<Hook> hook, event, arguments)
                 leave(<Hook> hook, me)
-        elif (<Hook> hook).conditions:
+        elif conditions:
             status = call_if(<Hook> hook, PyThreadState_Get(), event, arguments)
         else:
             status = call_native(<Hook> hook, event, arguments)

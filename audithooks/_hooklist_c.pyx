@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """The hook list, compiled. Its mirror in pure Python is _hooklist_py.py.
 
 A list keeps its hooks in order and answers one question for every event: which of
@@ -10,7 +10,9 @@ it started.
 No lock is taken, here or in a dispatch. Every change is a single operation on a dict,
 followed by new routes; one that is worked out meanwhile lands in the old ones. A lock
 would deadlock instead when a finalizer or a signal handler, which may run in the middle
-of any allocation, changes the list that its own thread is changing.
+of any allocation, changes the list that its own thread is changing. That holds without
+the global interpreter lock, too; what needs more care there is in _threads.h. Only the
+emitters, which C code keeps and no Python code is run for, have a lock then.
 
 Hooks are called through the C API alone: Cython's own calls would add frames of this
 file to the traceback of a hook's exception.
@@ -55,6 +57,18 @@ cdef extern from "Python.h":
     int PyContextVar_Get(PyObject *, PyObject *, PyObject **)
 
 
+cdef extern from "_threads.h":
+    uint64_t add_version "AuditHooks_AddVersion"(uint64_t *) noexcept
+    PyObject *get_route "AuditHooks_GetRoute"(
+        PyObject *, PyObject *, PyObject *
+    ) noexcept
+    # These stand after `if FREE_THREADED:` alone.
+    PyObject *get "AuditHooks_Get"(PyObject *, PyObject *) noexcept
+    void share "AuditHooks_Share"(PyObject *) noexcept
+    int enter_here "AuditHooks_Enter"(void *) noexcept
+    void leave_here "AuditHooks_Leave"(void *) noexcept
+
+
 cdef extern from *:
     """
     /* Public from CPython 3.11 on; before, these are the fields that sys.audit itself
@@ -96,6 +110,12 @@ cdef enum:
     MAX_ROUTES = 4096
     MAX_LENGTH = 256
     MAX_CARRIED = 64    # how many routes are taken over by a change of the list
+
+# The last version of all lists without the lock.
+cdef uint64_t versions = 0
+
+# Under which routes_of() finds the routes without the lock.
+cdef str ROUTES = "routes"
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -156,6 +176,10 @@ cdef class Hook:
     def __dealloc__(self):
         PyMem_Free(self.inside)
 
+    @property
+    def paused(self):
+        return bool(load_int(&self.is_paused))
+
 
 @cython.no_gc_clear
 cdef class HookList:
@@ -164,6 +188,8 @@ cdef class HookList:
     def __cinit__(self):
         self.hooks = {}
         self.routes = {}
+        if FREE_THREADED:
+            self.changed({})
 
     def __dealloc__(self):
         for i in range(KNOWN):
@@ -186,7 +212,7 @@ cdef class HookList:
         hook = Hook(callable, wants, one_thread, context, reentrant, reported, native)
         routes = carried(self, hook, True)  # first: it may fail, or run other code
         self.hooks[hook] = None
-        self.listening += 1
+        add_size(&self.listening, 1)
         self.changed(routes)
         return hook
 
@@ -196,11 +222,12 @@ cdef class HookList:
         A dispatch that is under way still calls it, unless it is native.
         """
         routes = carried(self, hook, False)
-        if hook in self.hooks:
-            del self.hooks[hook]
-            if hook.native != NULL:
-                hook.conditions |= REMOVED
-            self.listening -= 1
+        if hook.native != NULL:
+            store_int(&hook.conditions, hook.conditions | REMOVED)
+        if self.hooks.pop(hook, False) is None:
+            add_size(&self.listening, -1)
+            self.changed(routes)
+        elif FREE_THREADED:  # who removes it may not have come to that
             self.changed(routes)
 
     @staticmethod
@@ -221,33 +248,76 @@ cdef class HookList:
     def pause(self, Hook hook not None, bint paused):
         """Leave *hook* out of every route, or put it back where it stood."""
         routes = {}
-        if hook in self.hooks and hook.paused != paused:
-            hook.paused = paused
+        if hook in self.hooks and (FREE_THREADED or hook.is_paused != paused):
+            store_int(&hook.is_paused, paused)
             self.changed(routes)
 
     cdef void clear(self) noexcept:
         """Drop every hook and every route."""
-        self.listening = 0
-        self.changed(self.routes)
-        self.routes.clear()
+        store_size(&self.listening, 0)
+        self.changed({})
         self.hooks.clear()
 
     cdef void link(self, Emitter *emitter) noexcept:
         """Have *emitter* enabled and disabled from now on, until unlink()."""
-        emitter.enabled = self.listening > 0
-        emitter.next = self.emitters
-        emitter.link = &self.emitters
-        if emitter.next != NULL:
-            emitter.next.link = &emitter.next
-        self.emitters = emitter
+        with cython.critical_section(self):
+            store_int(&emitter.enabled, load_size(&self.listening) > 0)
+            emitter.next = self.emitters
+            emitter.link = &self.emitters
+            if emitter.next != NULL:
+                emitter.next.link = &emitter.next
+            self.emitters = emitter
+
+    cdef void unlink(self, Emitter *emitter) noexcept:
+        """Undo link()."""
+        with cython.critical_section(self):
+            if emitter.link != NULL:
+                emitter.link[0] = emitter.next
+                if emitter.next != NULL:
+                    emitter.next.link = emitter.link
+
+    cdef void disable(self, Emitter *emitter, uint64_t version) noexcept:
+        """Have *emitter* disabled unless the list has changed since that version."""
+        with cython.critical_section(self):
+            if load_version(&self.version) == version:
+                store_int(&emitter.enabled, False)
 
     cdef void changed(self, dict routes) noexcept:
-        cdef Emitter *emitter = self.emitters
-        self.routes = routes
-        self.version += 1
-        while emitter != NULL:
-            emitter.enabled = self.listening > 0  # until it is known who wants it
-            emitter = emitter.next
+        """Go on with other routes, once it is settled which hooks they are of."""
+        cdef Emitter *emitter
+        cdef bint enabled
+        if FREE_THREADED:
+            share(<PyObject *> routes)
+            self.routes[ROUTES] = routes  # which replaces one, so it cannot fail
+        else:
+            self.routes = routes
+        with cython.critical_section(self):
+            if FREE_THREADED:
+                store_version(&self.version, add_version(&versions))
+            else:
+                self.version += 1
+            enabled = load_size(&self.listening) > 0  # until it is known who wants it
+            emitter = self.emitters
+            while emitter != NULL:
+                store_int(&emitter.enabled, enabled)
+                emitter = emitter.next
+
+
+cdef dict routes_of(HookList hooks):
+    """Return the routes as they are now; they stay as they are after a change.
+
+    Without the lock they are a value of the dict in their place, as a reference to what
+    may be replaced cannot be taken in one step there but from a dict.
+    """
+    cdef PyObject *found
+    if not FREE_THREADED:
+        return hooks.routes
+    found = get(<PyObject *> hooks.routes, <PyObject *> ROUTES)
+    if found == NULL:
+        return {}  # the collector clears it
+    routes = <dict> found
+    Py_DECREF(found)
+    return routes
 
 
 cdef bint wanted(Hook hook, event) except -1:
@@ -267,6 +337,8 @@ cdef dict carried(HookList hooks, Hook hook, bint added):
     """
     cdef dict routes = None
     cdef dict changed = None
+    if FREE_THREADED:
+        return {}  # as another change may come before the list has these
     while routes is not hooks.routes:
         routes = hooks.routes
         changed = {}
@@ -295,16 +367,18 @@ cdef tuple resolve(HookList hooks, event):
     cdef Hook hook
     cdef Py_ssize_t size
     cdef list wanting = []
-    cdef dict routes = hooks.routes  # before the list, which a change goes to first
+    cdef dict routes = routes_of(hooks)  # before the list, which a change goes to first
     PyUnicode_AsUTF8AndSize(event, &size)  # for its UnicodeEncodeError
     if "\0" in event:
         raise ValueError("embedded null character in the name of an event")
     for hook in PyDict_Keys(hooks.hooks):
-        if not hook.paused and wanted(hook, event):
+        if not load_int(&hook.is_paused) and wanted(hook, event):
             wanting.append(hook)
     route = in_order(wanting)
     if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
-        if not routes:
+        if FREE_THREADED:
+            share(<PyObject *> route)
+        elif not routes:
             hooks.version += 1  # the collector may have cleared it of what is known
         # What ran meanwhile may have put one there that is in use.
         return routes.setdefault(event, route)
@@ -319,15 +393,13 @@ cdef PyObject *resolve_or_raise(HookList hooks, PyObject *event) except NULL:
 
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept:
     cdef PyObject *route
-    route = PyDict_GetItemWithError(<PyObject *> hooks.routes, event)
+    route = get_route(<PyObject *> hooks.routes, <PyObject *> ROUTES, event)
     kept[0] = route != NULL
-    if route != NULL:
-        Py_INCREF(route)
-    elif PyErr_Occurred() == NULL:
+    if route == NULL and PyErr_Occurred() == NULL:
         # Cast, as Cython would report and drop an exception here.
         make = <PyObject *(*)(HookList, PyObject *) noexcept> resolve_or_raise
         route = make(hooks, event)
-        if route != NULL:
+        if route != NULL and not FREE_THREADED:
             kept[0] = PyDict_GetItemWithError(<PyObject *> hooks.routes, event) == route
     return route
 
@@ -340,7 +412,7 @@ cdef inline int call(
     cdef PyObject *found = NULL
     cdef vectorcallfunc function
     cdef int traced = 0
-    if hook.attributes[0] != NULL:
+    if load_pointer(<void **> hook.attributes) != NULL:
         if PyObject_GetOptionalAttr(
             <PyObject *> hook.callable, <PyObject *> CANTRACE, &found
         ) < 0:
@@ -387,6 +459,8 @@ cdef PyObject *pack(Arguments *arguments) noexcept:
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept:
     cdef uint64_t *longer
     cdef Py_ssize_t i
+    if FREE_THREADED:
+        return enter_here(<void *> hook)
     for i in range(hook.insiders):
         if hook.inside[i] == thread:
             return 0
@@ -406,6 +480,9 @@ cdef int enter_beside(Hook hook, uint64_t thread) noexcept:
 
 cdef void leave_others(Hook hook, uint64_t thread) noexcept:
     cdef Py_ssize_t i
+    if FREE_THREADED:
+        leave_here(<void *> hook)
+        return
     for i in range(hook.insiders):
         if hook.inside[i] == thread:
             hook.insiders -= 1
@@ -421,11 +498,11 @@ cdef inline int call_if_met(
     cdef PyObject *value = NULL
     cdef PyObject *args
     cdef int status
-    if hook.conditions & REMOVED:
+    if load_int(&hook.conditions) & REMOVED:
         return 0
-    if hook.conditions & ONE_THREAD and hook.thread != me:
+    if load_int(&hook.conditions) & ONE_THREAD and hook.thread != me:
         return 0
-    if hook.conditions & ONE_CONTEXT:
+    if load_int(&hook.conditions) & ONE_CONTEXT:
         if PyContextVar_Get(<PyObject *> hook.context, NULL, &value) < 0:
             return -1
         if value == NULL:
@@ -434,7 +511,7 @@ cdef inline int call_if_met(
     args = pack(arguments)
     if args == NULL:
         return -1
-    if hook.conditions & NOT_NESTED:
+    if load_int(&hook.conditions) & NOT_NESTED:
         status = enter(hook, me)
         if status <= 0:
             return status
@@ -444,12 +521,12 @@ cdef inline int call_if_met(
         status = call(hook, thread, event, args)
     if (
         status < 0
-        and hook.conditions & REPORTED
+        and load_int(&hook.conditions) & REPORTED
         and PyErr_ExceptionMatches(Exception)
     ):
         PyErr_WriteUnraisable(hook.callable)
         status = 0
-    if hook.conditions & NOT_NESTED:
+    if load_int(&hook.conditions) & NOT_NESTED:
         leave(hook, me)
     return status
 
@@ -472,7 +549,7 @@ cdef int call_from(
     AuditHooks_EnterTracing(thread)
     for i in range(i, PyTuple_GET_SIZE(route)):
         hook = PyTuple_GET_ITEM(route, i)
-        if (<Hook> hook).conditions:
+        if load_int(&(<Hook> hook).conditions):
             status = call_if_met(<Hook> hook, thread, event, arguments)
         else:
             args = pack(arguments)

@@ -8,7 +8,6 @@ imported is an ImportError of audithooks. Anything else asks for pure Python.
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
 else:
     try:
-        if hasattr(sys, "_is_gil_enabled") and not sys._is_gil_enabled():
-            raise ImportError("the compiled modules need the global interpreter lock")
         from ._capi_c import _C_API
         from ._dispatcher_c import Dispatcher
         from ._event_c import Event

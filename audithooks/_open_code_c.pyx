@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """The verified open hook, compiled. Pure Python cannot have it: see _open_code_py.py.
 
 The hook is one for the process and outlives the interpreter that set it. So C asks who
@@ -6,6 +6,8 @@ is calling before it touches the handler, and lets go of it when the interpreter
 """
 
 from cpython.object cimport PyObject
+
+from audithooks._hooklist_c cimport load_pointer, store_pointer
 
 from ._subscription import HookRejected
 
@@ -39,7 +41,7 @@ cdef bint remembered = False        # whether forget() will be called
 cdef PyObject *open_code(PyObject *path, void *_) noexcept:
     """Open a file of code as the handler wants it, as PyFile_OpenCode() asks for it."""
     cdef PyObject *found
-    if handler == NULL:
+    if load_pointer(<void **> &handler) == NULL:
         return open_plainly(path)
     if PyInterpreterState_Get() != owner:
         PyErr_Format(
@@ -76,8 +78,7 @@ cdef PyObject *open_plainly(PyObject *path) noexcept:
 
 cdef void forget() noexcept:
     """Let go of the handler, whose interpreter has ended and taken it along."""
-    global handler
-    handler = NULL
+    store_pointer(<void **> &handler, NULL)
 
 
 cdef void remember_to_forget() except *:
@@ -108,7 +109,7 @@ def set_open_code_hook(hook):
     NotImplementedError in pure Python. See PEP 578, "Verified Open Hook", and
     PyFile_SetOpenCodeHook().
     """
-    global handler, owner
+    global owner
     if not callable(hook):
         raise TypeError(f"hook must be callable, not {type(hook).__name__}")
     remember_to_forget()
@@ -121,6 +122,6 @@ def set_open_code_hook(hook):
         if str(error) != "failed to change existing open_code hook":
             raise  # of a hook
         raise RuntimeError(f"the open code hook cannot be set: {error}") from error
+    owner = PyInterpreterState_Get()  # before other threads find the handler
     Py_INCREF(<PyObject *> hook)
-    handler = <PyObject *> hook
-    owner = PyInterpreterState_Get()
+    store_pointer(<void **> &handler, <void *> hook)

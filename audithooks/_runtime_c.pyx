@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """The runtime domain, compiled: the interpreter's own audit stream. Its mirror in pure
 Python is _runtime_py.py.
 
@@ -13,12 +13,17 @@ first that is stays in charge. Others, if there ever are any, do nothing.
 """
 
 import sys
+from _thread import _count as threads_started
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport strcmp, strlen
 
-from audithooks._hooklist_c cimport Arguments, HookList, dispatch, route_of
+from audithooks._hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, add_size, dispatch, is_missed, load_int,
+    load_pointer, load_size, load_version, miss, route_of, store_first, store_int,
+    store_pointer
+)
 
 from ._hooklist_c import HookList
 from ._subscription import Domain, HookRejected
@@ -64,12 +69,21 @@ cdef extern from *:
     #if PY_VERSION_HEX < 0x030D0000
     #define Py_IsFinalizing _Py_IsFinalizing
     #endif
+
+    /* Of each thread, as several may add a hook at a time without the lock. */
+    static AuditHooks_THREAD_LOCAL int AuditHooks_announcing = 0;
+    static AuditHooks_THREAD_LOCAL void *AuditHooks_reached = NULL;
     """
     bint Py_IsFinalizing()
+    # Whether the addition that is seen next is one of ours.
+    bint announcing "AuditHooks_announcing"
+    # The number of the native hook that the last probe reached.
+    void *reached "AuditHooks_reached"
 
 
 # An event that was met under an address. It is still the one that is raised there if
 # the name reads the same, and its route still holds if the list is at that version.
+# There is none without the lock.
 cdef struct Met:
     const char *address     # of the name, as it was passed to the native hook
     const char *name        # a copy that stays: the UTF-8 of event
@@ -81,10 +95,8 @@ cdef Met met[256]           # 128 sets of two
 
 cdef PyInterpreterState *owner      # the interpreter they belong to
 cdef void *connection = NULL        # the number of the native hook in charge, or NULL
-cdef void *reached = NULL           # the number of the one that the last probe reached
 cdef Py_ssize_t attempts = 0        # the numbers given out
-cdef bint others = False            # whether there may be hooks beside ours
-cdef bint announcing = False        # the addition that is seen next is one of ours
+cdef int others = False             # whether there may be hooks beside ours
 
 cdef const char *PROBE = b"audithooks.connect"
 cdef const char *ADDITION = b"sys.addaudithook"
@@ -98,18 +110,22 @@ cdef inline Met *set_of(const char *address) noexcept:
 cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     """The native hook. Hooks of other interpreters are none of its business."""
     cdef Met *entry
-    if number != connection:
+    if number != load_pointer(&connection):
         return answer(name, args, number)
-    if PyInterpreterState_Get() != owner:
+    if PyInterpreterState_Get() != load_pointer(<void **> &owner):
         if strcmp(name, ADDITION) == 0:
             note_addition()  # of a native hook, it may be, which is called here, too
         return 0
-    if not hooks.listening:
+    if not load_size(&hooks.listening):
         if is_last(name):
             disconnect()
         elif strcmp(name, ADDITION) == 0:
             note_addition()
         return 0
+    if FREE_THREADED:
+        if is_missed(name, strlen(name), load_version(&hooks.version)):
+            return 0
+        return meet(name, args)
     entry = set_of(name)
     if entry.address != name:
         entry += 1
@@ -131,8 +147,9 @@ cdef int deliver(
     cdef Arguments arguments
     cdef int status = -1
     # What runs meanwhile may change the list, or raise an event that takes the entry.
-    Py_INCREF(route)
-    Py_INCREF(event)
+    if not FREE_THREADED:  # where the caller owns them
+        Py_INCREF(route)
+        Py_INCREF(event)
     arguments.name = name
     arguments.packed = args
     if PyTuple_CheckExact(args):
@@ -142,14 +159,16 @@ cdef int deliver(
         if arguments.packed != NULL:
             status = dispatch(route, event, &arguments)
             Py_DECREF(arguments.packed)
-    Py_DECREF(event)
-    Py_DECREF(route)
+    if not FREE_THREADED:
+        Py_DECREF(event)
+        Py_DECREF(route)
     return status
 
 
 cdef int meet(const char *name, PyObject *args) noexcept:
     """Handle an event whose route is not at hand under the address of its name."""
     cdef bint last = is_last(name)
+    cdef uint64_t version = load_version(&hooks.version)
     cdef bint kept
     cdef PyObject *event = PyUnicode_FromString(name)
     cdef PyObject *route = NULL
@@ -161,8 +180,12 @@ cdef int meet(const char *name, PyObject *args) noexcept:
         route = route_of(hooks, event, &kept)
     if route != NULL:
         status = 0
-        if kept and not addition and strcmp(name, LAST) != 0:
-            status = remember(name, event, route)
+        if not addition and strcmp(name, LAST) != 0:
+            if FREE_THREADED:
+                if PyTuple_GET_SIZE(route) == 0:
+                    miss(name, strlen(name), version)
+            elif kept:
+                status = remember(name, event, route)
         if status == 0 and PyTuple_GET_SIZE(route) > 0:
             status = deliver(name, route, event, args)
         Py_DECREF(route)
@@ -197,9 +220,9 @@ cdef void note_addition() noexcept:
 
     An announcement of ours comes here before any other code is run, or others is true.
     """
-    global announcing, others
-    if not announcing or PyInterpreterState_Get() != owner:
-        others = True
+    global announcing
+    if not announcing or PyInterpreterState_Get() != load_pointer(<void **> &owner):
+        store_int(&others, True)
     else:
         announcing = False
 
@@ -218,7 +241,9 @@ cdef bint anyone_listens() noexcept:
 
 
 cdef bint others_listen() noexcept:
-    return others if connection != NULL else anyone_listens()
+    if load_pointer(&connection) != NULL:
+        return load_int(&others)
+    return anyone_listens()
 
 
 cdef bint is_last(const char *name) noexcept:
@@ -233,19 +258,18 @@ cdef bint is_last(const char *name) noexcept:
 
 cdef void disconnect() noexcept:
     """Let go of the hooks where the interpreter lets go of those of sys, for good."""
-    global connection, owner
-    connection = NULL
-    owner = NULL
+    store_pointer(&connection, NULL)
+    store_pointer(<void **> &owner, NULL)
     hooks.clear()
 
 
 cdef int answer(const char *name, PyObject *args, void *number) noexcept:
     """Tell connect() that the native hook of that number is called."""
-    global others, reached
-    if connection == NULL and strcmp(name, ADDITION) == 0:
-        others = True
+    global reached
+    if load_pointer(&connection) == NULL and strcmp(name, ADDITION) == 0:
+        store_int(&others, True)
     if (
-        PyInterpreterState_Get() == owner
+        PyInterpreterState_Get() == load_pointer(<void **> &owner)
         and strcmp(name, PROBE) == 0
         and PyTuple_GET_SIZE(args) == 1
     ):
@@ -262,15 +286,15 @@ cdef bint connect() except -1:
 
     CPython raises sys.addaudithook where it is added.
     """
-    global attempts, connection, others, reached
+    global reached
     cdef void *number
-    if connection != NULL:
+    if load_pointer(&connection) != NULL:
         return False
-    if owner == NULL:
+    if load_pointer(<void **> &owner) == NULL:
         raise HookRejected("the interpreter has let go of its hooks")
-    others = anyone_listens()
-    attempts += 1
-    number = <void *> attempts
+    # Without the lock another thread may add its hook between the two.
+    store_int(&others, anyone_listens() or (FREE_THREADED and threads_started() > 0))
+    number = <void *> add_size(&attempts, 1)
     if PySys_AddAuditHook(on_event, number) < 0:
         if PyErr_Occurred() == NULL:
             raise SystemError("a native hook failed without an exception")
@@ -280,8 +304,7 @@ cdef bint connect() except -1:
             return -1
         PyErr_Clear()
         reached = NULL
-        if connection == NULL:
-            connection = number
+        store_first(&connection, number)
         return True
     raise HookRejected("a hook of sys refused the native hook of audithooks")
 

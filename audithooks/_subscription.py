@@ -301,8 +301,9 @@ class Subscription:
         if token is not None:
             try:
                 token.var.reset(token)
-            except ValueError:
-                # Set in another context, which is not ours to change from here.
+            except (RuntimeError, ValueError):
+                # Another thread that closes it was first; or it was set in another
+                # context, which is not ours to change from here.
                 pass
 
     def pause(self) -> None:

@@ -12,7 +12,12 @@
    In all that follows, *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or
    None for the runtime domain, which is the interpreter's own stream of events; all
    else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where there
-   has to be something is a ValueError or a TypeError. */
+   has to be something is a ValueError or a TypeError.
+
+   What needs the GIL needs an attached thread state on a free-threaded build. There a
+   hook is called by several threads at once, and a dispatch that started before its
+   subscription was closed may enter it a moment after: see AUDITHOOKS_HOOK for how its
+   data may be freed. */
 
 #ifndef AUDITHOOKS_H
 #define AUDITHOOKS_H
@@ -43,7 +48,8 @@ typedef struct {
     PyObject_HEAD
     /* 0 if no hook wants the event. After a change of the hooks it may be 1 for nothing
        until the event is raised or its truth asked; in the runtime domain it always is.
-       It may be read without the GIL, and is then the answer of a moment ago. */
+       It may be read without the GIL, and is then the answer of a moment ago. Where
+       there is no GIL it is written at any time: read it by AuditHooks_Enabled(). */
     int enabled;
 } AuditHooks_Event;
 
@@ -169,11 +175,18 @@ AuditHooks_Import(void)
 #define AuditHooks_RaiseTuple(api, event, args) \
     ((api)->raise_event_tuple((event), (args)))
 
+/* Whether a hook may want a resolved event: the field *enabled*, read in one step. */
+#ifdef Py_GIL_DISABLED
+#define AuditHooks_Enabled(event) _Py_atomic_load_int_relaxed(&(event)->enabled)
+#else
+#define AuditHooks_Enabled(event) ((event)->enabled)
+#endif
+
 /* Raise a resolved event with a format and values, which are evaluated only if it is
    enabled: otherwise this is a load and a branch. *event* may be evaluated twice. All
    else is as for AuditHooks_Raise(). */
 #define AuditHooks_AUDIT(api, event, ...) \
-    ((event)->enabled ? (api)->raise_event((event), __VA_ARGS__) : 0)
+    (AuditHooks_Enabled(event) ? (api)->raise_event((event), __VA_ARGS__) : 0)
 
 #ifdef __cplusplus
 }

@@ -58,6 +58,7 @@ def cython_extension(source, folder):
     parent = str(Path(audithooks.get_include()).parent)  # for editable installs
     run(
         *(sys.executable, "-m", "cython", "-3", "--warning-errors"),
+        *("-X", "freethreading_compatible=True"),
         *("-I", parent, "-o", str(c_file), str(source)),
     )
     return extension(c_file, folder, options=[])

@@ -101,8 +101,13 @@ def test_example_in_c(compiled, child_of, tmp_path):
     source = tmp_path / "example.c"
     module = """
 static PyMethodDef methods[] = {{"setup", setup, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "example", NULL, 0, methods, NULL, NULL, NULL, NULL};
+    PyModuleDef_HEAD_INIT, "example", NULL, 0, methods, slots, NULL, NULL, NULL};
 PyMODINIT_FUNC PyInit_example(void) { return PyModuleDef_Init(&definition); }
 """
     source.write_text(IN_C + module, encoding="utf-8")

@@ -231,7 +231,7 @@ get_event(PyObject *self, PyObject *args)
 static PyObject *
 enabled(PyObject *self, PyObject *event)
 {
-    return PyLong_FromLong(((AuditHooks_Event *)event)->enabled);
+    return PyLong_FromLong(AuditHooks_Enabled((AuditHooks_Event *)event));
 }
 
 static PyObject *
@@ -351,8 +351,14 @@ static PyMethodDef methods[] = {
     {"capsule", capsule, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
+
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "client", NULL, 0,
-                                        methods, NULL, NULL, NULL, NULL};
+                                        methods, slots, NULL, NULL, NULL};
 
 PyMODINIT_FUNC
 PyInit_client(void)

@@ -42,7 +42,7 @@ def costly(item):
 
 
 def sell(item):
-    if sale.enabled:
+    if audithooks.AuditHooks_Enabled(sale):
         audithooks.AuditHooks_RaiseTuple(api, sale, (costly(item),))
 
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Build a CPython 3.13 without the GIL from Debian's sources: freethreaded.sh DIR. Needs
-# a compiler and the headers of OpenSSL, zlib and libffi.
+# Build a CPython 3.13 without the GIL from Debian's sources: freethreaded.sh DIR, with
+# more options for its configure if need be. Needs a compiler and the headers of OpenSSL,
+# zlib and libffi.
 set -euo pipefail
 prefix=$1
+shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -22,6 +24,7 @@ apt_get source --download-only python3.13
 mkdir source
 tar --extract --file python3.13_*.orig.tar.xz --strip-components=1 --directory source
 cd source
-./configure --quiet --disable-gil --prefix="$prefix"
+./configure --quiet --disable-gil --prefix="$prefix" "$@"
 make --silent --jobs=2
 make --silent install
+cp Tools/tsan/suppressions_free_threading.txt "$prefix" # the races it knows of

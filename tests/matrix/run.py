@@ -109,7 +109,7 @@ def probe(command: str, where: str = "", tree: Path | None = None) -> Python | N
         name=answer["name"] + (f", {where}" if where else ""),
         minor=minor,
         executable=answer["executable"],
-        pure=answer["free_threaded"] or not answer["compiles"],
+        pure=not answer["compiles"],
     )
 
 

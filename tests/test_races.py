@@ -1,0 +1,238 @@
+"""Many threads raise events while others change the hooks.
+
+Without the global interpreter lock they do so at the same time. There,
+tests/matrix/tsan.sh runs this file with ThreadSanitizer.
+"""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+EMITTERS = range(8)
+
+
+@pytest.fixture
+def seconds(request, size):
+    """How long each race is run; there are more of them than in test_threads.py."""
+    return request.config.option.seconds or size(1, 10)
+
+
+def run(seconds, *functions):
+    """Call each function again and again, in a thread of its own."""
+    finished = threading.Event()
+    failed = []
+
+    def go_on(function):
+        try:
+            while not finished.is_set():
+                function()
+        except BaseException as error:
+            failed.append(error)
+            finished.set()
+
+    threads = [threading.Thread(target=go_on, args=(f,)) for f in functions]
+    for thread in threads:
+        thread.start()
+    finished.wait(seconds)
+    finished.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+class Emitter:
+    """Raises an event in each way there is, and counts."""
+
+    def __init__(self, domain, number):
+        self.domain, self.number = domain, number
+        self.raised = self.seen = self.own = self.nested = 0
+        self.event = domain.event("test.event")
+        self.unwanted = domain.event("unwanted.event")
+        self.started = False
+
+    def __call__(self):
+        if not self.started:
+            self.started = True
+            self.domain.subscribe(self.hook, "test.event", scope="thread")
+        for _ in range(10):
+            self.raised += 2
+            self.domain.audit("test.event", self.number)
+            self.event(self.number)
+            self.domain.audit("unwanted.event", self.number)
+            self.domain.audit("".join(("unwanted", ".event")), self.number)
+            self.unwanted(self.number)
+
+    def hook(self, event, args):
+        assert args == (self.number,)
+        self.own += 1
+
+
+def test_no_event_is_lost_while_others_come_and_go(domain, seconds):
+    """Every one reaches the hooks that stay, and none a hook that is closed."""
+    emitters = [Emitter(domain, number) for number in EMITTERS]
+    rounds = dict.fromkeys(("subscribe", "pause", "add", "truth"), 0)
+    permanent = []
+
+    def stays(event, args):
+        emitters[args[0]].seen += 1
+        domain.audit("test.event", args[0])  # which this hook does not see
+
+    def follows(event, args):
+        emitters[args[0]].nested += 1
+
+    def subscribe():
+        late = []
+        with ExitStack() as stack:
+            for scope in "process", "thread", "context":
+                one = domain.subscribe(
+                    lambda event, args: late.append(event), "test.o*", scope=scope
+                )
+                stack.enter_context(one)
+            del late[:]
+            domain.audit("test.own")
+            assert late.count("test.own") == 3
+        del late[:]
+        domain.audit("test.own")
+        assert "test.own" not in late
+        rounds["subscribe"] += 1
+
+    def pause():
+        late.clear()
+        domain.audit("test.paused")
+        paused.pause()
+        domain.audit("test.paused")
+        assert late == ["test.paused"]
+        paused.resume()
+        rounds["pause"] += 1
+
+    def add():
+        calls = []
+        if len(permanent) < 4:
+            domain.addaudithook(lambda event, args: event == "add" and calls.append(1))
+            permanent.append(calls)
+        for hook in permanent:
+            del hook[:]
+        domain.audit("add")
+        assert permanent == [[1]] * len(permanent)
+        rounds["add"] += 1
+
+    def truth():
+        event = domain.event("test.truth")
+        with domain.subscribe(lambda event, args: None, "test.truth"):
+            assert event
+        bool(event)
+        rounds["truth"] += 1
+
+    late = []
+    paused = domain.subscribe(lambda event, args: late.append(event), "test.paused")
+    domain.subscribe(stays, "test.event")
+    domain.subscribe(follows, "test.event", reentrant=True, on_error="unraisable")
+    run(seconds, *emitters, subscribe, pause, add, truth)
+    for emitter in emitters:
+        assert emitter.raised > 0
+        assert emitter.seen == emitter.raised
+        assert emitter.nested == emitter.own == 2 * emitter.raised
+    assert min(rounds.values()) > 1
+
+
+def test_many_threads_subscribe_for_the_first_time(domain):
+    """They may all connect to the interpreter at once, and one connection is left."""
+    barrier = threading.Barrier(len(EMITTERS))
+    calls = []
+
+    def subscribe(number):
+        barrier.wait()
+        domain.subscribe(lambda event, args: calls.append(number), "test.event")
+
+    threads = [threading.Thread(target=subscribe, args=(i,)) for i in EMITTERS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    domain.audit("test.event")
+    assert sorted(calls) == [*EMITTERS]
+
+
+def test_one_subscription_is_closed_by_many_threads(domain):
+    barrier = threading.Barrier(len(EMITTERS))
+    calls = []
+
+    def close():
+        barrier.wait()
+        subscription.close()
+        domain.audit("test.event")
+
+    for _ in range(20):
+        subscription = domain.subscribe(
+            lambda event, args: calls.append(event), "test.event", scope="context"
+        )
+        threads = [threading.Thread(target=close) for _ in EMITTERS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        domain.audit("test.event")
+    assert calls == []
+
+
+def test_each_thread_knows_which_hooks_it_runs(domain, seconds):
+    """A chain of hooks, each of which raises its own event, the first and the next."""
+    chain = range(20)
+    calls = [[0] * len(chain) for _ in EMITTERS]
+    raised = [0] * len(EMITTERS)
+
+    def link(number):
+        def hook(event, args):
+            calls[args[0]][number] += 1
+            for other in number, 0, number + 1:
+                domain.audit(f"test.{other}", args[0])
+
+        domain.subscribe(hook, f"test.{number}")
+
+    def emitter(number):
+        def emit():
+            domain.audit("test.0", number)
+            raised[number] += 1
+
+        return emit
+
+    for number in chain:
+        link(number)
+    run(seconds / 5, *map(emitter, EMITTERS))
+    assert calls == [[times] * len(chain) for times in raised]
+
+
+def test_native_hooks_come_and_go(compiled, client, domain, seconds):
+    assert client.connect() == 1
+    seen = [[] for _ in EMITTERS]
+    raised = [0] * len(EMITTERS)
+
+    def emitter(number):
+        name = f"test.{number}"
+        event = client.get_event(domain.dispatcher, name)
+        client.subscribe(
+            domain.dispatcher, "log", seen[number], (name.encode(),), None, 0
+        )
+
+        def emit():
+            assert client.enabled(event)
+            client.raise_(event, "O", number)
+            client.audit(domain.dispatcher, name, "O", number)
+            client.audit(domain.dispatcher, "unwanted.event", "O", number)
+            client.raise_(unwanted, "O", number)
+            raised[number] += 2
+
+        return emit
+
+    def come_and_go():
+        late = []
+        one = client.subscribe(domain.dispatcher, "log", late, (b"test.own",), None, 0)
+        domain.audit("test.own")
+        client.close(one)
+        domain.audit("test.own")
+        assert late == [("test.own", ())]
+
+    unwanted = client.get_event(domain.dispatcher, "unwanted.event")
+    run(seconds / 5, *map(emitter, EMITTERS), come_and_go)
+    assert [len(records) for records in seen] == raised
