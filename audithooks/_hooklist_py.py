@@ -96,13 +96,13 @@ class Hook:
             here.inside = True
         try:
             self._call(event, args)
+            here.inside = False  # as a signal handler may raise before the last line
         except Exception as error:
             if not self._reported:
                 raise
             _report(self.callable, error)
         finally:
-            if not self._reentrant:
-                here.inside = False
+            here.inside = False
 
 
 class HookList:
