@@ -22,7 +22,7 @@ count = [0]
 audithooks.subscribe(hook)
 def note(count=count):
     import os
-    with open({log!r}, "a") as log:
+    with open({log!r}, "a", encoding="utf-8") as log:
         log.write(f"{{audithooks.IMPLEMENTATION}} {{count[0]}}\\n")
 import atexit
 atexit.register(note)
