@@ -93,13 +93,13 @@ class Hook:
             running[self] = None
         try:
             self._call(event, args)
+            running.pop(self, None)  # as a signal handler may raise before the last
         except Exception as error:
             if not self._reported:
                 raise
             _report(self.callable, error)
         finally:
-            if not self._reentrant:
-                del running[self]
+            running.pop(self, None)
 
 
 class HookList:

@@ -251,7 +251,8 @@ class Subscription:
 
     Thread-safety: every method may be called from any thread, and from the hook itself.
     A dispatch that is under way is not touched, but that a native hook is not called
-    any more; events raised after close() or pause() returned do not reach the hook.
+    any more once it is closed, nor one of scope="context" that its own context closed;
+    events raised after close() or pause() returned do not reach the hook.
     """
 
     __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_events", "_token")

@@ -35,9 +35,8 @@ class Model:
 
     def audit(self, event, *args):
         for hook in [hook for hook in self.hooks if hook.wants(event)]:
-            if hook.scope in UNREACHED[self.place] or (
-                hook.inside and not hook.reentrant
-            ):
+            nested = hook.inside and not hook.reentrant
+            if nested or hook.left or hook.scope in UNREACHED[self.place]:
                 continue
             before, hook.inside = hook.inside, True
             try:
@@ -71,6 +70,7 @@ class ModelHook:
 
     exclude, scope, on_error = (), "process", "raise"
     reentrant = permanent = paused = closed = inside = False
+    left = False  # its context is not told from others any more
 
     def __init__(self, model, function, events=(), **options):
         self.model, self.function, self.events = model, function, events
@@ -85,6 +85,7 @@ class ModelHook:
         if not self.closed:
             self.model.audit("audithooks.unsubscribe", self.events)
             self.closed = True
+            self.left = self.scope == "context" and self.model.place == "process"
             self.model.hooks = [hook for hook in self.model.hooks if hook is not self]
 
     def pause(self):

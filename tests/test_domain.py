@@ -482,6 +482,14 @@ def test_a_hook_closed_meanwhile_counts_until_the_next_event(domain):
     assert log.events == ["test.event"]
 
 
+def test_a_hook_of_its_own_context_is_not_called_once_closed(domain):
+    log = Log()
+    domain.subscribe(lambda *_: later.close(), "test.event")
+    later = domain.subscribe(log, "test.event", scope="context")
+    domain.audit("test.event")
+    assert log == []
+
+
 def test_a_known_route_may_be_dropped_while_it_is_run(domain):
     """Its hooks are called to the end, with what it was made of reused meanwhile."""
     seen, junk = [], []

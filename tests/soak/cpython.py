@@ -22,7 +22,7 @@ count = [0]
 audithooks.subscribe(hook)
 def note(count=count):
     import os
-    with open({log!r}, "a") as log:
+    with open({log!r}, "a", encoding="utf-8") as log:
         log.write(f"{{audithooks.IMPLEMENTATION}} {{count[0]}}\\n")
 import atexit
 atexit.register(note)
@@ -115,9 +115,8 @@ def compare(folder, modules, say):
     broken = sorted(n for n, kind in plain.items() if kind in ("failure", "error"))
     say(f"CPython's tests without a hook: {dict(counts)}")
     for implementation in ("cython", "python"):
-        hooked, events, processes = run(
-            modules, folder / implementation, implementation
-        )
+        place = folder / implementation
+        hooked, events, processes = run(modules, ignored, place, implementation)
         differ = differing(plain, hooked)
         say(f"with one, {implementation}: {events:,} events, {len(differ)} differ")
         for attempt in range(2):

@@ -23,7 +23,7 @@ def rendered(kept):
         block += "| what | how many |\n| --- | ---: |\n"
         block += "".join(f"| {name} | {number} |\n" for name, number in run["figures"])
         block += "".join(f"\n{note}\n" for note in run["notes"]) + "\n"
-    return block.rstrip("\n") + "\n"
+    return block
 
 
 def shown(number):

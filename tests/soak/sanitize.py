@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,8 @@ def run_tests(arguments, folder, environ=None):
 
 def main():
     start = time.monotonic()
+    # A job in the background ignores it, but some tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory() as name:
         folder = Path(name)
         modules = copied(folder)
