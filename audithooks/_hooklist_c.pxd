@@ -81,7 +81,7 @@ cdef struct Emitter:
 
 cdef class HookList:
     cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
-    cdef dict routes                # event -> tuple of the hooks that want it: routes_of()
+    cdef dict routes                # routes_of(): event -> tuple of those that want it
     cdef uint64_t version           # another one whenever routes was replaced
     cdef Py_ssize_t listening       # how many hooks there are, paused ones too
     cdef Known known[KNOWN]         # by the address of the name

@@ -59,7 +59,9 @@ cdef extern from "Python.h":
 
 cdef extern from "_threads.h":
     uint64_t add_version "AuditHooks_AddVersion"(uint64_t *) noexcept
-    PyObject *get_route "AuditHooks_GetRoute"(PyObject *, PyObject *, PyObject *) noexcept
+    PyObject *get_route "AuditHooks_GetRoute"(
+        PyObject *, PyObject *, PyObject *
+    ) noexcept
     # These stand after `if FREE_THREADED:` alone.
     PyObject *get "AuditHooks_Get"(PyObject *, PyObject *) noexcept
     void share "AuditHooks_Share"(PyObject *) noexcept

@@ -75,9 +75,7 @@ def used(folder):
     environ = {**os.environ, "PYTHONPATH": str(folder)}
     environ.pop("AUDITHOOKS_PURE_PYTHON", None)
     # Without site, and so without what an editable install finds in its place.
-    return run(
-        sys.executable, "-S", "-W", "error", "-c", USE, env=environ, cwd=folder
-    )
+    return run(sys.executable, "-S", "-W", "error", "-c", USE, env=environ, cwd=folder)
 
 
 @needs_sources
