@@ -93,7 +93,7 @@ class Hook:
             running[self] = None
         try:
             self._call(event, args)
-            running.pop(self, None)  # as a signal handler may raise before the last
+            running.pop(self, None)  # twice, as a signal handler may raise below
         except Exception as error:
             if not self._reported:
                 raise

@@ -236,7 +236,9 @@ class Domain:
         epoch. The list stays when the block has ended.
 
         Thread-safety: with scope="process" events of any thread are added as they come.
-        A new thread has a context of its own, asyncio.to_thread() a copy.
+        A new thread has a context of its own, asyncio.to_thread() a copy; from CPython
+        3.14 on sys.flags.thread_inherit_context gives each new thread a copy, which is
+        the default without the global interpreter lock.
         """
         from ._capture import Capture
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import building
 import pytest
+from features import needs
 
 import audithooks
 from audithooks import Dispatcher, HookRejected, Subscription
@@ -565,8 +566,13 @@ static PyObject *connect(PyObject *, PyObject *) {
 }
 static PyMethodDef methods[] = {
     {"connect", connect, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, nullptr}};
 static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "plus", nullptr, 0, methods,
-                                 nullptr, nullptr, nullptr, nullptr};
+                                 slots, nullptr, nullptr, nullptr};
 PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
 """,
         encoding="utf-8",
@@ -801,6 +807,10 @@ def errors_of_ours(report):
     return found
 
 
+@needs(
+    not building.config("Py_GIL_DISABLED"),
+    "memory is not that of malloc() without the global interpreter lock",
+)
 def test_memcheck_finds_no_error(compiled, client_folder, tmp_path):
     if not shutil.which("valgrind"):
         pytest.skip("there is no valgrind")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from contextvars import copy_context
+from contextvars import Context, copy_context
 
 import pytest
 from features import THREADS, needs
@@ -124,12 +124,14 @@ def test_a_veto_is_told(domain):
         pass
 
 
-def test_another_thread_is_another_context(domain):
+def test_the_thread_of_another_context_is_left_out(domain):
     with (
         domain.capture("test.*") as own,
         domain.capture("test.*", scope="process") as every,
     ):
-        thread = threading.Thread(target=domain.audit, args=("test.thread",))
+        thread = threading.Thread(
+            target=Context().run, args=(domain.audit, "test.thread")
+        )
         thread.start()
         thread.join()
         copied = threading.Thread(
