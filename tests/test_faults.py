@@ -127,6 +127,12 @@ def test_an_allocation_that_fails_changes_nothing(child, step, kind):
         pytest.skip("raising an exception without memory is beyond the interpreter")
     if "subscribe" in step and sys.version_info >= (3, 12):
         pytest.skip("the interpreter itself crashes, with pure Python too")
+    if (
+        "subscribe" in step
+        and child.implementation == "python"
+        and sys.version_info < (3, 11)
+    ):
+        pytest.skip("the interpreter itself loses a MemoryError: a SystemError")
     if (step, kind) == ("audit with a wrong name", "Runtime"):
         pytest.skip("what becomes of the name is up to sys.audit()")
     if (step, kind) == ("addaudithook", "Runtime"):
@@ -149,8 +155,10 @@ print("survived", *used)
     word, *used = printed.split()
     assert word == "survived"
     if child.implementation == "cython":
-        # CPython itself loses the arguments where a Python function cannot be called.
-        assert int(used[3]) - int(used[2]) < 5, used
+        # CPython itself loses the arguments where a Python function cannot be called,
+        # and up to 3.10 keeps more now and then, even if nothing fails.
+        grown = [int(after) - int(before) for before, after in zip(used, used[1:])]
+        assert min(grown) < 5, grown
 
 
 @needs_testcapi
