@@ -11,6 +11,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 import traceback
 from types import SimpleNamespace
 
@@ -153,6 +154,8 @@ def pytest_pyfunc_call(pyfuncitem):
     domain = pyfuncitem.funcargs.get("domain")
     if domain is None or domain.kind != "runtime":
         return None
+    if "libasan" in os.environ.get("LD_PRELOAD", ""):
+        time.sleep(0.02)  # a thread that just ended may still hold its allocator
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
