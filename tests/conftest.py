@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from types import SimpleNamespace
 
@@ -217,6 +218,8 @@ def pytest_pyfunc_call(pyfuncitem):
         return None
     if not FORK:
         return spawn(pyfuncitem)
+    if "libasan" in os.environ.get("LD_PRELOAD", ""):
+        time.sleep(0.02)  # a thread that just ended may still hold its allocator
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

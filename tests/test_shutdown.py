@@ -30,7 +30,8 @@ def failing():
     raise ZeroDivisionError
 if number % 5 == 0:
     atexit.register(failing)
-if number % 7 == 0 and hasattr(os, "fork"):
+# Where AddressSanitizer is there, its allocator may stay locked in the child.
+if number % 7 == 0 and "libasan" not in os.environ.get("LD_PRELOAD", ""):
     child = os.fork()
     if child:
         assert os.waitpid(child, 0)[1] >> 8 == number % 2 * 3

@@ -29,8 +29,9 @@ CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
 
 # Left out: callgrind and memcheck cannot run what runs under a sanitizer, and the
-# latter has a run of its own.
-LEFT_OUT = ["--ignore=tests/test_gate.py", "-k", "not memcheck"]
+# latter has a run of its own. And a fork beside busy threads may leave the allocator of
+# AddressSanitizer locked in the child, for good.
+LEFT_OUT = ["--ignore=tests/test_gate.py", "-k", "not memcheck and not fork_while"]
 
 
 def copied(folder):
