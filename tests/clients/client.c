@@ -1,5 +1,4 @@
-/* A C extension that uses every function of audithooks.h, as the tests and
-   perf/native.py tell it to. */
+/* A C extension that uses every function of audithooks.h, as the tests tell it to. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
