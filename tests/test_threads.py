@@ -55,18 +55,18 @@ def test_every_rule_holds_in_sixteen_threads(domain, seconds, figure):
                 scope=PLACES[number % 3],
                 exclude=("test.veto", "test.nested"),
             ) as one:
-                domain.audit("test.own", "open")
-                if ("open",) not in own:
+                domain.audit("test.own", "open", number)
+                if ("open", number) not in own:
                     failures.append("lost")
                 one.pause()
                 del own[:]
-                domain.audit("test.own", "paused")
-                if ("paused",) in own:
+                domain.audit("test.own", "paused", number)
+                if ("paused", number) in own:
                     after_close.append("paused")
                 one.resume()
             del own[:]
-            domain.audit("test.own", "closed")
-            if ("closed",) in own:
+            domain.audit("test.own", "closed", number)
+            if ("closed", number) in own:
                 after_close.append("closed")
             rounds.append(1)
 

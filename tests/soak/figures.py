@@ -18,11 +18,15 @@ END = "<!-- make soak and make sanitize: to here -->\n"
 def rendered(kept):
     """Return what the README shows of what is kept."""
     block = ""
-    for target, run in sorted(kept.items(), reverse=True):
-        block += f"`make {target}`, on {run['on']}:\n\n"
+    for target, parts in sorted(kept.items(), reverse=True):
+        notes = [note for part in parts.values() for note in part["notes"]]
+        on = sorted({part["on"] for part in parts.values()})
+        block += f"`make {target}`, on {' and '.join(on)}:\n\n"
         block += "| what | how many |\n| --- | ---: |\n"
-        block += "".join(f"| {name} | {number} |\n" for name, number in run["figures"])
-        block += "".join(f"\n{note}\n" for note in run["notes"]) + "\n"
+        for _, part in sorted(parts.items()):
+            for name, number in part["figures"]:
+                block += f"| {name} | {number} |\n"
+        block += "".join(f"\n{note}\n" for note in notes) + "\n"
     return block
 
 
@@ -30,13 +34,12 @@ def shown(number):
     return f"{number:,}" if isinstance(number, int) else str(number)
 
 
-def keep(target, figures, notes=()):
-    """Put the figures of a run into their places, and print them."""
+def keep(target, part, found, notes=()):
+    """Put the figures of one part of a run into their places."""
     kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    on = f"CPython {platform.python_version()}, {os.cpu_count()} cores"
-    kept[target] = {
-        "on": on,
-        "figures": [[name, shown(number)] for name, number in figures],
+    kept.setdefault(target, {})[part] = {
+        "on": f"CPython {platform.python_version()}, {os.cpu_count()} cores",
+        "figures": [[name, shown(number)] for name, number in found],
         "notes": list(notes),
     }
     FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -46,7 +49,6 @@ def keep(target, figures, notes=()):
         README.write_text(
             before + START + rendered(kept) + END + after, encoding="utf-8"
         )
-    print_table(figures, notes)
 
 
 def print_table(figures, notes=()):

@@ -1,9 +1,9 @@
 """Everything that takes long, in less than half an hour on two cores.
 
-    python tests/soak/soak.py [--quick]
+    python tests/soak/soak.py [--quick] [part ...]
 
-Two lanes run side by side: CPython's own tests and then some of ours, the fuzzer and
-then the others. The figures are printed, and kept by figures.py.
+Two lanes of parts run side by side. The figures are printed, and those of what passed
+are kept by figures.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -27,37 +28,37 @@ import cpython
 import figures
 
 START = time.monotonic()
+LANES = [["cpython", "threads", "shutdown"], ["fuzz", "model", "leaks"]]
+KEEPING = Lock()
 
 
 def say(text):
     print(f"{time.monotonic() - START:6.0f} s  {text}", flush=True)
 
 
-def tests(names, folder, quick):
-    """Run test files for longer, and return their figures and what failed."""
-    found, failures = Counter(), []
-    for name in names:
-        notes, output = folder / f"{name}.figures", folder / f"{name}.output"
-        command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{name}.py"]
-        command += ["-p", "no:cacheprovider", f"--figures={notes}"]
-        with open(output, "wb") as out:
-            done = subprocess.run(
-                command + ([] if quick else ["--soak"]),
-                cwd=figures.ROOT,
-                stdout=out,
-                stderr=out,
-                check=False,
-            )
-        lines = output.read_text(errors="replace").splitlines()
-        say(f"{name}: {lines[-1] if lines else done.returncode}")
-        if done.returncode:
-            failures.append(f"tests/test_{name}.py")
-            print(*lines[-60:], sep="\n", flush=True)
-        if notes.exists():
-            for line in notes.read_text(encoding="utf-8").splitlines():
-                number, what = line.split("\t")
-                found[what] += int(number)
-    return list(found.items()), [], failures
+def tests(name, folder, quick):
+    """Run a test file for longer, and return its figures and what failed."""
+    found = Counter()
+    notes, output = folder / "figures", folder / "output"
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{name}.py"]
+    command += ["-p", "no:cacheprovider", f"--figures={notes}"]
+    with open(output, "wb") as out:
+        done = subprocess.run(
+            command + ([] if quick else ["--soak"]),
+            cwd=figures.ROOT,
+            stdout=out,
+            stderr=out,
+            check=False,
+        )
+    lines = output.read_text(errors="replace").splitlines()
+    say(f"{name}: {lines[-1] if lines else done.returncode}")
+    if done.returncode:
+        print(*lines[-60:], sep="\n", flush=True)
+    if notes.exists():
+        for line in notes.read_text(encoding="utf-8").splitlines():
+            number, what = line.split("\t")
+            found[what] += int(number)
+    return list(found.items()), [], [f"test_{name}.py"] if done.returncode else []
 
 
 def fuzz(seconds, folder):
@@ -78,41 +79,51 @@ def fuzz(seconds, folder):
     return [(f"rounds of a fuzzer in {seconds} s, {how}", rounds)], [], []
 
 
+def run(part, folder, quick):
+    """Run one part; keep and return its figures, its notes and what failed."""
+    start = time.monotonic()
+    folder = folder / part
+    folder.mkdir()
+    if part == "cpython":
+        modules = ["test_gc", "test_import"] if quick else cpython.MODULES
+        found, notes, failures = cpython.compare(folder, modules, say)
+    elif part == "fuzz":
+        found, notes, failures = fuzz(15 if quick else 600, folder)
+    else:
+        found, notes, failures = tests(part, folder, quick)
+    found.append((f"seconds of {part}", round(time.monotonic() - start)))
+    if not failures and not quick:
+        with KEEPING:
+            figures.keep("soak", part, found, notes)
+    return found, notes, failures
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    everything = [part for lane in LANES for part in lane]
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(everything)}")
     parser.add_argument("--quick", action="store_true", help="for who changes this")
-    quick = parser.parse_args().quick
+    options = parser.parse_args()
+    wanted = options.parts or everything
+    if set(wanted) - set(everything):
+        parser.error(f"the parts are {', '.join(everything)}")
     # A job in the background ignores it, but some tests of CPython wait for it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    with TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
-        folder = Path(name)
-        for part in ("ours", "fuzz"):
-            (folder / part).mkdir()
+    with TemporaryDirectory() as name, ThreadPoolExecutor(len(LANES)) as pool:
 
-        def one():
-            modules = ["test_gc", "test_import"] if quick else cpython.MODULES
-            return [
-                cpython.compare(folder / "cpython", modules, say),
-                tests(["threads", "shutdown"], folder / "ours", quick),
-            ]
+        def run_lane(lane):
+            parts = [part for part in lane if part in wanted]
+            return [run(part, Path(name), options.quick) for part in parts]
 
-        def two():
-            return [
-                fuzz(15 if quick else 600, folder / "fuzz"),
-                tests(["model", "leaks"], folder / "ours", quick),
-            ]
-
-        lanes = [pool.submit(one), pool.submit(two)]
-        parts = [part for lane in lanes for part in lane.result()]
-    found = [figure for part in parts for figure in part[0]]
-    notes = [note for part in parts for note in part[1]]
-    failures = [failure for part in parts for failure in part[2]]
-    found.append(("seconds", round(time.monotonic() - START)))
-    if failures or quick:
-        figures.print_table(found, notes)
-    else:
-        figures.keep("soak", found, notes)
+        lanes = list(pool.map(run_lane, LANES))
+    results = [result for lane in lanes for result in lane]
+    figures.print_table(
+        [figure for found, _, _ in results for figure in found],
+        [note for _, notes, _ in results for note in notes],
+    )
+    print(f"{time.monotonic() - START:14.0f}  seconds in all")
+    failures = [failure for _, _, failed in results for failure in failed]
     if failures:
         sys.exit("failed: " + "; ".join(failures))
 
