@@ -195,7 +195,7 @@ cdef class HookList:
         for i in range(KNOWN):
             Py_XDECREF(self.known[i].event)
 
-    def add(
+    def _add(
         self,
         callable,
         wants=None,
@@ -216,7 +216,7 @@ cdef class HookList:
         self.changed(routes)
         return hook
 
-    def remove(self, Hook hook not None):
+    def _remove(self, Hook hook not None):
         """Take *hook* out of the list; one that is not in it is no error.
 
         A dispatch that is under way still calls it, unless it is native.
@@ -231,7 +231,7 @@ cdef class HookList:
             self.changed(routes)
 
     @staticmethod
-    def unpack(capsule):
+    def _unpack(capsule):
         """Return the name, the pointer and the context of a PyCapsule, or None.
 
         Both are addresses, the context 0 if there is none. None is for anything else.
@@ -245,7 +245,7 @@ cdef class HookList:
             <uintptr_t> PyCapsule_GetContext(capsule),
         )
 
-    def pause(self, Hook hook not None, bint paused):
+    def _pause(self, Hook hook not None, bint paused):
         """Leave *hook* out of every route, or put it back where it stood."""
         routes = {}
         if hook in self.hooks and (FREE_THREADED or hook.is_paused != paused):

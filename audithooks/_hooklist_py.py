@@ -121,7 +121,7 @@ class HookList:
         self._routes = {}
         return self
 
-    def add(
+    def _add(
         self,
         callable: HookFunction,
         wants: Wants = None,
@@ -141,7 +141,7 @@ class HookList:
         self._routes = routes
         return hook
 
-    def remove(self, hook: Hook) -> None:
+    def _remove(self, hook: Hook) -> None:
         """Take *hook* out of the list; one that is not in it is no error.
 
         A dispatch that is under way still calls it, unless it is native.
@@ -153,14 +153,14 @@ class HookList:
         self._routes = routes
 
     @staticmethod
-    def unpack(capsule: object) -> tuple[str | None, int, int] | None:
+    def _unpack(capsule: object) -> tuple[str | None, int, int] | None:
         """Return the name, the pointer and the context of a PyCapsule, or None.
 
         Both are addresses, the context 0 if there is none. None is for anything else.
         """
         return unpack(capsule)
 
-    def pause(self, hook: Hook, paused: bool) -> None:
+    def _pause(self, hook: Hook, paused: bool) -> None:
         """Leave *hook* out of every route, or put it back where it stood."""
         routes: dict[str, tuple[Hook, ...]] = {}
         if hook in self._hooks:

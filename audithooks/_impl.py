@@ -19,14 +19,16 @@ if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
 else:
     try:
+        import audithooks._dispatcher_c as _module
+
+        # Cython hands back the old module, whose globals are None or gone.
+        if getattr(_module, "Dispatcher", None) is None:
+            raise ImportError("the compiled modules ended with another interpreter")
         from ._capi_c import _C_API
         from ._dispatcher_c import Dispatcher
         from ._event_c import Event
         from ._open_code_c import set_open_code_hook
         from ._runtime_c import addaudithook, audit, capture, subscribe
-
-        if Dispatcher is None:  # all globals were: Cython hands back the old module
-            raise ImportError("the compiled modules ended with another interpreter")
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise

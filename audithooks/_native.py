@@ -72,7 +72,7 @@ def _address(hook: Any) -> int:
 
 
 def unpack(capsule: object) -> tuple[str | None, int, int] | None:
-    """Do what HookList.unpack() says, without a compiler."""
+    """Do what HookList._unpack() says, without a compiler."""
     if type(capsule).__name__ != "PyCapsule":
         return None
     from ctypes import c_char_p, c_void_p, py_object, pythonapi
@@ -91,14 +91,31 @@ def unpack(capsule: object) -> tuple[str | None, int, int] | None:
     )
 
 
+_CALLED: set[int] = set()  # the addresses of native hooks that caller() was asked for
+
+
 def caller(owner: object, function: int, data: int) -> HookFunction:
-    """Return a hook in Python that calls a native one, and keeps its owner alive."""
+    """Return a hook in Python that calls a native one, and keeps its owner alive.
+
+    From CPython 3.14 on ctypes raises an event for that. No native hook gets it, as one
+    would call the other for ever.
+    """
     from ctypes import PYFUNCTYPE, c_char_p, c_int, c_void_p, py_object
 
     # This one keeps the lock, and raises the exception that is set.
     native = PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p)(function)
+    _CALLED.add(function)
+    # Globals and builtins may be gone when the last event comes.
+    calls, integer = _CALLED.__contains__, int
 
     def hook(event: str, args: tuple[Any, ...], owner: object = owner) -> None:
+        if (
+            event == "ctypes.call_function"
+            and args[:1]
+            and args[0].__class__ is integer
+            and calls(args[0])
+        ):
+            return
         if native(event.encode(), args, data) < 0:
             raise SystemError(f"a native hook of {event} failed without an exception")
 

@@ -50,7 +50,7 @@ class Runtime(Domain, HookList):
         self._announcing: int | None = None  # the thread that adds one of ours
 
     def addaudithook(self, hook: HookFunction) -> None:
-        native = native_hook(hook, self.unpack)
+        native = native_hook(hook, self._unpack)
         _sys_addaudithook(hook if native is None else caller(hook, *native))
 
     addaudithook.__doc__ = Domain.addaudithook.__doc__

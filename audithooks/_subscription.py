@@ -110,7 +110,7 @@ class Domain:
     if TYPE_CHECKING:
         # What a domain inherits from its HookList, or has of its own.
         def audit(self, event: str, /, *args: object) -> None: ...
-        def add(
+        def _add(
             self,
             callable: HookFunction,
             wants: Wants = None,
@@ -121,9 +121,9 @@ class Domain:
             native: tuple[int, int] | None = None,
         ) -> Hook: ...
         @staticmethod
-        def unpack(capsule: object) -> tuple[str | None, int, int] | None: ...
-        def remove(self, hook: Hook) -> None: ...
-        def pause(self, hook: Hook, paused: bool) -> None: ...
+        def _unpack(capsule: object) -> tuple[str | None, int, int] | None: ...
+        def _remove(self, hook: Hook) -> None: ...
+        def _pause(self, hook: Hook, paused: bool) -> None: ...
 
     def _announce(self) -> None:
         """Tell the hooks that are there of a new one; they may object by raising."""
@@ -141,12 +141,12 @@ class Domain:
         word; any other exception goes to the caller. Raises TypeError if *hook* cannot
         be called. See sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
-        native = native_hook(hook, self.unpack)
+        native = native_hook(hook, self._unpack)
         try:
             self._announce()
         except RuntimeError:
             return
-        self.add(hook, native=native)
+        self._add(hook, native=native)
 
     def subscribe(
         self,
@@ -191,7 +191,7 @@ class Domain:
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
         """
-        native = native_hook(hook, self.unpack)
+        native = native_hook(hook, self._unpack)
         wanted = _patterns("events", events)
         unwanted = _patterns("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
@@ -211,7 +211,7 @@ class Domain:
             variable = ContextVar[bool]("audithooks.subscription")
             subscription._token = variable.set(True)
         try:
-            subscription._entry = self.add(
+            subscription._entry = self._add(
                 hook,
                 wants,
                 scope == "thread",
@@ -294,7 +294,7 @@ class Subscription:
         if self._closed:
             return
         self._domain.audit("audithooks.unsubscribe", self.events)
-        self._domain.remove(self._entry)
+        self._domain._remove(self._entry)
         self._closed = True
         self._leave_context()
 
@@ -318,12 +318,12 @@ class Subscription:
         self._check_open()
         if not self._entry.paused:
             self._domain.audit("audithooks.unsubscribe", self.events)
-            self._domain.pause(self._entry, True)
+            self._domain._pause(self._entry, True)
 
     def resume(self) -> None:
         """Call the hook again after pause(). Raises ValueError if closed."""
         self._check_open()
-        self._domain.pause(self._entry, False)
+        self._domain._pause(self._entry, False)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -15,6 +15,7 @@ from builtins import getattr, isinstance, len, str, type  # noqa: UP029
 from collections import namedtuple
 from time import time_ns
 
+from ._impl import IMPLEMENTATION
 from ._subscription import _patterns
 from .catalogue import EVENTS, named
 
@@ -360,24 +361,15 @@ def _short(name: object) -> str | None:
 
 
 def _walker() -> Callable[[], Iterator[Frame]]:
-    """Return what gives the callers, innermost first, without raising events.
+    """Return what gives the callers, innermost first.
 
-    In CPython sys._getframe() and frame.f_code raise one each, functions of the C API
-    do not.
+    In pure Python that raises the events of sys._getframe() and of frame.f_code.
     """
-    if sys.implementation.name != "cpython":
-        return lambda: _frames(sys._getframe(1), lambda frame: frame.f_code)
-    from ctypes import c_void_p, py_object, pythonapi
+    if not TYPE_CHECKING and IMPLEMENTATION == "cython":
+        from ._frames_c import code_of, current_frame
 
-    state: Any = pythonapi["PyThreadState_Get"]  # nobody else's
-    state.restype = c_void_p
-    innermost: Any = pythonapi["PyThreadState_GetFrame"]
-    innermost.argtypes = [c_void_p]
-    innermost.restype = py_object
-    code: Any = pythonapi["PyFrame_GetCode"]
-    code.argtypes = [py_object]
-    code.restype = py_object
-    return lambda: _frames(innermost(state()), code)
+        return lambda: _frames(current_frame(), code_of)
+    return lambda: _frames(sys._getframe(1), lambda frame: frame.f_code)
 
 
 def _frames(frame: Any, code_of: Callable[[Any], Any]) -> Iterator[Frame]:

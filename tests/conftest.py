@@ -131,6 +131,8 @@ def needs_threads(monkeypatch):
     if not THREADS:
         reason = "there are no threads here"
         monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.skip(reason))
+        start = "audithooks._handover.start_new_thread"
+        monkeypatch.setattr(start, lambda *_: pytest.skip(reason))
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ def retire(monkeypatch):
     yield
     going_on = module.runtime._connected = False
     for hook in [*module.runtime._hooks]:
-        module.runtime.remove(hook)
+        module.runtime._remove(hook)
 
 
 @pytest.fixture

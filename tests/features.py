@@ -4,6 +4,7 @@ Whoever needs what may be missing says so: `@needs(raises("os.mkdir", "..."), "w
 """
 
 import _thread
+import errno
 import importlib.machinery
 import importlib.util
 import os
@@ -33,6 +34,21 @@ def _threads():
 
 
 THREADS = _threads()
+
+# WebAssembly would have to leave the stack for that.
+EVENT_LOOPS = sys.platform != "emscripten"
+
+
+def _full():
+    try:
+        with open("/dev/full", "wb", 0) as file:
+            file.write(b"x")
+    except OSError as error:
+        return error.errno == errno.ENOSPC
+    return False
+
+
+FULL = _full()
 
 
 @cache
@@ -79,6 +95,12 @@ except ValueError:
     print("raised")
 """
 )
+
+# Whether sys tells a pure Event that there is no hook.
+TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+
+# Whether a hook that looks for its callers is told of that, in pure Python.
+TELLS_OF_FRAMES = raises("sys._getframe", "sys._getframe()")
 
 
 def is_compiled(name):

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 
 import pytest
+from features import PROCESSES
 
 from audithooks import _events, catalogue
 from audithooks.catalogue import (
@@ -39,6 +40,8 @@ NOT_TRIED = {
 @pytest.fixture(scope="module")
 def raised():
     """The events that a program raised, each with a number of arguments."""
+    if not PROCESSES:
+        pytest.skip("there are no processes here")
     done = subprocess.run(
         [sys.executable, pathlib.Path(__file__).with_name("events.py")],
         capture_output=True,
@@ -91,6 +94,8 @@ def audits(tree):
 
 def test_what_the_library_raises_is_in_the_catalogue():
     library = pathlib.Path(sysconfig.get_path("stdlib"))
+    if not (library / "ast.py").exists():
+        pytest.skip("this Python was installed without the sources of its library")
     found = set()
     for path in library.rglob("*.py"):
         inside = path.relative_to(library).parts

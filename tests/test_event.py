@@ -1,10 +1,10 @@
 """Event: a name that was resolved, in both domains."""
 
 import gc
-import sys
 import weakref
 
 import pytest
+from features import TOLD
 
 
 @pytest.fixture
@@ -37,10 +37,6 @@ def test_it_stays_right_while_hooks_come_and_go(domain, event):
     first.close()
     event(6)
     assert seen == [1, 2, -2, -3, 5]
-
-
-# Whether sys tells a pure Event that there is no hook.
-TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
 
 
 def test_it_is_true_if_a_hook_wants_it(domain, event):

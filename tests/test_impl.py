@@ -32,13 +32,13 @@ def test_pure_python_can_be_asked_for(child_of, value):
 
 def test_pure_python_takes_over_and_says_why(child_of):
     printed = child_of(None).run(BLOCK + SHOW)
-    assert printed == "python no audithooks._capi_c here\n"
+    assert printed == "python no audithooks._dispatcher_c here\n"
 
 
 def test_a_required_implementation_that_is_missing_is_an_error(child_of):
     done = child_of("cython").start("-c", BLOCK + SHOW)
     assert done.returncode == 1
-    assert "ImportError: no audithooks._capi_c here" in done.stderr
+    assert "ImportError: no audithooks._dispatcher_c here" in done.stderr
 
 
 @needs(

@@ -218,3 +218,15 @@ print(seen.count(b"x"))
 @pytest.mark.parametrize("how", ["subscribe", "addaudithook"])
 def test_the_process_ends_cleanly_with_a_callback_of_ctypes(child, how):
     assert child.run(CALLBACK.format(how=how)) == "1\n"
+
+
+def test_native_hooks_see_events_as_of_ctypes(domain, client):
+    """But not those of the calls that pure Python makes by ctypes for their sake."""
+    seen = []
+    for _ in range(2):
+        domain.subscribe(
+            client.capsule("log", seen), "ctypes.call_function", reentrant=True
+        )
+    for pointer in [], 7, None:
+        domain.audit("ctypes.call_function", pointer, ())
+    assert [args[0] for _, args in seen] == [[], [], 7, 7, None, None]

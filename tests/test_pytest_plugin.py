@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
+from features import PROCESSES, TOLD, needs
 
 pytest_plugins = ["pytester"]
+
+pytestmark = needs(PROCESSES, "there are no processes here")
 
 STRICT = [
     "-Werror",
@@ -81,16 +84,15 @@ sys.exit(pytest.main(["-Werror", "-q", "--co", sys.argv[1]], [Plugin()]))
     assert "Module already imported" not in result.stdout + result.stderr
 
 
-def test_nothing_is_there_until_it_is_asked_for(run):
+def test_nothing_is_there_until_it_is_asked_for(run, child):
+    told = TOLD or child.implementation == "cython"
     result = run(
-        """
+        f"""
 import sys
 from audithooks import Event
 
-nobody_can_tell = sys.implementation.name == "pypy"
-
 def test_no_hook_is_added():
-    assert nobody_can_tell or not Event("test.event")
+    assert not (Event("test.event") and {told})
 
 def test_the_fixture_adds_one(audit_events):
     assert Event("test.event")

@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from features import FORK, needs
 
 
 class Boom(Exception):
@@ -61,6 +62,7 @@ def test_a_hook_may_close_all_there_are(request, domain, native):
     assert all(subscription.closed for subscription in subscriptions)
 
 
+@needs(FORK, "a process cannot be forked here")
 def test_a_hook_may_fork(domain):
     seen, children = [], []
 
@@ -162,6 +164,10 @@ def test_a_hook_whose_cantrace_changes_the_list(domain, where):
         assert seen == []
 
 
+@needs(
+    getattr(sys, "pypy_version_info", (8,)) >= (8,),
+    "near the limit, PyPy 7 may fail in a finally clause before it did anything",
+)
 @pytest.mark.parametrize("on_error", ["raise", "unraisable"])
 def test_recursion_to_the_limit_leaves_the_list_whole(domain, on_error, monkeypatch):
     seen = []
@@ -203,6 +209,8 @@ def attempt(function, *arguments):
         pass
 
 
+# PyPy may run the handler in a callback of a weak reference, which can only report it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seconds", [0.5])
 def test_a_signal_handler_that_raises_leaves_no_hook_deaf(domain, seconds):
     signal = pytest.importorskip("signal")

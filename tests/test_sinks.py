@@ -23,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from features import EVENT_LOOPS, FORK, FULL, PROCESSES, TELLS_OF_FRAMES, needs
 
 from audithooks.sinks import JsonLines, Limited, Logging, OpenTelemetry
 
@@ -248,6 +249,7 @@ def test_the_user_says_what_is_redacted_too(dispatcher, path, redact):
     assert record["args"]["env"] == "[redacted]"
 
 
+@needs(EVENT_LOOPS, "an event loop cannot be run to its end here")
 def test_a_task_is_named(dispatcher, path):
     async def main():
         asyncio.current_task().set_name("the task")
@@ -264,12 +266,14 @@ def test_a_task_is_named(dispatcher, path):
 def test_nothing_is_imported_for_it(child, path):
     code = """
 import sys
+before = set(sys.modules)
 from audithooks import audit, subscribe
 from audithooks.sinks import JsonLines, Limited, Logging, OpenTelemetry
 with JsonLines(sys.argv[1]) as sink:
     subscribe(sink, "app.*")
     audit("app.event", 1)
-print(*sorted({"asyncio", "threading", "logging", "ctypes"} & set(sys.modules)))
+new = set(sys.modules) - before
+print(*sorted({"asyncio", "threading", "logging", "ctypes"} & new))
 """
     assert child.run(code, str(path)) == "\n"
     (record,) = records(path)
@@ -296,6 +300,7 @@ def test_threads_write_whole_lines(dispatcher, path):
     assert {record["thread_name"] for record in found} == {t.name for t in runs}
 
 
+@needs(FORK, "a process cannot be forked here")
 def test_forked_children_write_to_the_same_file(dispatcher, path):
     sink = JsonLines(path)
     dispatcher.subscribe(sink)
@@ -348,6 +353,8 @@ import decimal, threading
 
 
 def test_it_raises_no_events(child, path):
+    if child.implementation == "python" and TELLS_OF_FRAMES:
+        pytest.skip("sys._getframe() raises an event, and is the only way to a frame")
     code = """
 import sys
 from audithooks import audit, subscribe
@@ -391,11 +398,13 @@ def test_a_descriptor_or_file_is_duplicated(dispatcher, path):
     by_fd.close()
 
 
+@needs(PROCESSES, "there are no processes here")
 def test_the_descriptor_is_not_inherited(path):
     with JsonLines(path) as sink:
         assert not os.get_inheritable(sink._file.fd)
 
 
+@needs(FULL, "there is no full device here")
 def test_a_full_disk_is_an_error_of_the_operation(dispatcher):
     sink = JsonLines("/dev/full")
     dispatcher.subscribe(sink, "x")
@@ -403,6 +412,7 @@ def test_a_full_disk_is_an_error_of_the_operation(dispatcher):
         dispatcher.audit("x")
 
 
+@needs(FULL, "there is no full device here")
 def test_a_full_disk_may_be_only_reported(dispatcher, monkeypatch):
     reports = []
     monkeypatch.setattr(sys, "unraisablehook", reports.append)
@@ -412,6 +422,7 @@ def test_a_full_disk_may_be_only_reported(dispatcher, monkeypatch):
     assert [report.exc_type for report in reports] == [OSError, OSError]
 
 
+@needs(PROCESSES, "no pipe is ever full here")
 def test_a_torn_line_does_not_spoil_the_next(dispatcher):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -860,7 +871,7 @@ with OpenTelemetry(provider, frames=2) as sink, subscribe(sink, "os.putenv", "ap
     def run(*args):
         audit("app.event", *args)
     run("text", None, 1.5, ["a", {{"b": b"c"}}], "x" * 1001, ["a", b"b"])
-    os.putenv("KEY", "secret")
+    audit("os.putenv", b"KEY", b"secret")
 print(os.getpid())
 """
     pid = int(child.run(code, collector.url))
@@ -922,6 +933,10 @@ print(format(span.get_span_context().span_id, "016x"))
     assert record.span_id.hex() == span
 
 
+@needs(
+    sys.implementation.name != "pypy",
+    "a thread that OpenTelemetry starts in a forked child of PyPy never comes up",
+)
 def test_a_forked_child_exports_its_own(child_of, collector):
     code = f"""{EXPORT}
 import os, warnings

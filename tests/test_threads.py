@@ -1,106 +1,263 @@
-"""Many threads at once: nothing is lost, and nothing comes after the end."""
+"""Many threads raise events while others change the hooks: no event is lost, and none
+reaches a hook that is closed.
+
+Without the global interpreter lock they do so at the same time. There,
+tests/matrix/tsan.sh runs this file with ThreadSanitizer.
+"""
 
 import os
 import threading
+from contextlib import ExitStack
 
-EMITTERS, CHANGERS = 10, 6
-PLACES = ["process", "thread", "context"]
+import pytest
+
+EMITTERS = range(8)
+SCOPES = "process", "thread", "context"
 
 
-def test_every_rule_holds_in_sixteen_threads(domain, seconds, figure):
-    """What was open throughout has what was raised, and what is closed has no more."""
-    raised = [0] * EMITTERS
-    seen = [[0] * EMITTERS for _ in range(4)]
-    out_of_order, nested, after_close, failures, rounds = [], [], [], [], []
-    last = threading.local()
+def run(seconds, *functions):
+    """Call each function again and again, in a thread of its own."""
     finished = threading.Event()
+    failed = []
 
-    def stays(place):
-        def hook(event, args):
-            seen[place][args[0]] += 1
-            if place and last.place != place - 1:
-                out_of_order.append(event)
-            last.place = place
-            if place == 1:  # is not called for it itself, unlike the one before
-                domain.audit("test.nested", args[0])
-
-        return hook
-
-    def inner(event, args):
-        nested.append(event)
-        if len(nested) > 1000:
-            del nested[:]
-
-    def vetoes(event, args):
-        if args == (0,):
-            raise PermissionError
-
-    def emit(number):
-        while not finished.is_set():
-            for _ in range(100):
-                domain.audit("test.event", number)
-            raised[number] += 100
-            try:
-                domain.audit("test.veto", 0)
-                failures.append("not refused")
-            except PermissionError:
-                pass
-
-    def change(number):
-        while not finished.is_set():
-            own = []
-            with domain.subscribe(
-                lambda event, args, own=own: own.append(args),
-                "test.*",
-                scope=PLACES[number % 3],
-                exclude=("test.veto", "test.nested"),
-            ) as one:
-                domain.audit("test.own", "open", number)
-                if ("open", number) not in own:
-                    failures.append("lost")
-                one.pause()
-                del own[:]
-                domain.audit("test.own", "paused", number)
-                if ("paused", number) in own:
-                    after_close.append("paused")
-                one.resume()
-            del own[:]
-            domain.audit("test.own", "closed", number)
-            if ("closed", number) in own:
-                after_close.append("closed")
-            rounds.append(1)
-
-    def guarded(function, number):
+    def go_on(function):
         try:
-            function(number)
+            while not finished.is_set():
+                function()
         except BaseException as error:
-            failures.append(repr(error))
+            failed.append(error)
+            finished.set()
 
-    for place in range(4):
-        domain.subscribe(stays(place), "test.event" if place % 2 else "test.e*")
-    domain.subscribe(inner, "test.nested")
-    domain.subscribe(vetoes, "test.veto")
-    threads = [
-        threading.Thread(target=guarded, args=(function, number))
-        for function, count in ((emit, EMITTERS), (change, CHANGERS))
-        for number in range(count)
-    ]
+    threads = [threading.Thread(target=go_on, args=(f,)) for f in functions]
     for thread in threads:
         thread.start()
     finished.wait(seconds)
     finished.set()
     for thread in threads:
         thread.join()
-    assert failures == []
-    assert seen == [raised] * 4
-    assert min(raised) > 0
+    assert failed == []
+
+
+class Emitter:
+    """Raises an event in each way there is, and counts."""
+
+    def __init__(self, domain, number):
+        self.domain, self.number = domain, number
+        self.raised = self.seen = self.own = self.nested = 0
+        self.event = domain.event("test.event")
+        self.unwanted = domain.event("unwanted.event")
+        self.started = False
+
+    def __call__(self):
+        if not self.started:
+            self.started = True
+            self.domain.subscribe(self.hook, "test.event", scope="thread")
+        for _ in range(10):
+            self.raised += 2
+            self.domain.audit("test.event", self.number)
+            self.event(self.number)
+            self.domain.audit("unwanted.event", self.number)
+            self.domain.audit("".join(("unwanted", ".event")), self.number)
+            self.unwanted(self.number)
+
+    def hook(self, event, args):
+        assert args == (self.number,)
+        self.own += 1
+
+
+def test_every_rule_holds_in_sixteen_threads(domain, seconds, figure):
+    """What stays has every event, in order, and what is closed or paused has none."""
+    emitters = [Emitter(domain, number) for number in EMITTERS]
+    rounds = dict.fromkeys(("subscribe", "pause", "add", "refuse", "truth"), 0)
+    permanent, out_of_order = [], []
+
+    def stays(event, args):
+        emitters[args[0]].seen += 1
+        domain.audit("test.event", args[0])  # which this hook does not see
+
+    def follows(event, args):
+        emitter = emitters[args[0]]
+        emitter.nested += 1
+        if emitter.nested > 2 * emitter.seen:
+            out_of_order.append(event)
+
+    def subscribe():
+        late, own = [], ("test.own", threading.get_ident())
+        with ExitStack() as stack:
+            for scope in SCOPES:
+                one = domain.subscribe(
+                    lambda event, args: late.append((event, *args)),
+                    "test.o*",
+                    exclude="*.others",
+                    scope=scope,
+                )
+                stack.enter_context(one)
+            del late[:]
+            domain.audit("test.others")
+            domain.audit(*own)
+            assert late.count(own) == 3
+            assert ("test.others",) not in late
+        del late[:]
+        domain.audit(*own)
+        assert own not in late
+        rounds["subscribe"] += 1
+
+    def pause():
+        late.clear()
+        domain.audit("test.paused")
+        paused.pause()
+        domain.audit("test.paused")
+        assert late == ["test.paused"]
+        paused.resume()
+        rounds["pause"] += 1
+
+    def add():
+        calls = []
+        if len(permanent) < 4:
+            domain.addaudithook(lambda event, args: event == "add" and calls.append(1))
+            permanent.append(calls)
+        for hook in permanent:
+            del hook[:]
+        domain.audit("add")
+        assert permanent == [[1]] * len(permanent)
+        rounds["add"] += 1
+
+    def vetoes(event, args):
+        raise PermissionError
+
+    def refuse():
+        with pytest.raises(PermissionError):
+            domain.audit("test.veto")
+        rounds["refuse"] += 1
+
+    def truth():
+        event = domain.event("test.truth")
+        with domain.subscribe(lambda event, args: None, "test.truth"):
+            assert event
+        bool(event)
+        rounds["truth"] += 1
+
+    late = []
+    paused = domain.subscribe(lambda event, args: late.append(event), "test.paused")
+    domain.subscribe(vetoes, "test.veto")
+    domain.subscribe(stays, "test.event")
+    domain.subscribe(follows, "test.event", reentrant=True, on_error="unraisable")
+    changers = pause, add, refuse, truth, *[subscribe] * 4
+    run(seconds, *emitters, *changers)
+    for emitter in emitters:
+        assert emitter.raised > 0
+        assert emitter.seen == emitter.raised
+        assert emitter.nested == emitter.own == 2 * emitter.raised
     assert out_of_order == []
-    assert after_close == []
-    assert len(rounds) > CHANGERS
-    figure("events of 10 threads, while 6 others change the list", sum(raised))
-    figure("changes of the list meanwhile", len(rounds))
+    assert min(rounds.values()) > 1
+    raised = sum(emitter.raised for emitter in emitters)
+    figure("events of 8 threads, while 8 others change the list", raised)
+    figure("changes of the list meanwhile", sum(rounds.values()))
 
 
+def test_many_threads_subscribe_for_the_first_time(domain):
+    """They may all connect to the interpreter at once, and one connection is left."""
+    barrier = threading.Barrier(len(EMITTERS))
+    calls = []
+
+    def subscribe(number):
+        barrier.wait()
+        domain.subscribe(lambda event, args: calls.append(number), "test.event")
+
+    threads = [threading.Thread(target=subscribe, args=(i,)) for i in EMITTERS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    domain.audit("test.event")
+    assert sorted(calls) == [*EMITTERS]
+
+
+def test_one_subscription_is_closed_by_many_threads(domain):
+    barrier = threading.Barrier(len(EMITTERS))
+    calls = []
+
+    def close():
+        barrier.wait()
+        subscription.close()
+        domain.audit("test.event")
+
+    for _ in range(20):
+        subscription = domain.subscribe(
+            lambda event, args: calls.append(event), "test.event", scope="context"
+        )
+        threads = [threading.Thread(target=close) for _ in EMITTERS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        domain.audit("test.event")
+    assert calls == []
+
+
+def test_each_thread_knows_which_hooks_it_runs(domain, seconds):
+    """A chain of hooks, each of which raises its own event, the first and the next."""
+    chain = range(20)
+    calls = [[0] * len(chain) for _ in EMITTERS]
+    raised = [0] * len(EMITTERS)
+
+    def link(number):
+        def hook(event, args):
+            calls[args[0]][number] += 1
+            for other in number, 0, number + 1:
+                domain.audit(f"test.{other}", args[0])
+
+        domain.subscribe(hook, f"test.{number}")
+
+    def emitter(number):
+        def emit():
+            domain.audit("test.0", number)
+            raised[number] += 1
+
+        return emit
+
+    for number in chain:
+        link(number)
+    run(seconds / 5, *map(emitter, EMITTERS))
+    assert calls == [[times] * len(chain) for times in raised]
+
+
+def test_native_hooks_come_and_go(compiled, client, domain, seconds):
+    assert client.connect() == 1
+    seen = [[] for _ in EMITTERS]
+    raised = [0] * len(EMITTERS)
+
+    def emitter(number):
+        name = f"test.{number}"
+        event = client.get_event(domain.dispatcher, name)
+        client.subscribe(
+            domain.dispatcher, "log", seen[number], (name.encode(),), None, 0
+        )
+
+        def emit():
+            assert client.enabled(event)
+            client.raise_(event, "O", number)
+            client.audit(domain.dispatcher, name, "O", number)
+            client.audit(domain.dispatcher, "unwanted.event", "O", number)
+            client.raise_(unwanted, "O", number)
+            raised[number] += 2
+
+        return emit
+
+    def come_and_go():
+        late = []
+        one = client.subscribe(domain.dispatcher, "log", late, (b"test.own",), None, 0)
+        domain.audit("test.own")
+        client.close(one)
+        domain.audit("test.own")
+        assert late == [("test.own", ())]
+
+    unwanted = client.get_event(domain.dispatcher, "unwanted.event")
+    run(seconds / 5, *map(emitter, EMITTERS), come_and_go)
+    assert [len(records) for records in seen] == raised
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_fork_while_another_thread_changes_the_list(domain, size, figure):
     rounds = size(15, 500)
     finished = threading.Event()

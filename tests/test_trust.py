@@ -26,7 +26,7 @@ dispatcher.addaudithook(lambda event, args: print(event))
 dispatcher.audit("seen")
 for thing in gc.get_objects():
     if type(thing).__name__ == "Hook":
-        dispatcher.remove(thing)
+        dispatcher._remove(thing)
 dispatcher.audit("unseen")
 """
     )
