@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 
 import pytest
@@ -34,6 +35,9 @@ def _threads():
 
 
 THREADS = _threads()
+
+# Whether this is a build without the global interpreter lock.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # WebAssembly would have to leave the stack for that.
 EVENT_LOOPS = sys.platform != "emscripten"

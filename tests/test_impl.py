@@ -1,9 +1,7 @@
 """The choice of the implementation."""
 
-import sysconfig
-
 import pytest
-from features import needs
+from features import FREE_THREADED, needs
 
 SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
 
@@ -42,7 +40,7 @@ def test_a_required_implementation_that_is_missing_is_an_error(child_of):
 
 
 @needs(
-    sysconfig.get_config_var("Py_GIL_DISABLED"),
+    FREE_THREADED,
     "this build cannot do without the global interpreter lock",
 )
 def test_importing_leaves_the_gil_off(child):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from conftest import Child
-from features import needs
+from features import FREE_THREADED, needs
 
 pytestmark = needs(hasattr(sys, "getallocatedblocks"), "memory is not counted")
 
@@ -122,6 +122,7 @@ print(*[two - one for one, two in zip(before, after)])
 """
     )
     blocks, references = map(int, printed.split())
-    assert blocks < 50
+    # Without the lock the interpreter frees some of them late.
+    assert blocks < (number if FREE_THREADED else 50)
     assert references == 0
     figure("dispatchers in cycles that left nothing behind", number)
