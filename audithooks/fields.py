@@ -15,7 +15,7 @@ from builtins import getattr, isinstance, len, str, type  # noqa: UP029
 from collections import namedtuple
 from time import time_ns
 
-from ._impl import IMPLEMENTATION
+from ._impl import code_of, current_frame
 from ._subscription import _patterns
 from .catalogue import EVENTS, named
 
@@ -99,7 +99,6 @@ class Fields:
         # Of each kind the names of all its arguments, and of those that are not told.
         self._kinds: dict[tuple[str, int], tuple[tuple[str, ...], frozenset[str]]] = {}
         self._asked: set[int] = set()  # the threads that ask a value for its text
-        self._walk = _walker() if frames else None
 
     def arguments(
         self, event: str, args: tuple[Any, ...], longest: int | None = None
@@ -169,10 +168,10 @@ class Fields:
 
     def stack(self) -> list[Frame]:
         """Return the innermost callers: file, line and function of each."""
-        if self._walk is None:
-            return []
         found: list[Frame] = []
-        for frame in self._walk():
+        if not self._frames:
+            return found
+        for frame in _frames():
             found.append(frame)
             if len(found) == self._frames:
                 break
@@ -360,20 +359,9 @@ def _short(name: object) -> str | None:
     )
 
 
-def _walker() -> Callable[[], Iterator[Frame]]:
-    """Return what gives the callers, innermost first.
-
-    In pure Python that raises the events of sys._getframe() and of frame.f_code.
-    """
-    if not TYPE_CHECKING and IMPLEMENTATION == "cython":
-        from ._frames_c import code_of, current_frame
-
-        return lambda: _frames(current_frame(), code_of)
-    return lambda: _frames(sys._getframe(1), lambda frame: frame.f_code)
-
-
-def _frames(frame: Any, code_of: Callable[[Any], Any]) -> Iterator[Frame]:
-    """Give the frames from *frame* outwards, but those of this package at its start."""
+def _frames() -> Iterator[Frame]:
+    """Give the callers, innermost first, but those of this package at its start."""
+    frame: Any = current_frame()
     inside = True
     package = f"{__package__}."
     while frame is not None:

@@ -48,7 +48,14 @@ def load(implementation):
     suffix = SUFFIXES[implementation]
     modules = {
         room: importlib.import_module(f"audithooks._{room}{suffix}")
-        for room in ("hooklist", "dispatcher", "event", "runtime", "open_code")
+        for room in (
+            "hooklist",
+            "dispatcher",
+            "event",
+            "runtime",
+            "open_code",
+            "frames",
+        )
     }
     return SimpleNamespace(
         name=implementation,

@@ -227,6 +227,7 @@ def test_native_hooks_see_events_as_of_ctypes(domain, client):
         domain.subscribe(
             client.capsule("log", seen), "ctypes.call_function", reentrant=True
         )
+    del seen[:]  # what is done to a capsule
     for pointer in [], 7, None:
         domain.audit("ctypes.call_function", pointer, ())
     assert [args[0] for _, args in seen] == [[], [], 7, 7, None, None]

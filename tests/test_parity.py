@@ -63,6 +63,9 @@ def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
 def test_functions_are_described_alike(pair):
     modules = [names.open_code_module for names in pair]
     functions = [[module.set_open_code_hook for module in modules]]
+    modules = [names.frames_module for names in pair]
+    functions.append([module.current_frame for module in modules])
+    functions.append([module.code_of for module in modules])
     for name in ("addaudithook", "subscribe", "capture"):
         functions.append([getattr(names, name) for names in pair])
     for one, two in functions:
