@@ -290,6 +290,9 @@ class Subscription:
 
         Raises the event audithooks.unsubscribe with the tuple of the patterns. A hook
         may object: its exception goes to the caller, and nothing is changed.
+
+        Of one with scope="context", the context keeps a variable that nobody asks for
+        any more if it is closed elsewhere.
         """
         if self._closed:
             return
