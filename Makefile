@@ -25,7 +25,7 @@ perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS
 gate: $(VENV)/floor  ## compare with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
 
-perf-pypy: $(VENV)/built  ## the same on PyPy (PYTHON=pypy3) against an empty function
+perf-pypy: $(VENV)/built  ## an event that nobody wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
 	$(BIN)/python perf/pypy.py
 
 perf-tracer: $(VENV)/built  ## what the tracer writes in a second, and what it adds to others
@@ -40,7 +40,7 @@ dist: $(VENV)/dist  ## make sdist and wheels, check them, and test what they ins
 soak: $(VENV)/soak  ## test for long: CPython's tests, threads, leaks, fuzzing; half an hour
 	$(BIN)/python tests/soak/soak.py $(ARGS)
 
-sanitize: $(VENV)/built  ## test with the address and undefined behavior sanitizers
+sanitize: $(VENV)/built  ## test with AddressSanitizer, UndefinedBehaviorSanitizer, memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
