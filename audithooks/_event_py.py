@@ -40,6 +40,9 @@ class Event:
         self._dispatcher = dispatcher
         self._hooks: HookList = runtime if dispatcher is None else dispatcher
 
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("an Event cannot be a base class")
+
     @property
     def name(self) -> str:
         """The name of the event, a str."""

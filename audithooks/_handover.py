@@ -96,7 +96,7 @@ class Handover:
         done = allocate_lock()
         done.acquire()
         self._queue.put(done)
-        return done.acquire(timeout=timeout)
+        return done.acquire(timeout=timeout if timeout >= 0 else -1)
 
     def close(self) -> None:
         """Deliver what was put, and end. May be called again."""
@@ -135,7 +135,7 @@ class Handover:
     def _call(self, function: Callable[..., None], *args: object) -> None:
         try:
             function(*args)
-        except Exception as error:
+        except BaseException as error:  # SystemExit, too: nobody else delivers
             _report(function, error)
 
 

@@ -87,11 +87,11 @@ class Hook:
             return
         if self._context is not None and not self._context.get(False):
             return
-        if not self._reentrant:
-            if self in running:
-                return
-            running[self] = None
+        if not self._reentrant and self in running:
+            return
         try:
+            if not self._reentrant:
+                running[self] = None  # in here, as a signal handler may raise after it
             self._call(event, args)
             running.pop(self, None)  # twice, as a signal handler may raise below
         except Exception as error:
@@ -215,7 +215,7 @@ def _unraisable_args() -> Callable[[tuple[object, ...]], Any]:
     return lambda values: SimpleNamespace(**dict(zip(names, values)))
 
 
-def _report(hook: Callable[..., object], error: Exception) -> None:
+def _report(hook: Callable[..., object], error: BaseException) -> None:
     """Do for an exception of *hook* what PyErr_WriteUnraisable() does."""
     make = _unraisable_args()
     unraisable = make((type(error), error, error.__traceback__, None, hook))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -41,11 +42,16 @@ class Lines:
         self.name = repr(output)
         self._torn = False  # whether the last line lacks its end
         if isinstance(output, (str, bytes, os.PathLike)):
-            self.fd = os.open(output, APPEND, 0o666)
+            fd = os.open(output, APPEND, 0o666)
+            try:
+                self.fd = duplicate(fd)
+            finally:
+                os.close(fd)
         else:
-            self.fd = os.dup(_descriptor(output))
+            self.fd = duplicate(_descriptor(output))
         self.most = sys.maxsize
-        if stat.S_ISFIFO(os.fstat(self.fd).st_mode):
+        # Windows has pipes, but no such limit.
+        if hasattr(os, "fpathconf") and stat.S_ISFIFO(os.fstat(self.fd).st_mode):
             self.most = os.fpathconf(self.fd, "PC_PIPE_BUF")
 
     def write(self, line: bytes) -> None:
@@ -53,15 +59,15 @@ class Lines:
 
         Where only part of it could be, the next one starts on a line of its own.
         """
-        if self._torn:
-            self._torn = False
+        torn, self._torn = self._torn, False
+        if torn:
             line = b"\n" + line
         written = 0
         try:
             while written < len(line):
                 written += write(self.fd, line[written:])
         except BaseException:
-            self._torn = written > 0
+            self._torn = written > 0 or torn
             raise
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
@@ -70,6 +76,29 @@ class Lines:
 
 
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+
+
+def duplicate(fd: int) -> int:
+    """Duplicate a file descriptor to a high number, if there are such.
+
+    A program that closes what it has not opened, as daemons do, opens its own files
+    under the lowest numbers: no line may land in one of them.
+    """
+    try:
+        from fcntl import F_DUPFD_CLOEXEC, fcntl
+    except ImportError:  # Windows
+        return os.dup(fd)
+    os.fstat(fd)  # for its OSError
+    for least in HIGH:
+        try:
+            return fcntl(fd, F_DUPFD_CLOEXEC, least)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+    return os.dup(fd)
+
+
+HIGH = 960, 200  # below the usual limits of 1024 and 256
 
 
 def _descriptor(output: int | HasDescriptor) -> int:

@@ -71,9 +71,13 @@ def _address(hook: Any) -> int:
     return address
 
 
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE, which every class made in Python has
+
+
 def unpack(capsule: object) -> tuple[str | None, int, int] | None:
     """Do what HookList._unpack() says, without a compiler."""
-    if type(capsule).__name__ != "PyCapsule":
+    kind = type(capsule)
+    if kind.__name__ != "PyCapsule" or kind.__flags__ & _HEAP_TYPE:
         return None
     from ctypes import c_char_p, c_void_p, py_object, pythonapi
 

@@ -11,7 +11,7 @@ import time
 
 from ._lines import Lines, json_encoder
 from .catalogue import EVENTS
-from .fields import Fields, task_name, thread_name
+from .fields import Fields, encodable, task_name, thread_name
 
 try:
     # That of the system: in a trace those of all processes stand together.
@@ -40,7 +40,7 @@ class ChromeTrace:
     def __init__(self, fd: int, fields: Fields, command: str) -> None:
         self._lines = Lines(fd)
         self._fields = fields
-        self._command = command
+        self._command = encodable(command)
         self._encode, _ = json_encoder()
         self._pid = 0
         self._named: dict[int, str] = {}  # the threads of this process

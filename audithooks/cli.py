@@ -12,7 +12,7 @@ import sys
 import time
 
 from . import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
-from ._lines import APPEND
+from ._lines import APPEND, duplicate
 from .fields import Fields
 from .program import Code, Module, Program, Script
 from .tracer import Options, start
@@ -277,23 +277,31 @@ def _color(choice: str, terminal: bool) -> bool:
 
 
 def _output(parser: _Parser, path: str | None) -> int:
-    """Return a file descriptor that the program will not close by chance."""
+    """Return a file descriptor that the program will not take for its own."""
     if path is None:
-        return os.dup(2)
+        return duplicate(2)
     try:
-        return os.open(path, APPEND | os.O_TRUNC, 0o666)
+        fd = os.open(path, APPEND | os.O_TRUNC, 0o666)
     except OSError as error:
         parser.error(f"can't write to {path!r}: {error.strerror}")
+    try:
+        return duplicate(fd)
+    finally:
+        os.close(fd)
 
 
 def _followed(parser: _Parser, options: Options, fd: int) -> Options:
     """Return the options for child processes, with an output that they can open."""
     output = options.output
     if not output:
-        # A child may have another stderr; this is a name of ours while we run.
+        # A child may have another stderr; this is a name of ours while we run, or what
+        # takes our place by os.exec().
         output = f"/proc/{os.getpid()}/fd/{fd}"
-        if not os.path.exists(output):
+        try:
+            os.close(os.open(output, APPEND))
+        except OSError:
             parser.error("-f needs a file to write to here: -o FILE")
+        os.set_inheritable(fd, True)
     return options._replace(output=output, progress=False)
 
 

@@ -11,7 +11,7 @@ import sys
 from _thread import get_ident
 
 # These are gone from where they are looked up when the last event comes.
-from builtins import getattr, isinstance, len, str, type  # noqa: UP029
+from builtins import getattr, isinstance, issubclass, len, str, type  # noqa: UP029
 from collections import namedtuple
 from time import time_ns
 
@@ -147,11 +147,8 @@ class Fields:
         return names, hidden
 
     def _hides(self, event: str, name: str) -> Callable[[str], bool]:
-        def hides(pattern: str) -> bool:
-            whole = pattern if "." in pattern else f"*.{pattern}"
-            return self._matches(f"{event}.{name}", whole)
-
-        return hides
+        whole = f"{event}.{name}"
+        return lambda p: self._matches(whole, p) or self._matches(whole, f"*.{p}")
 
     def record(self, event: str, args: tuple[Any, ...]) -> Record:
         """Return all there is to tell of an event that is raised here and now."""
@@ -218,17 +215,17 @@ class _Shortener:
         if kind is bytes or kind is bytearray:
             text = repr(value[: self._room])
             return Shown(self._text(text, len(value) - self._room))
-        if kind in (list, tuple, set, frozenset):
+        if kind is list or kind is tuple or kind is set or kind is frozenset:
             return list(self._items(value, depth))
         if kind is dict:
-            return {
-                self._key(key): self.plain(item, depth + 1)
-                for key, item in self._some(value.items(), depth)
-            }
-        if kind is int:
-            return self._text(
-                hex(value)
-            )  # its decimal digits may be too many for str()
+            told: dict[str, Any] = {}
+            for key, item in self._some(value.items(), depth):
+                text = self._key(key)
+                self.cut = self.cut or text in told  # as 1 and "1" look alike
+                told[text] = self.plain(item, depth + 1)
+            return told
+        if kind is int:  # whose decimal digits may be too many for str()
+            return self._text(hex(value))
         return Shown(self._text(self._told(value)))
 
     def _items(self, values: Any, depth: int) -> Iterator[Any]:
@@ -263,11 +260,11 @@ class _Shortener:
 
     def _told(self, value: Any) -> str:
         """Return the text of a value, which comes from code that may do anything."""
-        if isinstance(value, str):
+        if issubclass(type(value), str):
             return str.__str__(value)
         thread = get_ident()
         if thread in self._asked:
-            return f"<{type(value).__name__} instance at {id(value):#x}>"
+            return f"{_instance(value)}>"
         self._asked.add(thread)
         try:
             if hasattr(type(value), "__fspath__"):
@@ -278,10 +275,17 @@ class _Shortener:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # such as SystemExit, which is not meant for us
-            kind = type(error).__name__
-            return f"<{type(value).__name__} instance at {id(value):#x}: {kind}>"
+            return f"{_instance(value)}: {_name_of(type(error))}>"
         finally:
             self._asked.discard(thread)
+
+
+# The name of a type, whatever its metaclass may say.
+_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+
+
+def _instance(value: object) -> str:
+    return f"<{_name_of(type(value))} instance at {id(value):#x}"
 
 
 def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:

@@ -32,9 +32,10 @@ def lead(options: Options) -> None:
 
 def _tell(environ: MutableMapping[str, str], told: str) -> None:
     environ[VARIABLE] = told
-    path = environ.get("PYTHONPATH", "").split(os.pathsep)
+    before = os.fsdecode(environ.get("PYTHONPATH") or "")  # subprocess takes any path
+    path = before.split(os.pathsep) if before else []
     if FOLDER not in path:
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, *path]))
+        environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *path])
 
 
 def mend(event: str, args: tuple[Any, ...]) -> None:

@@ -110,6 +110,8 @@ class Module(Program):
 
     def load(self, main: ModuleType) -> CodeType:
         name = self._name
+        if name.startswith("."):
+            sys.exit(f"{sys.executable}: Relative module names not supported")
         try:
             spec = importlib.util.find_spec(name)  # imports the parents
             if spec is not None and spec.submodule_search_locations is not None:
@@ -119,6 +121,9 @@ class Module(Program):
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise  # it is missing to a parent, and not in the name
             spec = None
+        except ValueError as error:
+            about = f"Error while finding module specification for {name!r}"
+            sys.exit(f"{sys.executable}: {about} (ValueError: {error})")
         if spec is None:
             package = "" if name == self._name else f"; {self._name!r} is a package"
             sys.exit(f"{sys.executable}: No module named {name}{package}")

@@ -7,6 +7,7 @@ option. What guards tests is _pytest_guard.py.
 from __future__ import annotations
 
 import functools
+import inspect
 
 import pytest
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ._capture import Record
+
+_EVENTS = pytest.StashKey["list[Record]"]()
 
 MARKERS = (
     "audit_forbid(*patterns): fail the test if it raises an audit event of such a "
@@ -75,13 +78,14 @@ def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
 
     marker = request.node.get_closest_marker("audit_events")
     with capture(*(marker.args if marker else ()), scope="process") as events:
+        request.node.stash[_EVENTS] = events
         yield events
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    events = pyfuncitem.funcargs.get("audit_events")
-    if not isinstance(events, list):
+    events = pyfuncitem.stash.get(_EVENTS, None)
+    if events is None:
         return (yield)
     function = pyfuncitem.obj
 
@@ -91,7 +95,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         events.clear()  # of what pytest did to get here
         return function(*args, **kwargs)
 
-    pyfuncitem.obj = test
+    @functools.wraps(function)
+    async def async_test(*args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
+        events.clear()
+        return await function(*args, **kwargs)
+
+    # Who runs asynchronous tests asks which they are.
+    pyfuncitem.obj = async_test if inspect.iscoroutinefunction(function) else test
     try:
         return (yield)
     finally:

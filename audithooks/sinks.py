@@ -99,12 +99,16 @@ class JsonLines:
         if file is None:
             raise ValueError("an event came after close() of its JsonLines")
         head = self._head(event)
-        tail = self._stack() if self._frames else ""
-        if action:
-            tail = f',"action":{self._quote(action)}{tail}'
+        ending = f',"action":{self._quote(action)}' if action else ""
+        tail = f"{ending}{self._stack()}" if self._frames else ending
         line = self._line(head, event, args, tail)
         if len(line) > file.most:
-            line = self._fitting(file.most, head, event, args, tail)
+            for longest in self._shorter:
+                line = self._line(head, event, args, tail, longest)
+                if len(line) <= file.most:
+                    break
+            else:
+                line = f'{head}{{}},"cut":["..."]{ending}}}\n'.encode()
         file.write(line)
 
     def _head(self, event: str) -> str:
@@ -147,16 +151,6 @@ class JsonLines:
         if cut:
             tail = f',"cut":{self._encode(cut)}{tail}'
         return f"{head}{self._encode(plain)}{tail}}}\n".encode()
-
-    def _fitting(
-        self, most: int, head: str, event: str, args: tuple[Any, ...], tail: str
-    ) -> bytes:
-        """Return a line of at most *most* bytes, whatever it takes to make it so."""
-        for longest in self._shorter:
-            line = self._line(head, event, args, tail, longest)
-            if len(line) <= most:
-                return line
-        return f'{head}{{}},"cut":["..."]}}\n'.encode()
 
     def close(self) -> None:
         """Close the file, or the duplicate of what was given. May be called again."""
@@ -288,6 +282,8 @@ class Logging(_HandedOver):
         self._level = level
         self._make = logging.makeLogRecord
         self._level_name = logging.getLevelName
+        now = logging.makeLogRecord({})
+        self._began = now.created - now.relativeCreated / 1e3
         super().__init__(redact, environments, longest, frames, most)
 
     def _deliver(self, record: Record) -> None:
@@ -300,6 +296,7 @@ class Logging(_HandedOver):
             "msg": record.text(),
             "created": record.time / 1e9,
             "msecs": record.time // 1_000_000 % 1000 + 0.0,
+            "relativeCreated": (record.time / 1e9 - self._began) * 1e3,
             "thread": record.thread,
             "threadName": record.thread_name,
             "taskName": record.task,
@@ -475,6 +472,7 @@ class Limited:
         self._every = _seconds("every", every)
         self._fields = Fields(environments=True)
         self._seconds: dict[str, tuple[float, Callable[[], int]]] = {}
+        self._closed = False
         self._seen: dict[int, float] = {}  # hash of an event: when it was passed on
         self._start_anew()
         after_fork(self._start_anew)
@@ -490,27 +488,33 @@ class Limited:
         now = monotonic()
         if now >= self._due:
             self._report()
-        if self._is_known(event, args, now) or self._is_one_too_many(event, now):
+        key = self._key(event, args)
+        if self._is_known(key, now) or self._is_one_too_many(event, now):
             self._count_of(event).add()
-        else:
-            self._sink(event, args)
+            return
+        if key is not None:
+            self._remember(key, now)
+        self._sink(event, args)
 
-    def _is_known(self, event: str, args: tuple[Any, ...], now: float) -> bool:
+    def _key(self, event: str, args: tuple[Any, ...]) -> int | None:
+        """Return what is the same for equal events, or None if that is not asked."""
         if self._unique is None:
-            return False
+            return None
         plain, cut = self._fields.arguments(event, args)
-        if cut:
+        return None if cut else hash((event, repr(plain)))
+
+    def _is_known(self, key: int | None, now: float) -> bool:
+        if key is None or self._unique is None:
             return False
-        key = hash((event, repr(plain)))
+        return now - self._seen.get(key, -inf) < self._unique
+
+    def _remember(self, key: int, now: float) -> None:
         seen = self._seen
-        if now - seen.get(key, -inf) < self._unique:
-            return True
         if len(seen) >= MAX_NAMES:
             for oldest in [*seen][: MAX_NAMES // 2]:
                 seen.pop(oldest, None)
         seen.pop(key, None)
         seen[key] = now
-        return False
 
     def _is_one_too_many(self, event: str, now: float) -> bool:
         if self._per_second is None:
@@ -548,6 +552,9 @@ class Limited:
 
     def close(self) -> None:
         """Tell what was left out, and close the sink. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
         atexit.unregister(self._report)
         self._report()
         close = getattr(self._sink, "close", None)

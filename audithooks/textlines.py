@@ -76,11 +76,10 @@ class TextLines:
         for number, (file, line, function) in enumerate(self._fields.stack()):
             text += " < " if number else " at "
             text += printable(f"{file}:{line} in {function}")
-        if action:
-            text += (
-                f" = \x1b[{_DENIED}m{action}\x1b[0m" if self._color else f" = {action}"
-            )
-        write_text(self._lines, " ".join([*prefix, text]))
+        ending = f" = {action}" if action else ""
+        if action and self._color:
+            ending = f" = \x1b[{_DENIED}m{action}\x1b[0m"
+        write_text(self._lines, " ".join([*prefix, text]), ending)
 
     def _unnamed(self, thread: int) -> str:
         return "MainThread" if thread == self._main else str(thread)
@@ -104,9 +103,13 @@ def _colored(event: str, name: str) -> str:
     return f"\x1b[1m{name}\x1b[0m"
 
 
-def write_text(lines: Lines, text: str) -> None:
-    """Write *text* and the end of its line, in as many bytes as stay together."""
-    data = f"{text}\n".encode("utf-8", "backslashreplace")
-    if len(data) > lines.most:
-        data = data[: lines.most - 1].decode("utf-8", "ignore").encode() + b"\n"
-    lines.write(data)
+def write_text(lines: Lines, text: str, ending: str = "") -> None:
+    """Write *text*, *ending* and the end of the line, in bytes that stay together.
+
+    *text* is cut if there are too many.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    end = f"{ending}\n".encode()
+    if len(data) + len(end) > lines.most:
+        data = data[: lines.most - len(end)].decode("utf-8", "ignore").encode()
+    lines.write(data + end)

@@ -12,9 +12,11 @@ import errno
 import os
 import sys
 import time
+from _thread import get_ident
 from collections import namedtuple
 
 from . import subscribe
+from ._hooklist_py import _report
 from .fields import Fields
 
 TYPE_CHECKING = False
@@ -86,6 +88,7 @@ class Tracer:
         self._progress = _Progress() if progress else None
         self._pid = os.getpid()
         self._running = False
+        self._refusing: set[int] = set()  # the threads that show what they refuse
 
     def start(self) -> None:
         """Begin. What was raised before, by making this ready, is left out."""
@@ -95,8 +98,20 @@ class Tracer:
         self._see(event, args)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
-        """Show an event and refuse it. Raises PermissionError."""
-        self._see(event, args, DENIED)
+        """Show an event and refuse it. Raises PermissionError.
+
+        What is raised while it is shown, by the repr() of an argument for one, is
+        refused as well, but not shown.
+        """
+        thread = get_ident()
+        if thread not in self._refusing:
+            self._refusing.add(thread)
+            try:
+                self._see(event, args, DENIED)
+            except Exception as error:  # it is refused all the same
+                _report(self.deny, error)
+            finally:
+                self._refusing.discard(thread)
         raise PermissionError(errno.EPERM, f"{event} is denied by audithooks")
 
     def _see(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
@@ -189,12 +204,12 @@ def start(options: Options, fd: int) -> None:
     unwanted = [*options.exclude, *options.deny]
     # What goes wrong in it is for sys.unraisablehook(), and does not stop the program.
     subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
-    if options.deny:
-        subscribe(tracer.deny, *options.deny)
     if options.follow:
         from .following import SPAWNS, mend
 
         subscribe(mend, *SPAWNS, on_error="unraisable")
+    if options.deny:  # last, as nothing is added after it if it is not to be
+        subscribe(tracer.deny, *options.deny, reentrant=True)
     tracer.start()
 
 

@@ -304,6 +304,12 @@ def test_an_error_of_a_package_is_shown_with_its_frames(trace, tmp_path):
         ("nothing.of.this", "No module named nothing.of.this"),
         ("sys", "No code object available for sys"),
         ("encodings", "No module named encodings.__main__; 'encodings' is a package"),
+        (".relative", "Relative module names not supported"),
+        (
+            "__main__",
+            "Error while finding module specification for '__main__' "
+            "(ValueError: __main__.__spec__ is None)",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_run_is_one_line(trace, name, told):
@@ -524,6 +530,61 @@ except PermissionError:
     done = trace("-e", "test.*", "--deny", "test.deny", "-c", code)
     assert done.returncode == 5
     assert done.stderr == "test.deny() = denied\n"
+
+
+def test_deny_refuses_what_is_done_to_show_it(trace):
+    code = """
+import sys
+class Thing:
+    def __repr__(self):
+        try:
+            sys.audit("test.inner")
+        except PermissionError:
+            return "refused"
+try:
+    sys.audit("test.outer", Thing())
+except PermissionError as error:
+    print(error)
+"""
+    done = trace("-e", "none", "--deny", "test.*", "-c", code)
+    assert done.stdout == "[Errno 1] test.outer is denied by audithooks\n"
+    assert done.stderr == "test.outer(refused) = denied\n"
+
+
+def test_deny_may_be_of_new_hooks(trace, tmp_path):
+    code = "import audithooks, sys; print(1); audithooks.subscribe(print, 'test.x')"
+    done = trace("-f", "-o", "trace", "--deny", "@interpreter", "-c", code)
+    assert done.stdout == "1\n"
+    assert "sys.addaudithook is denied by audithooks" in done.stderr
+    assert "sys.addaudithook() = denied" in (tmp_path / "trace").read_text()
+
+
+def test_what_cannot_be_shown_is_denied_all_the_same(trace):
+    code = """
+import audithooks.tracer, sys
+def fail(self, event, args, action=""):
+    raise ZeroDivisionError
+audithooks.tracer.Tracer._see = fail
+try:
+    sys.audit("test.x")
+except PermissionError as error:
+    print(error)
+"""
+    done = trace("-e", "none", "--deny", "test.*", "-c", code)
+    assert done.stdout == "[Errno 1] test.x is denied by audithooks\n"
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_no_line_lands_in_a_file_of_the_program(trace, tmp_path):
+    code = """
+import os, sys
+os.closerange(3, 100)
+files = [open(f"file{number}", "w") for number in range(10)]
+sys.audit("test.x")
+"""
+    done = trace("-e", "test.x", "-c", code)
+    assert done.stderr == "test.x()\n"
+    assert {path.read_text() for path in tmp_path.glob("file*")} == {""}
 
 
 def test_denying_the_network_works_on_a_real_connection(trace):
@@ -761,6 +822,15 @@ thread.join()
     assert thread == last["tid"] != first["tid"]
 
 
+@needs(PROCESSES, "there are no processes here")
+def test_chrome_trace_of_a_command_that_is_no_text(trace, tmp_path):
+    code = "import sys; sys.audit('test.x')"
+    trace("--chrome", "-o", "trace", "-e", "test.*", "-c", code, os.fsdecode(b"\xff"))
+    process, *_, event = chrome(tmp_path / "trace")
+    assert process["args"]["name"].endswith(r"\udcff")
+    assert event["name"] == "test.x"
+
+
 def test_chrome_trace_names_the_processes_and_threads_of_forked_children(
     trace, tmp_path
 ):
@@ -893,6 +963,45 @@ print(subprocess.run([sys.executable, "-c", {AUDIT!r}], stderr=-3).returncode)
     options = ["-f", "-o", "trace", "-e", "none", "--deny", "test.b"]
     assert trace(*options, "-c", run).stdout == "1\n"
     assert "test.b() = denied" in (tmp_path / "trace").read_text()
+
+
+@needs(os.path.exists("/proc/self/fd"), "there is no /proc here")
+def test_what_takes_the_place_of_the_program_is_followed(trace):
+    """Without -o, where the output has a name only as long as somebody holds it."""
+    code = f"""
+import os, sys
+sys.audit("test.first")
+os.execv(sys.executable, [sys.executable, "-c", {AUDIT!r}])
+"""
+    done = trace("-f", "-e", "test.*", "-c", code)
+    assert [line.split()[1] for line in done.stderr.splitlines()] == [
+        "test.first()",
+        "test.a()",
+        "test.b()",
+    ]
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere", "/nowhere:", ":/nowhere"])
+def test_a_followed_child_imports_from_where_it_would(trace, tmp_path, path):
+    code = "import sys; print(sys.path)"
+    run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    path = path.replace(":", os.pathsep)
+    environ = {"PYTHONPATH": path}
+    plain = trace.child.start("-c", run, environ=environ, cwd=tmp_path)
+    environ = {**trace.child.environ, "PYTHONPATH": path}
+    done = trace("-f", "-o", "trace", "-e", "none", "-c", run, env=environ)
+    assert done.stdout == plain.stdout
+
+
+def test_the_environment_of_a_child_may_hold_paths(trace, tmp_path):
+    run = f"""
+import os, pathlib, subprocess, sys
+env = {{**os.environ, "PYTHONPATH": pathlib.Path("/nowhere")}}
+subprocess.run([sys.executable, "-c", {AUDIT!r}], env=env)
+"""
+    done = trace("-f", "-o", "trace", "-e", "test.*", "-c", run)
+    assert done.stderr == ""
+    assert "test.a()" in (tmp_path / "trace").read_text()
 
 
 def test_a_child_that_cannot_be_traced_says_so(trace):

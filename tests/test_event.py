@@ -229,3 +229,8 @@ def test_it_is_for_this_process(impl):
 
     with pytest.raises(TypeError, match="cannot copy or pickle an Event"):
         copy.copy(impl.Dispatcher().event("test.event"))
+
+
+def test_it_is_no_base_class(impl):
+    with pytest.raises(TypeError, match="base"):
+        type("Own", (impl.Event,), {})

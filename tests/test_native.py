@@ -231,3 +231,15 @@ def test_native_hooks_see_events_as_of_ctypes(domain, client):
     for pointer in [], 7, None:
         domain.audit("ctypes.call_function", pointer, ())
     assert [args[0] for _, args in seen] == [[], [], 7, 7, None, None]
+
+
+def test_a_class_of_that_name_is_no_capsule(domain):
+    seen = []
+
+    class PyCapsule:
+        def __call__(self, event, args):
+            seen.append(event)
+
+    domain.subscribe(PyCapsule(), "x")
+    domain.audit("x")
+    assert seen == ["x"]

@@ -401,3 +401,83 @@ def test_events(number, audit_events):
     )
     result.assert_outcomes(passed=4, failed=4)
     result.stdout.fnmatch_lines(["*at test_it.py:7 in test_forbidden: sys.audit(*"])
+
+
+def test_a_fixture_of_the_same_name_is_left_alone(run_any):
+    result = run_any(
+        """
+import pytest
+
+@pytest.fixture
+def audit_events():
+    return ["login"]
+
+def test_own(audit_events):
+    assert audit_events == ["login"]
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_other_plugins_see_that_a_test_is_asynchronous(run_any, pytester):
+    pytester.makeconftest(
+        """
+import asyncio, inspect, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        asyncio.run(pyfuncitem.obj(pyfuncitem.funcargs["audit_events"]))
+        return True
+"""
+    )
+    result = run_any(
+        """
+import pytest, sys
+
+@pytest.mark.audit_events("app.*")
+async def test_asynchronous(audit_events):
+    sys.audit("app.use")
+    assert audit_events == [("app.use", ())]
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_arguments_that_cannot_be_told_are_no_way_around(run):
+    result = run(
+        """
+import sys
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError
+
+def test_forbidden():
+    try:
+        sys.audit("app.use", Proxy())
+    except Exception:
+        pass
+""",
+        "--audit-forbid=app.use",
+    )
+    result.assert_outcomes(failed=1)
+
+
+def test_an_error_of_the_guard_fails_the_test(run):
+    result = run(
+        """
+import sys
+from audithooks._pytest_guard import Guard
+
+def test_forbidden(monkeypatch):
+    monkeypatch.setattr(Guard, "_tell", lambda *_: 1 / 0)
+    try:
+        sys.audit("app.use")
+    except Exception:
+        pass
+""",
+        "--audit-forbid=app.use",
+    )
+    result.assert_outcomes(failed=1)
