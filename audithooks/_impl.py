@@ -27,7 +27,6 @@ else:
         from ._capi_c import _C_API
         from ._dispatcher_c import Dispatcher
         from ._event_c import Event
-        from ._frames_c import code_of, current_frame
         from ._open_code_c import set_open_code_hook
         from ._runtime_c import addaudithook, audit, capture, subscribe
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
@@ -40,7 +39,6 @@ else:
 if FALLBACK_REASON is not None:
     from ._dispatcher_py import Dispatcher
     from ._event_py import Event
-    from ._frames_py import code_of, current_frame
     from ._open_code_py import set_open_code_hook
     from ._runtime_py import addaudithook, audit, capture, subscribe
 
@@ -58,8 +56,6 @@ __all__ = (
     "addaudithook",
     "audit",
     "capture",
-    "code_of",
-    "current_frame",
     "set_open_code_hook",
     "subscribe",
 )

@@ -15,7 +15,7 @@ from builtins import getattr, isinstance, issubclass, len, str, type  # noqa: UP
 from collections import namedtuple
 from time import time_ns
 
-from ._impl import code_of, current_frame
+from ._impl import IMPLEMENTATION
 from ._subscription import _patterns
 from .catalogue import EVENTS, named
 
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     Frame = tuple[str, int, str]
+
+# Not by _impl.py, as most programs do without.
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from ._frames_py import code_of, current_frame
+else:
+    try:
+        from ._frames_c import code_of, current_frame
+    except ImportError:  # it alone could not be compiled
+        from ._frames_py import code_of, current_frame
 
 # Of so many kinds of events the names of the arguments are kept. Others are looked up
 # every time.
