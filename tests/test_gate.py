@@ -37,7 +37,7 @@ def slowed(tmp_path):
     before, line, after = mirror.read_text().partition(
         "        if type(event) is not str:\n"
     )
-    mirror.write_text(before + PLANTED * 5 + line + after)
+    mirror.write_text(before + PLANTED * 40 + line + after)
     return tree
 
 

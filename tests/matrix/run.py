@@ -298,19 +298,27 @@ def run_pyodide(seconds: float) -> Result:
 # What is printed.
 
 
-def table(results: list[Result], seconds: float) -> str:
-    rows = [
-        "| interpreter | implementations | passed | skipped | `test.test_audit` |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+def rows_of(results: list[Result]) -> dict[str, str]:
+    """Return a row of the table for each interpreter."""
+    rows = {}
     for one in results:
         passed = "" if one.passed is None else f"{one.passed}"
         skipped = "" if one.skipped is None else f"{one.skipped}"
         passed = f"**failed**, {passed}" if one.failed else passed
         cells = one.name, one.implementations, passed, skipped, one.own
-        rows.append(f"| {' | '.join(cells)} |")
-    rows += ["", f"{date.today():%d %B %Y}; races of {seconds:g} seconds each."]
-    return "\n".join(rows) + "\n"
+        rows[one.name] = f"| {' | '.join(cells)} |"
+    return rows
+
+
+def table(rows: dict[str, str]) -> str:
+    lines = [
+        "| interpreter | implementations | passed | skipped | `test.test_audit` |",
+        "| --- | --- | --- | --- | --- |",
+        *rows.values(),
+        "",
+        f"The last run was on {date.today().day} {date.today():%B %Y}.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def reasons(results: list[Result]) -> str:
@@ -322,12 +330,15 @@ def reasons(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Put the table where the README has room for it."""
+def write(rows: dict[str, str], only: str) -> None:
+    """Put the table where the README has room for it; with *only*, others stay."""
     readme = README.read_text(encoding="utf-8")
     before, rest = readme.split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    README.write_text(before + text.join(MARKS) + after, encoding="utf-8")
+    old, after = rest.split(MARKS[1])
+    if only:
+        there = re.findall(r"^(\| (.*?) \| .*\d+ .*)$", old, re.MULTILINE)
+        rows = {**{name: row for row, name in there}, **rows}
+    README.write_text(before + table(rows).join(MARKS) + after, encoding="utf-8")
 
 
 def main() -> int:
@@ -338,7 +349,7 @@ def main() -> int:
     add("--seconds", type=float, default=2, help="how long each race is (default 2)")
     add("--jobs", type=int, default=2, help="how many run at a time (default 2)")
     add("--require-all", action="store_true", help="what is missing is a failure")
-    add("--write", action="store_true", help="put the table into the README")
+    add("--write", action="store_true", help="put the table, or rows, into the README")
     options = parser.parse_args()
 
     pythons = at_hand()
@@ -355,10 +366,10 @@ def main() -> int:
         results = [future.result() for future in futures]
     if not options.only:
         results += absent(pythons, options.leave_out)
-    text = table(results, seconds)
-    print(text + reasons(results))
+    rows = rows_of(results)
+    print(table(rows) + reasons(results))
     if options.write:
-        write(text)
+        write(rows, options.only)
     for one in results:
         if one.failed:
             print(f"failed: {one.name}; its log is in {CACHE / 'matrix'}")
