@@ -85,16 +85,19 @@ def duplicate(fd: int) -> int:
     under the lowest numbers: no line may land in one of them.
     """
     try:
-        from fcntl import F_DUPFD_CLOEXEC, fcntl
+        from fcntl import F_DUPFD, fcntl  # PyPy has no F_DUPFD_CLOEXEC
     except ImportError:  # Windows
         return os.dup(fd)
     os.fstat(fd)  # for its OSError
     for least in HIGH:
         try:
-            return fcntl(fd, F_DUPFD_CLOEXEC, least)
+            high = fcntl(fd, F_DUPFD, least)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
+        else:
+            os.set_inheritable(high, False)
+            return high
     return os.dup(fd)
 
 
