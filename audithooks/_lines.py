@@ -42,11 +42,7 @@ class Lines:
         self.name = repr(output)
         self._torn = False  # whether the last line lacks its end
         if isinstance(output, (str, bytes, os.PathLike)):
-            fd = os.open(output, APPEND, 0o666)
-            try:
-                self.fd = duplicate(fd)
-            finally:
-                os.close(fd)
+            self.fd = open_high(output, APPEND)
         else:
             self.fd = duplicate(_descriptor(output))
         self.most = sys.maxsize
@@ -99,6 +95,17 @@ def duplicate(fd: int) -> int:
             os.set_inheritable(high, False)
             return high
     return os.dup(fd)
+
+
+def open_high(
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes], flags: int
+) -> int:
+    """Open a file, with a descriptor as duplicate() gives it."""
+    fd = os.open(path, flags, 0o666)
+    try:
+        return duplicate(fd)
+    finally:
+        os.close(fd)
 
 
 HIGH = 960, 200  # below the usual limits of 1024 and 256

@@ -12,7 +12,7 @@ import sys
 import time
 
 from . import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
-from ._lines import APPEND, duplicate
+from ._lines import APPEND, duplicate, open_high
 from .fields import Fields
 from .program import Code, Module, Program, Script
 from .tracer import Options, start
@@ -281,13 +281,9 @@ def _output(parser: _Parser, path: str | None) -> int:
     if path is None:
         return duplicate(2)
     try:
-        fd = os.open(path, APPEND | os.O_TRUNC, 0o666)
+        return open_high(path, APPEND | os.O_TRUNC)
     except OSError as error:
         parser.error(f"can't write to {path!r}: {error.strerror}")
-    try:
-        return duplicate(fd)
-    finally:
-        os.close(fd)
 
 
 def _followed(parser: _Parser, options: Options, fd: int) -> Options:
