@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = pyproject.toml $(wildcard audithooks/*.pyx audithooks/*.pxd audithooks/*.h)
+SOURCES = pyproject.toml $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist soak sanitize gate perf perf-tracer \
@@ -57,7 +57,7 @@ format: $(VENV)/tools  ## put the style right
 	$(BIN)/ruff format
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info audithooks/*.c audithooks/*.so perf/*.c perf/*.so
+	rm -rf $(VENV) build dist *.egg-info audithooks/_core/*.c audithooks/_core/*.so perf/*.c perf/*.so
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

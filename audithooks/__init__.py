@@ -9,8 +9,8 @@ For pytest, which would warn where this was imported before its plugin: there ar
 assertions here, so PYTEST_DONT_REWRITE.
 """
 
-from ._impl import _C_API as _C_API  # for audithooks.h
-from ._impl import (
+from ._core.choice import _C_API as _C_API  # for audithooks.h
+from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
     Dispatcher,
@@ -21,8 +21,9 @@ from ._impl import (
     set_open_code_hook,
     subscribe,
 )
-from ._native import get_include
-from ._subscription import HookRejected, Subscription
+from ._core.domain import HookRejected
+from ._core.native import get_include
+from ._core.subscription import Subscription
 
 __all__ = (
     "FALLBACK_REASON",

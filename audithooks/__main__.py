@@ -2,7 +2,7 @@
 
 import sys
 
-from .program import safe_path
+from .tracer.program import safe_path
 
 
 def main() -> None:
@@ -10,7 +10,7 @@ def main() -> None:
     if not safe_path():
         # It is there for the program, and not for what the tracer imports.
         del sys.path[0]
-    from .cli import main
+    from .tracer.cli import main
 
     main()
 

@@ -43,7 +43,7 @@ def count(tree: Path, names: Iterable[str]) -> dict[str, float]:
     """Return the instructions of some cases, each less its empty arm."""
     cases = [case.name for case in with_empty(names)]
     for folder in (HERE, tree):  # or the first process would compile them
-        compileall.compile_dir(folder, quiet=1, maxlevels=1)
+        compileall.compile_dir(folder, quiet=1, maxlevels=2)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {
             name: [pool.submit(executed, tree, name, LOOPS * k) for k in (1, 2)]

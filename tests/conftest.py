@@ -47,11 +47,10 @@ def load(implementation):
     """Return the names of one implementation; that one is missing is an error."""
     suffix = SUFFIXES[implementation]
     modules = {
-        room: importlib.import_module(f"audithooks._{room}{suffix}")
+        room: importlib.import_module(f"audithooks._core.{room}{suffix}")
         for room in (
             "hooklist",
             "dispatcher",
-            "event",
             "runtime",
             "open_code",
             "frames",
@@ -61,7 +60,7 @@ def load(implementation):
         name=implementation,
         **{f"{room}_module": module for room, module in modules.items()},
         Dispatcher=modules["dispatcher"].Dispatcher,
-        Event=modules["event"].Event,
+        Event=modules["dispatcher"].Event,
         domain=modules["runtime"].runtime,
         audit=modules["runtime"].audit,
         addaudithook=modules["runtime"].addaudithook,
@@ -138,7 +137,7 @@ def needs_threads(monkeypatch):
     if not THREADS:
         reason = "there are no threads here"
         monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.skip(reason))
-        start = "audithooks._handover.start_new_thread"
+        start = "audithooks.sinks.queued.start_new_thread"
         monkeypatch.setattr(start, lambda *_: pytest.skip(reason))
 
 

@@ -33,7 +33,7 @@ def slowed(tmp_path):
     tree = tmp_path / "slowed"
     ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
     shutil.copytree(ROOT / "audithooks", tree / "audithooks", ignore=ignored)
-    mirror = tree / "audithooks" / "_dispatcher_py.py"
+    mirror = tree / "audithooks" / "_core" / "dispatcher_py.py"
     before, line, after = mirror.read_text().partition(
         "        if type(event) is not str:\n"
     )

@@ -34,7 +34,7 @@ TSAN_OPTIONS="suppressions=$prefix/suppressions_free_threading.txt log_path=$wor
 TSAN_OPTIONS="$TSAN_OPTIONS die_after_fork=0 exitcode=0"
 export TSAN_OPTIONS
 export AUDITHOOKS_PURE_PYTHON=0 PYTHONPATH=$work:$work/site
-"$prefix/bin/python3" -m pytest tests/test_threads.py -k cython --seconds "$seconds"
+"$prefix/bin/python3" -m pytest tests/core/test_threads.py -k cython --seconds "$seconds"
 if compgen -G "race.*" >/dev/null; then
     cat race.*
     exit 1

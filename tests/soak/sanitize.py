@@ -49,7 +49,7 @@ def copied(folder):
     clients = Path("tests", "clients")
     for client in (figures.ROOT / clients).glob("*.c"):
         shutil.copy(client, folder / clients)
-    return sorted((folder / "audithooks").glob("*.pyx"))
+    return sorted((folder / "audithooks" / "_core").glob("*.pyx"))
 
 
 def build(modules, folder):
@@ -109,7 +109,7 @@ def main():
         failed, passed = run_tests([*LEFT_OUT, *sys.argv[1:]], folder, environ)
         found = [path.read_text(errors="replace") for path in reports.iterdir()]
         print(*found, sep="\n")
-    memcheck = ["tests/test_capi.py", "-k", "memcheck"]
+    memcheck = ["tests/core/test_capi.py", "-k", "memcheck"]
     mistaken, programs = run_tests(memcheck, figures.ROOT)
     failed = failed or mistaken or bool(found)
     numbers = [

@@ -40,7 +40,7 @@ def tests(name, folder, quick):
     """Run a test file for longer, and return its figures and what failed."""
     found = Counter()
     notes, output = folder / "figures", folder / "output"
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/test_{name}.py"]
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/core/test_{name}.py"]
     command += ["-p", "no:cacheprovider", f"--figures={notes}"]
     with open(output, "wb") as out:
         done = subprocess.run(

@@ -1,0 +1,381 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The C API: the table behind audithooks.h, which says what each function does.
+
+What adds and removes hooks is the Python API, called with a capsule. What raises events
+builds their arguments only for a hook, and uses the C API of Python alone: Cython's own
+calls would add frames of this file to the traceback of a hook's exception.
+"""
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, strchr, strlen
+
+from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
+from audithooks._core.dispatcher_c cimport find
+from audithooks._core.hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, dispatch, is_missed, load_int, load_size,
+    load_version, miss, route_of
+)
+from audithooks._core.python cimport (
+    PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_Restore, PySys_Audit,
+    PyTuple_Check, PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTypeObject,
+    PyUnicode_FromString, Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE,
+    Py_XDECREF
+)
+
+from .dispatcher_c import Dispatcher, Event
+from .runtime_c import runtime
+from .subscription import Subscription
+
+
+cdef extern from *:
+    """
+    #include <stdarg.h>
+    #include "audithooks.h"
+
+    /* What an event is raised with, looked at only for a hook. */
+    typedef struct {
+        PyObject *args;         /* a tuple, borrowed; or NULL for */
+        const char *format;     /* that of Py_BuildValue(), or NULL */
+        va_list values;
+    } AuditHooks_Given;
+
+    /* Below, in Cython, which cannot take any number of arguments. */
+    static int AuditHooks_raise_given(PyObject *, const char *, AuditHooks_Given *);
+    static int AuditHooks_raise_event_given(PyObject *, AuditHooks_Given *);
+
+    static int AuditHooks_audit(
+        PyObject *dispatcher, const char *event, const char *format, ...)
+    {
+        AuditHooks_Given given = {NULL, format};
+        int status;
+        va_start(given.values, format);
+        status = AuditHooks_raise_given(dispatcher, event, &given);
+        va_end(given.values);
+        return status;
+    }
+
+    static int AuditHooks_raise_event(
+        AuditHooks_Event *event, const char *format, ...)
+    {
+        AuditHooks_Given given = {NULL, format};
+        int status;
+        va_start(given.values, format);
+        status = AuditHooks_raise_event_given((PyObject *)event, &given);
+        va_end(given.values);
+        return status;
+    }
+    """
+    ctypedef struct va_list:
+        pass
+    ctypedef struct Given "AuditHooks_Given":
+        PyObject *args
+        const char *format
+        va_list values
+    ctypedef struct AuditHooks_Event
+    ctypedef struct AuditHooks_API:
+        int version
+        int (*addaudithook)(PyObject *, Py_AuditHookFunction, void *) noexcept
+        PyObject *(*subscribe)(
+            PyObject *,
+            Py_AuditHookFunction,
+            void *,
+            const char *const *,
+            const char *const *,
+            int,
+        ) noexcept
+        int (*close)(PyObject *) noexcept
+        int (*audit)(PyObject *, const char *, const char *, ...) noexcept
+        int (*audit_tuple)(PyObject *, const char *, PyObject *) noexcept
+        AuditHooks_Event *(*get_event)(PyObject *, const char *) noexcept
+        int (*raise_event)(AuditHooks_Event *, const char *, ...) noexcept
+        int (*raise_event_tuple)(AuditHooks_Event *, PyObject *) noexcept
+
+    const int AUDITHOOKS_API_VERSION
+    const char *AUDITHOOKS_HOOK
+    const int AUDITHOOKS_REENTRANT
+    const int AUDITHOOKS_UNRAISABLE
+    const int AUDITHOOKS_THREAD
+    const int AUDITHOOKS_CONTEXT
+    int AuditHooks_audit(PyObject *, const char *, const char *, ...) noexcept
+    int AuditHooks_raise_event(AuditHooks_Event *, const char *, ...) noexcept
+    PyObject *Py_VaBuildValue(const char *, va_list)
+
+
+cdef domain_of(PyObject *dispatcher):
+    """Return the domain that C code names."""
+    if dispatcher == NULL or dispatcher == <PyObject *> None:
+        return runtime
+    if isinstance(<object> dispatcher, Dispatcher):
+        return <object> dispatcher
+    kind = type(<object> dispatcher).__name__
+    raise TypeError(f"dispatcher must be a Dispatcher, NULL or None, not {kind}")
+
+
+cdef capsule_of(Py_AuditHookFunction hook, void *data):
+    """Return a native hook as Python takes it."""
+    if hook == NULL:
+        raise ValueError("hook must not be NULL")
+    capsule = PyCapsule_New(<void *> hook, AUDITHOOKS_HOOK, NULL)
+    PyCapsule_SetContext(capsule, data)
+    return capsule
+
+
+cdef list strings_of(const char *const *strings):
+    """Return the strings of an array that ends with NULL, or is NULL."""
+    found = []
+    while strings != NULL and strings[0] != NULL:
+        found.append((<bytes> strings[0]).decode())
+        strings += 1
+    return found
+
+
+cdef int addaudithook(
+    PyObject *dispatcher, Py_AuditHookFunction hook, void *data
+) except -1:
+    domain_of(dispatcher).addaudithook(capsule_of(hook, data))
+    return 0
+
+
+cdef PyObject *subscribe(
+    PyObject *dispatcher,
+    Py_AuditHookFunction hook,
+    void *data,
+    const char *const *events,
+    const char *const *exclude,
+    int flags,
+) except NULL:
+    scopes = flags & (AUDITHOOKS_THREAD | AUDITHOOKS_CONTEXT)
+    known = scopes | AUDITHOOKS_REENTRANT | AUDITHOOKS_UNRAISABLE
+    if flags & ~known or scopes == AUDITHOOKS_THREAD | AUDITHOOKS_CONTEXT:
+        raise ValueError(f"flags must be of AUDITHOOKS_*, with one scope, not {flags}")
+    subscription = domain_of(dispatcher).subscribe(
+        capsule_of(hook, data),
+        *strings_of(events),
+        exclude=strings_of(exclude),
+        scope={AUDITHOOKS_THREAD: "thread", AUDITHOOKS_CONTEXT: "context"}.get(
+            scopes, "process"
+        ),
+        reentrant=bool(flags & AUDITHOOKS_REENTRANT),
+        on_error="unraisable" if flags & AUDITHOOKS_UNRAISABLE else "raise",
+    )
+    Py_INCREF(<PyObject *> subscription)
+    return <PyObject *> subscription
+
+
+cdef int close(PyObject *subscription) except -1:
+    if subscription == NULL:
+        raise TypeError("subscription must be a Subscription, not NULL")
+    if not isinstance(<object> subscription, Subscription):
+        kind = type(<object> subscription).__name__
+        raise TypeError(f"subscription must be a Subscription, not {kind}")
+    (<object> subscription).close()
+    return 0
+
+
+cdef AuditHooks_Event *get_event(PyObject *dispatcher, const char *name) except NULL:
+    if name == NULL:
+        raise ValueError("name must not be NULL")
+    domain = domain_of(dispatcher)
+    event = Event((<bytes> name).decode(), None if domain is runtime else domain)
+    Py_INCREF(<PyObject *> event)
+    return <AuditHooks_Event *> <PyObject *> event
+
+
+cdef PyObject *build(void *pointer) noexcept:
+    """Return the tuple of arguments, or NULL with an exception."""
+    cdef Given *given = <Given *> pointer
+    cdef PyObject *args
+    cdef char room[64]
+    cdef char *wrapped = room
+    cdef Py_ssize_t length
+    if given.args != NULL:  # an exact tuple comes back as it is
+        return PyTuple_GetSlice(given.args, 0, PyTuple_GET_SIZE(given.args))
+    length = 0 if given.format == NULL else <Py_ssize_t> strlen(given.format)
+    while length > 0 and strchr(b" \t,:", given.format[length - 1]) != NULL:
+        length -= 1  # Py_BuildValue() ignores these, but not before a parenthesis
+    if length == 0:
+        return PyTuple_New(0)
+    if not is_sound(given.format):
+        return NULL
+    if length + 3 > <Py_ssize_t> sizeof(room):
+        wrapped = <char *> PyMem_Malloc(length + 3)
+        if wrapped == NULL:
+            return PyErr_NoMemory()
+    # So that it always gives a tuple, whatever the values are.
+    wrapped[0] = b"("
+    memcpy(wrapped + 1, given.format, length)
+    wrapped[length + 1] = b")"
+    wrapped[length + 2] = 0
+    args = Py_VaBuildValue(wrapped, given.values)
+    if wrapped != room:
+        PyMem_Free(wrapped)
+    return args
+
+
+cdef bint is_sound(const char *format) noexcept:
+    """Refuse what Py_BuildValue() would not, but must not be in a format here."""
+    cdef Py_ssize_t depth = 0
+    while format[0]:
+        depth += (format[0] == b"(") - (format[0] == b")")
+        if depth < 0:
+            PyErr_Format(SystemError, b"unmatched paren in the format of an event")
+            return False
+        if format[0] == b"N":
+            PyErr_Format(
+                SystemError, b"the format of an event must not consume references ('N')"
+            )
+            return False
+        format += 1
+    return True
+
+
+cdef int deliver(PyObject *route, PyObject *event, Given *given) noexcept:
+    """Call the hooks of a route, which is an owned reference and consumed, or NULL."""
+    cdef Arguments arguments
+    cdef int status = -1
+    if route == NULL:
+        return -1
+    if PyTuple_GET_SIZE(route) == 0:
+        status = 0
+    else:
+        arguments.packed = build(given)
+        arguments.name = NULL
+        if arguments.packed != NULL:
+            status = dispatch(route, event, &arguments)
+            Py_DECREF(arguments.packed)
+    Py_DECREF(route)
+    return status
+
+
+# The exception that was set before an event was raised.
+cdef struct Pending:
+    PyObject *kind
+    PyObject *value
+    PyObject *traceback
+
+
+cdef int settle(Pending *pending, int status) noexcept:
+    """Set the exception that was set before, or drop it for that of a hook."""
+    if status < 0:
+        Py_XDECREF(pending.kind)
+        Py_XDECREF(pending.value)
+        Py_XDECREF(pending.traceback)
+    else:
+        PyErr_Restore(pending.kind, pending.value, pending.traceback)
+    return status
+
+
+cdef int raise_given "AuditHooks_raise_given" (
+    PyObject *dispatcher, const char *name, Given *given
+) noexcept:
+    """Raise an event by its name."""
+    cdef Pending pending
+    cdef PyObject *event
+    cdef PyObject *route
+    cdef uint64_t version
+    cdef bint kept
+    cdef int status = -1
+    if name == NULL:
+        PyErr_Format(ValueError, b"event must not be NULL")
+        return -1
+    if dispatcher == NULL or dispatcher == <PyObject *> None:
+        return PySys_Audit(name, b"O&", <void *> build, <void *> given)
+    if not isinstance(<object> dispatcher, HookList):
+        PyErr_Format(
+            TypeError,
+            b"dispatcher must be a Dispatcher, NULL or None, not %.200s",
+            Py_TYPE(dispatcher).tp_name,
+        )
+        return -1
+    if not load_size(&(<HookList> dispatcher).listening):
+        return 0
+    version = load_version(&(<HookList> dispatcher).version)
+    if FREE_THREADED and is_missed(name, strlen(name), version):
+        return 0
+    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+    event = PyUnicode_FromString(name)
+    if event != NULL:
+        route = route_of(<HookList> dispatcher, event, &kept)
+        if FREE_THREADED and route != NULL and PyTuple_GET_SIZE(route) == 0:
+            miss(name, strlen(name), version)
+        status = deliver(route, event, given)
+        Py_DECREF(event)
+    return settle(&pending, status)
+
+
+cdef int raise_event_given "AuditHooks_raise_event_given" (
+    PyObject *event, Given *given
+) noexcept:
+    """Raise an event that was resolved."""
+    cdef Pending pending
+    cdef int status
+    if event == NULL or Py_TYPE(event) != <PyTypeObject *> ResolvedEvent:
+        PyErr_Format(TypeError, b"event must be an Event")
+        return -1
+    if not load_int(&(<ResolvedEvent> event).emitter.enabled):
+        return 0
+    Py_INCREF(event)  # a hook may make its owner drop it
+    if (<ResolvedEvent> event).utf8 != NULL:
+        status = PySys_Audit(
+            (<ResolvedEvent> event).utf8, b"O&", <void *> build, <void *> given
+        )
+        Py_DECREF(event)
+        return status
+    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+    route = find(<ResolvedEvent> event)
+    status = deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
+    Py_DECREF(event)
+    return settle(&pending, status)
+
+
+cdef bint fill(Given *given, PyObject *args) noexcept:
+    """Note a tuple of arguments, or NULL for none; refuse anything else."""
+    given.args = args
+    given.format = NULL
+    if args == NULL or PyTuple_Check(args):
+        return True
+    PyErr_Format(
+        TypeError, b"args must be a tuple or NULL, not %.200s", Py_TYPE(args).tp_name
+    )
+    return False
+
+
+cdef int audit_tuple(
+    PyObject *dispatcher, const char *event, PyObject *args
+) noexcept:
+    cdef Given given
+    return raise_given(dispatcher, event, &given) if fill(&given, args) else -1
+
+
+cdef int raise_event_tuple(AuditHooks_Event *event, PyObject *args) noexcept:
+    cdef Given given
+    if not fill(&given, args):
+        return -1
+    return raise_event_given(<PyObject *> event, &given)
+
+
+cdef AuditHooks_API api
+api.version = AUDITHOOKS_API_VERSION
+# Cast, as Cython would report and drop an exception of these.
+api.addaudithook = <int (*)(
+    PyObject *, Py_AuditHookFunction, void *
+) noexcept> addaudithook
+api.subscribe = <PyObject *(*)(
+    PyObject *,
+    Py_AuditHookFunction,
+    void *,
+    const char *const *,
+    const char *const *,
+    int,
+) noexcept> subscribe
+api.close = <int (*)(PyObject *) noexcept> close
+api.get_event = <AuditHooks_Event *(*)(PyObject *, const char *) noexcept> get_event
+api.audit = AuditHooks_audit
+api.audit_tuple = audit_tuple
+api.raise_event = AuditHooks_raise_event
+api.raise_event_tuple = raise_event_tuple
+
+_C_API = PyCapsule_New(&api, b"audithooks._C_API", NULL)

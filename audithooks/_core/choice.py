@@ -1,0 +1,59 @@
+"""Which implementation is used: the compiled one, or pure Python.
+
+The environment variable AUDITHOOKS_PURE_PYTHON decides. Unset or empty, the compiled
+one is used where it can be imported. With 0 it is required, and that it cannot be
+imported is an ImportError of audithooks. Anything else asks for pure Python.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+
+FALLBACK_REASON: str | None = None
+"""Why IMPLEMENTATION is "python", in words for people, or None if it is "cython"."""
+
+_asked = os.environ.get("AUDITHOOKS_PURE_PYTHON", "")
+if TYPE_CHECKING or _asked not in ("", "0"):
+    FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
+else:
+    try:
+        import audithooks._core.dispatcher_c as _module
+
+        # Cython hands back the old module, whose globals are None or gone.
+        if getattr(_module, "Dispatcher", None) is None:
+            raise ImportError("the compiled modules ended with another interpreter")
+        from .capi_c import _C_API
+        from .dispatcher_c import Dispatcher, Event
+        from .open_code_c import set_open_code_hook
+        from .runtime_c import addaudithook, audit, capture, subscribe
+    except ImportError as error:  # no compiler, PyPy, a subinterpreter
+        if _asked == "0":
+            raise
+        FALLBACK_REASON = str(error)
+        if isinstance(error, ModuleNotFoundError):
+            FALLBACK_REASON = f"installed without compiled modules: {error}"
+
+if FALLBACK_REASON is not None:
+    from .dispatcher_py import Dispatcher, Event
+    from .open_code_py import set_open_code_hook
+    from .runtime_py import addaudithook, audit, capture, subscribe
+
+    _C_API = None
+
+IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
+"""Which implementation this process uses, "cython" or "python"."""
+
+__all__ = (
+    "FALLBACK_REASON",
+    "IMPLEMENTATION",
+    "_C_API",
+    "Dispatcher",
+    "Event",
+    "addaudithook",
+    "audit",
+    "capture",
+    "set_open_code_hook",
+    "subscribe",
+)

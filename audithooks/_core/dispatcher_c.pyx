@@ -1,0 +1,381 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Dispatcher, and Event, compiled. Their mirror in pure Python is dispatcher_py.py.
+
+`audit` is a METH_FASTCALL method made by hand: Cython would pack the arguments into a
+tuple before the first line of a method of its own. An Event is called by the vectorcall
+protocol (PEP 590) for the same reason, which Cython does not give to a class.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+from audithooks._core.hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, Known, dispatch, has_event, is_missed, known_as,
+    load_int, load_size, load_version, miss, route_of, store_version
+)
+from audithooks._core.python cimport (
+    METH_FASTCALL, PyDescr_NewMethod, PyDict_GET_SIZE, PyErr_Format, PyMethodDef,
+    PyTuple_GET_SIZE, PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize,
+    PyUnicode_CheckExact, PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS,
+    Py_DECREF, Py_INCREF, Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF,
+    call_with_tuple, utf8_of
+)
+from audithooks._core.runtime_c cimport hooks as runtime_hooks
+from audithooks._core.runtime_c cimport others_listen, raise_in_sys
+
+from .domain import Domain
+from .hooklist_c import HookList
+from .patterns import event_name
+
+
+cdef extern from *:
+    """
+    /* Kept out of audit(), which else saves registers that only this one needs. */
+    #ifdef __GNUC__
+    static PyObject *AuditHooks_otherwise(PyObject *, PyObject **, Py_ssize_t)
+        __attribute__((noinline));
+    #endif
+    """
+
+
+cdef int raise_event(
+    HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Call the hooks that want event, an exact str."""
+    cdef Known *known = known_as(hooks, event)
+    cdef PyObject *route
+    cdef bint kept
+    cdef int status
+    if FREE_THREADED:
+        return raise_apart(hooks, event, args, length)
+    if (
+        known.event == event
+        and known.version == hooks.version
+        and PyDict_GET_SIZE(<PyObject *> hooks.routes) > 0  # the collector clears it
+    ):
+        if PyTuple_GET_SIZE(known.route) == 0:
+            return 0
+        route = known.route
+        Py_INCREF(route)  # a hook may change the list, and with it drop the route
+        status = deliver(route, event, args, length)
+        Py_DECREF(route)
+        return status
+    route = route_of(hooks, event, &kept)
+    if route == NULL:
+        return -1
+    if kept:
+        Py_INCREF(event)
+        Py_XDECREF(known.event)
+        known.event = event
+        known.route = route
+        known.version = hooks.version
+    status = 0 if PyTuple_GET_SIZE(route) == 0 else deliver(route, event, args, length)
+    Py_DECREF(route)
+    return status
+
+
+cdef int raise_apart(
+    HookList hooks, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Do what raise_event() does, without the lock and what is known by it."""
+    cdef uint64_t version = load_version(&hooks.version)
+    cdef Py_ssize_t size
+    cdef const char *name = PyUnicode_AsUTF8AndSize(event, &size)
+    cdef PyObject *route
+    cdef bint kept
+    cdef int status = 0
+    if name == NULL:
+        return -1
+    if is_missed(name, size, version):
+        return 0
+    route = route_of(hooks, event, &kept)
+    if route == NULL:
+        return -1
+    if PyTuple_GET_SIZE(route) == 0:
+        miss(name, size, version)
+    else:
+        status = deliver(route, event, args, length)
+    Py_DECREF(route)
+    return status
+
+
+cdef inline int deliver(
+    PyObject *route, PyObject *event, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Call the hooks of an owned route with arguments that are not packed yet."""
+    cdef Arguments arguments
+    cdef int status
+    arguments.items = args
+    arguments.length = length
+    arguments.packed = NULL
+    arguments.name = NULL
+    status = dispatch(route, event, &arguments)
+    Py_XDECREF(arguments.packed)
+    return status
+
+
+cdef PyObject *audit_otherwise "AuditHooks_otherwise"(
+    PyObject *self, PyObject **args, Py_ssize_t length
+) noexcept:
+    """Raise an event that hooks may want, or whose name is no exact str."""
+    cdef PyObject *event
+    cdef int status
+    if length >= 1 and PyUnicode_CheckExact(args[0]):
+        status = raise_event(<HookList> self, args[0], args + 1, length - 1)
+    elif not has_event(args, length):
+        return NULL
+    elif load_size(&(<HookList> self).listening):
+        event = PyUnicode_FromObject(args[0])
+        if event == NULL:
+            return NULL
+        status = raise_event(<HookList> self, event, args + 1, length - 1)
+        Py_DECREF(event)
+    else:
+        status = 0
+    if status < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
+    if (
+        length < 1
+        or not PyUnicode_CheckExact(args[0])
+        or load_size(&(<HookList> self).listening)
+    ):
+        return audit_otherwise(self, args, length)
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+class Dispatcher(Domain, HookList):
+    """A domain of its own: its events reach its own hooks, and nobody else's.
+
+    *name*, a str, is for those who read the repr.
+
+    Thread-safety: a dispatcher may be used from any thread, and its hooks changed
+    while events are raised; a change counts from the next event on.
+    """
+
+    __slots__ = ("__weakref__", "name")
+
+    def __init__(self, name=""):
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        self.name = name
+
+    def event(self, name):
+        """Return an Event of this dispatcher, for a *name* that is raised often."""
+        return Event(name, self)
+
+    def __repr__(self):
+        name = getattr(self, "name", "")  # a subclass may do without __init__()
+        return f"<Dispatcher {name!r}>" if name else object.__repr__(self)
+
+
+cdef PyMethodDef AUDIT
+AUDIT.ml_name = b"audit"
+AUDIT.ml_meth = <void *> audit
+AUDIT.ml_flags = METH_FASTCALL
+AUDIT.ml_doc = b"""audit($self, event, /, *args)
+--
+
+Raise an event with any arguments.
+
+*event* is a str, the name. The hooks that want it are called in the order in
+which they were added, with *event* and the tuple of *args*. The first exception
+that a hook raises comes back to the caller, and later hooks are not called.
+Raises TypeError if *event* is no str, and ValueError if there are hooks and it
+holds a null character or a lone surrogate.
+
+Without a hook that wants the event this costs next to nothing: compiled, the
+tuple is not even made. See sys.audit() and PEP 578, "API Summary".
+"""
+Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &AUDIT)
+
+
+@cython.final
+@cython.no_gc_clear  # as of a HookList
+cdef class Event:
+    """An event that is raised often: a name in a domain, resolved once.
+
+    *name* is a str, *dispatcher* a Dispatcher, or None for the runtime domain. Calling
+    the Event with some arguments does what audit() does with the name and them. It is
+    true if a hook may be called, so that `if event: event(costly())` does nothing in
+    vain.
+
+    In the runtime domain hooks of sys count as well. The interpreter does not tell
+    which there are: an Event may be true there and call nobody, but not the reverse.
+
+    Raises TypeError for an argument of another type, and ValueError for a name with a
+    null character or a lone surrogate.
+
+    Thread-safety: an Event may be used from any thread while hooks come and go.
+    """
+
+    def __cinit__(self, name, dispatcher=None):
+        if dispatcher is not None and not isinstance(dispatcher, HookList):
+            kind = type(dispatcher).__name__
+            raise TypeError(f"dispatcher must be a Dispatcher or None, not {kind}")
+        self._name = event_name(name)
+        self._dispatcher = dispatcher
+        if dispatcher is None:
+            self.hooks = runtime_hooks
+            self.utf8 = utf8_of(self._name)
+            self.vectorcall = call_in_sys
+            self.emitter.enabled = True
+        else:
+            self.hooks = dispatcher
+            self.vectorcall = call
+            self.hooks.link(&self.emitter)
+
+    def __dealloc__(self):
+        if self.hooks is not None:
+            self.hooks.unlink(&self.emitter)
+
+    @property
+    def name(self):
+        """The name of the event, a str."""
+        return self._name
+
+    @property
+    def dispatcher(self):
+        """The Dispatcher, or None for the runtime domain."""
+        return self._dispatcher
+
+    def __call__(self, *args):
+        """Raise the event with any arguments."""
+        return call_with_tuple(self, args, NULL)  # as Event.__call__(event, ...)
+
+    def __bool__(self):
+        if load_size(&self.hooks.listening) and wanted(self):
+            return True
+        return self.utf8 != NULL and others_listen()
+
+    def __reduce__(self):
+        raise TypeError("cannot copy or pickle an Event")
+
+    def __repr__(self):
+        of = "" if self._dispatcher is None else f" of {self._dispatcher!r}"
+        return f"<Event {self._name!r}{of}>"
+
+
+cdef PyObject *find(Event event) noexcept:
+    cdef PyObject *route
+    cdef bint kept
+    if FREE_THREADED:
+        return find_apart(event)
+    if (
+        event.route != NULL
+        and event.version == event.hooks.version
+        and PyDict_GET_SIZE(<PyObject *> event.hooks.routes) > 0  # the collector clears
+    ):
+        Py_INCREF(event.route)
+        return event.route
+    route = route_of(event.hooks, <PyObject *> event._name, &kept)
+    if route != NULL and kept:
+        event.route = route
+        event.version = event.hooks.version
+        if event.utf8 == NULL:
+            event.emitter.enabled = PyTuple_GET_SIZE(route) > 0
+    return route
+
+
+cdef PyObject *find_apart(Event event) noexcept:
+    """Do what find() does, without the lock: note only that nobody wants the event."""
+    cdef uint64_t version = load_version(&event.hooks.version)
+    cdef bint kept
+    cdef PyObject *route = route_of(event.hooks, <PyObject *> event._name, &kept)
+    if route != NULL and PyTuple_GET_SIZE(route) == 0:
+        store_version(&event.version, version)
+        if event.utf8 == NULL:
+            event.hooks.disable(&event.emitter, version)
+    return route
+
+
+cdef bint wanted(Event event) except -1:
+    """Whether a hook of audithooks may be called."""
+    cdef PyObject *route
+    cdef Py_ssize_t size
+    if (
+        FREE_THREADED
+        and load_version(&event.version) == load_version(&event.hooks.version)
+    ):
+        return False
+    route = find(event)
+    if route == NULL:
+        return -1
+    size = PyTuple_GET_SIZE(route)
+    Py_DECREF(route)
+    return size > 0
+
+
+cdef int raise_here(Event event, Arguments *arguments) noexcept:
+    """Call the hooks of a Dispatcher."""
+    cdef PyObject *route = find(event)
+    cdef int status = 0
+    if route == NULL:
+        return -1
+    if PyTuple_GET_SIZE(route) > 0:
+        arguments.packed = NULL
+        arguments.name = NULL
+        status = dispatch(route, <PyObject *> event._name, arguments)
+        Py_XDECREF(arguments.packed)
+    Py_DECREF(route)
+    return status
+
+
+cdef PyObject *call(
+    PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    """Call an Event of a Dispatcher."""
+    cdef Arguments arguments
+    if keywords != NULL:
+        return refuse_keywords(event, args, flags, keywords)
+    if load_int(&(<Event> event).emitter.enabled):
+        arguments.items = <PyObject **> args
+        arguments.length = PyVectorcall_NARGS(flags)
+        if raise_here(<Event> event, &arguments) < 0:
+            return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyObject *call_in_sys(
+    PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    """Call an Event of the runtime domain."""
+    cdef Arguments arguments
+    if keywords != NULL:
+        return refuse_keywords(event, args, flags, keywords)
+    arguments.items = <PyObject **> args
+    arguments.length = PyVectorcall_NARGS(flags)
+    if raise_in_sys((<Event> event).utf8, &arguments) < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyObject *refuse_keywords(
+    PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    """Call without keywords, if there are none."""
+    if PyTuple_GET_SIZE(keywords) == 0:
+        return (<Event> event).vectorcall(event, args, flags, NULL)
+    PyErr_Format(TypeError, b"an Event takes no keyword arguments")
+    return NULL
+
+
+cdef void call_by_vector() except *:
+    """Have the type call its instances by the pointer that each of them holds."""
+    cdef Event event = Event.__new__(Event, "audithooks")
+    cdef PyTypeObject *kind = <PyTypeObject *> Event
+    kind.tp_vectorcall_offset = <char *> &event.vectorcall - <char *> <PyObject *> event
+    kind.tp_call = PyVectorcall_Call
+    kind.tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL
+    PyType_Modified(kind)
+
+
+call_by_vector()

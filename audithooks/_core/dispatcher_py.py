@@ -1,0 +1,117 @@
+"""Dispatcher, and Event, in pure Python: the mirror of dispatcher_c.pyx."""
+
+from __future__ import annotations
+
+# An event may still be raised when the interpreter has taken down its builtins.
+from builtins import str, type  # noqa: UP029
+
+from .domain import Domain
+from .hooklist_py import HookList, exact_event
+from .patterns import event_name
+from .runtime_py import audit, others_listen, runtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .types import NoReturn
+
+
+class Dispatcher(Domain, HookList):
+    """A domain of its own: its events reach its own hooks, and nobody else's.
+
+    *name*, a str, is for those who read the repr.
+
+    Thread-safety: a dispatcher may be used from any thread, and its hooks changed
+    while events are raised; a change counts from the next event on.
+    """
+
+    __slots__ = ("__weakref__", "name")
+
+    def __init__(self, name: str = "") -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        self.name = name
+
+    def audit(self, event: str, /, *args: object) -> None:
+        """Raise an event with any arguments.
+
+        *event* is a str, the name. The hooks that want it are called in the order in
+        which they were added, with *event* and the tuple of *args*. The first exception
+        that a hook raises comes back to the caller, and later hooks are not called.
+        Raises TypeError if *event* is no str, and ValueError if there are hooks and it
+        holds a null character or a lone surrogate.
+
+        Without a hook that wants the event this costs next to nothing: compiled, the
+        tuple is not even made. See sys.audit() and PEP 578, "API Summary".
+        """
+        if type(event) is not str:
+            event = exact_event(event)
+        if self._hooks:
+            self._dispatch(event, args)
+
+    def event(self, name: str) -> Event:
+        """Return an Event of this dispatcher, for a *name* that is raised often."""
+        return Event(name, self)
+
+    def __repr__(self) -> str:
+        name = getattr(self, "name", "")  # a subclass may do without __init__()
+        return f"<Dispatcher {name!r}>" if name else object.__repr__(self)
+
+
+class Event:
+    """An event that is raised often: a name in a domain, resolved once.
+
+    *name* is a str, *dispatcher* a Dispatcher, or None for the runtime domain. Calling
+    the Event with some arguments does what audit() does with the name and them. It is
+    true if a hook may be called, so that `if event: event(costly())` does nothing in
+    vain.
+
+    In the runtime domain hooks of sys count as well. The interpreter does not tell
+    which there are: an Event may be true there and call nobody, but not the reverse.
+
+    Raises TypeError for an argument of another type, and ValueError for a name with a
+    null character or a lone surrogate.
+
+    Thread-safety: an Event may be used from any thread while hooks come and go.
+    """
+
+    __slots__ = ("_dispatcher", "_hooks", "_name")
+
+    def __init__(self, name: str, dispatcher: Dispatcher | None = None) -> None:
+        if dispatcher is not None and not isinstance(dispatcher, HookList):
+            kind = type(dispatcher).__name__
+            raise TypeError(f"dispatcher must be a Dispatcher or None, not {kind}")
+        self._name = event_name(name)
+        self._dispatcher = dispatcher
+        self._hooks: HookList = runtime if dispatcher is None else dispatcher
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("an Event cannot be a base class")
+
+    @property
+    def name(self) -> str:
+        """The name of the event, a str."""
+        return self._name
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """The Dispatcher, or None for the runtime domain."""
+        return self._dispatcher
+
+    def __call__(self, *args: object) -> None:
+        """Raise the event with any arguments."""
+        if self._dispatcher is None:
+            audit(self._name, *args)
+        elif self._dispatcher._hooks:
+            self._dispatcher._dispatch(self._name, args)
+
+    def __bool__(self) -> bool:
+        if self._hooks._hooks and self._hooks._route_of(self._name):
+            return True
+        return self._dispatcher is None and others_listen()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot copy or pickle an Event")
+
+    def __repr__(self) -> str:
+        of = "" if self._dispatcher is None else f" of {self._dispatcher!r}"
+        return f"<Event {self._name!r}{of}>"

@@ -1,0 +1,188 @@
+"""Domain: the methods that add hooks, which Dispatcher and the runtime domain share.
+
+The hooks are kept by hooklist_*.py*, and taken away again by subscription.py.
+"""
+
+from __future__ import annotations
+
+from .native import native_hook
+from .patterns import checked, wants
+from .subscription import Subscription
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .capture import Capture
+    from .types import (
+        Any,
+        HookFunction,
+        Iterable,
+        Native,
+        NoReturn,
+        OnError,
+        Scope,
+        Unpacked,
+        Wants,
+    )
+
+
+class HookRejected(RuntimeError):
+    """A hook that is already there refused a subscription.
+
+    It did so by raising a RuntimeError, which is the cause if it is known, for the
+    event sys.addaudithook. CPython drops that exception where it adds the native hook
+    of the runtime domain; audithooks notices that the hook was not added.
+    """
+
+
+def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+    if value not in choices:
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"{argument} must be {expected}, not {value!r}")
+
+
+class Domain:
+    """The methods of a domain that add hooks to it."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
+
+    if TYPE_CHECKING:
+        # What a domain inherits from its HookList, or has of its own.
+        def audit(self, event: str, /, *args: object) -> None: ...
+        def _add(
+            self,
+            callable: HookFunction,
+            wants: Wants = None,
+            one_thread: bool = False,
+            context: object = None,
+            reentrant: bool = True,
+            reported: bool = False,
+            native: Native | None = None,
+        ) -> Any: ...
+        @staticmethod
+        def _unpack(capsule: object) -> Unpacked: ...
+        def _remove(self, hook: Any) -> None: ...
+        def _pause(self, hook: Any, paused: bool) -> None: ...
+
+    def _announce(self) -> None:
+        """Tell the hooks that are there of a new one; they may object by raising."""
+        self.audit("sys.addaudithook")
+
+    def addaudithook(self, hook: HookFunction) -> None:
+        """Add *hook* for every event, for good.
+
+        *hook* is called with the name of an event, a str, and its arguments, a tuple.
+        It cannot be removed, and is called again for the events it raises itself. It
+        may be a native hook: see subscribe().
+
+        First the event sys.addaudithook is raised, without arguments. If a hook that
+        is already there raises a RuntimeError, the new hook is not added, without a
+        word; any other exception goes to the caller. Raises TypeError if *hook* cannot
+        be called. See sys.addaudithook() and PEP 578, "Adding audit hooks".
+        """
+        native = native_hook(hook, self._unpack)
+        try:
+            self._announce()
+        except RuntimeError:
+            return
+        self._add(hook, native=native)
+
+    def subscribe(
+        self,
+        hook: HookFunction,
+        *events: str,
+        exclude: str | Iterable[str] = (),
+        scope: Scope = "process",
+        reentrant: bool = False,
+        on_error: OnError = "raise",
+    ) -> Subscription:
+        """Call *hook* for some events until the subscription returned is closed.
+
+        *events* are names or shell-style patterns, such as "open" or "socket.*";
+        without any, every event is wanted. What *exclude*, a pattern or several,
+        matches is not. Case matters, as in fnmatch.fnmatchcase(). A group such as
+        "@file" stands for its events: see GROUPS in audithooks.catalogue.
+
+        *scope* is "process" for all threads of this interpreter, "thread" for events
+        raised in the thread that subscribes, or "context" for events raised in the
+        current context of contextvars and in those copied from it later, which is what
+        asyncio tasks and asyncio.to_thread() run in.
+
+        While *hook* runs in a thread, events of that thread are not passed to it, so it
+        may log, open files or import; *reentrant* asks for them all the same. Greenlets
+        of one thread count as one here: a hook that switches among them misses events.
+
+        *on_error* is "raise" to let an exception of *hook* abort the operation that
+        raised the event, or "unraisable" to hand it to sys.unraisablehook() and go on;
+        an exception that is no Exception, such as KeyboardInterrupt, aborts always.
+
+        *hook* may be native, a C function of the type Py_AuditHookFunction: a PyCapsule
+        that is named for its signature, such as those in the __pyx_capi__ of a Cython
+        module, with the context as data; or a ctypes function of the prototype
+        PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p), without data. Native hooks are
+        called before those in Python, and not any more once they are closed. Code and
+        data have to last as long as the hook. What a ctypes callback in Python raises
+        is reported by ctypes and lost; it can only return -1, for a SystemError.
+
+        First the event sys.addaudithook is raised, without arguments. If a hook that is
+        already there raises a RuntimeError, so does this: a HookRejected.
+
+        Thread-safety: may be called from any thread, and from a hook. The new hook is
+        called from the next event on.
+        """
+        native = native_hook(hook, self._unpack)
+        wanted = checked("events", events)
+        unwanted = checked("exclude", exclude)
+        _choice("scope", scope, ("process", "thread", "context"))
+        _choice("on_error", on_error, ("raise", "unraisable"))
+        matcher = wants(wanted, unwanted)
+        try:
+            self._announce()
+        except HookRejected:
+            raise
+        except RuntimeError as error:
+            raise HookRejected(f"a hook refused the subscription: {error}") from error
+        subscription = Subscription(self, wanted)
+        variable = None
+        if scope == "context":
+            from contextvars import ContextVar
+
+            variable = ContextVar[bool]("audithooks.subscription")
+            subscription._token = variable.set(True)
+        try:
+            subscription._entry = self._add(
+                hook,
+                matcher,
+                scope == "thread",
+                variable,
+                bool(reentrant),
+                on_error == "unraisable",
+                native,
+            )
+        except BaseException:
+            subscription._leave_context()
+            raise
+        return subscription
+
+    def capture(
+        self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
+    ) -> Capture:
+        """Return a context manager that gives a list of the events in its block.
+
+        *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
+        is a Record: a named tuple of event and args, with the attributes thread, the
+        identifier of the thread that raised the event, and time, in seconds since the
+        epoch. The list stays when the block has ended.
+
+        Thread-safety: with scope="process" events of any thread are added as they come.
+        A new thread has a context of its own, asyncio.to_thread() a copy; from CPython
+        3.14 on sys.flags.thread_inherit_context gives each new thread a copy, which is
+        the default without the global interpreter lock.
+        """
+        from .capture import Capture
+
+        return Capture(self.subscribe, events, exclude, scope)

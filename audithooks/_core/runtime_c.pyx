@@ -1,0 +1,354 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The runtime domain, compiled: the interpreter's own audit stream. Its mirror in pure
+Python is runtime_py.py.
+
+One native hook connects the two. It is called for every event of every interpreter in
+the process, and what it does for an event that nobody wants is what a subscription
+costs the rest of the program. So it finds the route by the address of the name, which
+is nearly always that of a literal, and then compares the name itself.
+
+CPython cannot take a native hook back, and may drop one without a word. So each attempt
+to add one carries a number, a private event shows whether that one is called, and the
+first that is stays in charge. Others, if there ever are any, do nothing.
+"""
+
+import sys
+from _thread import _count as threads_started
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.string cimport strcmp, strlen
+
+from audithooks._core.hooklist_c cimport (
+    FREE_THREADED, Arguments, HookList, add_size, dispatch, has_event, is_missed,
+    load_int, load_pointer, load_size, load_version, miss, route_of, store_first,
+    store_int, store_pointer
+)
+from audithooks._core.python cimport (
+    METH_FASTCALL, PyCFunction_NewEx, PyErr_Clear, PyErr_Format, PyErr_Occurred,
+    PyErr_SetNone, PyEval_GetFrame, PyInterpreterState, PyInterpreterState_Get,
+    PyLong_AsSsize_t, PyMethodDef, PySys_AddAuditHook, PySys_Audit, PyTuple_CheckExact,
+    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_GetSlice, PyUnicode_AsUTF8,
+    PyUnicode_AsUTF8AndSize, PyUnicode_FromString, Py_DECREF, Py_INCREF, Py_XDECREF
+)
+
+from .domain import Domain, HookRejected
+from .hooklist_c import HookList
+
+
+cdef extern from *:
+    """
+    /* Public from CPython 3.13 on. */
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+
+    /* Of each thread, as several may add a hook at a time without the lock. */
+    static AuditHooks_THREAD_LOCAL int AuditHooks_announcing = 0;
+    static AuditHooks_THREAD_LOCAL void *AuditHooks_reached = NULL;
+    """
+    bint Py_IsFinalizing()
+    # Whether the addition that is seen next is one of ours.
+    bint announcing "AuditHooks_announcing"
+    # The number of the native hook that the last probe reached.
+    void *reached "AuditHooks_reached"
+
+
+# An event that was met under an address. It is still the one that is raised there if
+# the name reads the same, and its route still holds if the list is at that version.
+# There is none without the lock.
+cdef struct Met:
+    const char *address     # of the name, as it was passed to the native hook
+    const char *name        # a copy that stays: the UTF-8 of event
+    PyObject *event         # owned, an exact str
+    PyObject *route         # borrowed from the routes of that version
+    uint64_t version
+
+cdef Met met[256]           # 128 sets of two
+
+cdef PyInterpreterState *owner      # the interpreter they belong to
+cdef void *connection = NULL        # the number of the native hook in charge, or NULL
+cdef Py_ssize_t attempts = 0        # the numbers given out
+cdef int others = False             # whether there may be hooks beside ours
+
+cdef const char *PROBE = b"audithooks.connect"
+cdef const char *ADDITION = b"sys.addaudithook"
+cdef const char *LAST = b"cpython.PyInterpreterState_Clear"
+
+
+cdef inline Met *set_of(const char *address) noexcept:
+    return &met[(<uint32_t> (<uintptr_t> address >> 3) * 2654435761U >> 25) * 2]
+
+
+cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
+    """The native hook. Hooks of other interpreters are none of its business."""
+    cdef Met *entry
+    if number != load_pointer(&connection):
+        return answer(name, args, number)
+    if PyInterpreterState_Get() != load_pointer(<void **> &owner):
+        if strcmp(name, ADDITION) == 0:
+            note_addition()  # of a native hook, it may be, which is called here, too
+        return 0
+    if not load_size(&hooks.listening):
+        if is_last(name):
+            disconnect()
+        elif strcmp(name, ADDITION) == 0:
+            note_addition()
+        return 0
+    if FREE_THREADED:
+        if is_missed(name, strlen(name), load_version(&hooks.version)):
+            return 0
+        return meet(name, args)
+    entry = set_of(name)
+    if entry.address != name:
+        entry += 1
+    if (
+        entry.address == name
+        and entry.version == hooks.version
+        and strcmp(entry.name, name) == 0
+    ):
+        if PyTuple_GET_SIZE(entry.route) == 0:
+            return 0
+        return deliver(name, entry.route, entry.event, args)
+    return meet(name, args)
+
+
+cdef int deliver(
+    const char *name, PyObject *route, PyObject *event, PyObject *args
+) noexcept:
+    """Call the hooks of a route with the tuple of an event, which the caller owns."""
+    cdef Arguments arguments
+    cdef int status = -1
+    # What runs meanwhile may change the list, or raise an event that takes the entry.
+    if not FREE_THREADED:  # where the caller owns them
+        Py_INCREF(route)
+        Py_INCREF(event)
+    arguments.name = name
+    arguments.packed = args
+    if PyTuple_CheckExact(args):
+        status = dispatch(route, event, &arguments)
+    else:  # an emitter in C may pass its own
+        arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
+        if arguments.packed != NULL:
+            status = dispatch(route, event, &arguments)
+            Py_DECREF(arguments.packed)
+    if not FREE_THREADED:
+        Py_DECREF(event)
+        Py_DECREF(route)
+    return status
+
+
+cdef int meet(const char *name, PyObject *args) noexcept:
+    """Handle an event whose route is not at hand under the address of its name."""
+    cdef bint last = is_last(name)
+    cdef uint64_t version = load_version(&hooks.version)
+    cdef bint kept
+    cdef PyObject *event = PyUnicode_FromString(name)
+    cdef PyObject *route = NULL
+    cdef int status = -1
+    cdef bint addition = strcmp(name, ADDITION) == 0
+    if addition:
+        note_addition()
+    if event != NULL:
+        route = route_of(hooks, event, &kept)
+    if route != NULL:
+        status = 0
+        if not addition and strcmp(name, LAST) != 0:
+            if FREE_THREADED:
+                if PyTuple_GET_SIZE(route) == 0:
+                    miss(name, strlen(name), version)
+            elif kept:
+                status = remember(name, event, route)
+        if status == 0 and PyTuple_GET_SIZE(route) > 0:
+            status = deliver(name, route, event, args)
+        Py_DECREF(route)
+    Py_XDECREF(event)
+    if last:
+        disconnect()
+    return status
+
+
+cdef int remember(const char *name, PyObject *event, PyObject *route) noexcept:
+    """Note a route that the list keeps under the address of the name."""
+    cdef Met *entry = set_of(name)
+    cdef const char *copy = PyUnicode_AsUTF8(event)
+    if copy == NULL:
+        return -1
+    if entry.address == name:
+        Py_DECREF(entry.event)
+    else:
+        Py_XDECREF(entry[1].event)
+        entry[1] = entry[0]
+    Py_INCREF(event)
+    entry.address = name
+    entry.name = copy
+    entry.event = event
+    entry.route = route
+    entry.version = hooks.version
+    return 0
+
+
+cdef void note_addition() noexcept:
+    """Remember that somebody else adds a hook.
+
+    An announcement of ours comes here before any other code is run, or others is true.
+    """
+    global announcing
+    if not announcing or PyInterpreterState_Get() != load_pointer(<void **> &owner):
+        store_int(&others, True)
+    else:
+        announcing = False
+
+
+cdef PyObject *refuse(void *_) noexcept:
+    PyErr_SetNone(InterruptedError)
+    return NULL
+
+
+cdef bint anyone_listens() noexcept:
+    """Ask the interpreter, which converts arguments only if there is a hook."""
+    if PySys_Audit(PROBE, b"O&", <void *> refuse, NULL) < 0:
+        PyErr_Clear()
+        return True
+    return False
+
+
+cdef bint others_listen() noexcept:
+    if load_pointer(&connection) != NULL:
+        return load_int(&others)
+    return anyone_listens()
+
+
+cdef bint is_last(const char *name) noexcept:
+    """Whether the interpreter itself says that it lets go of its hooks.
+
+    There is no frame then, unless it was C code under one that ended the process.
+    """
+    return strcmp(name, LAST) == 0 and (
+        PyEval_GetFrame() == NULL or Py_IsFinalizing()
+    )
+
+
+cdef void disconnect() noexcept:
+    """Let go of the hooks where the interpreter lets go of those of sys, for good."""
+    store_pointer(&connection, NULL)
+    store_pointer(<void **> &owner, NULL)
+    hooks.clear()
+
+
+cdef int answer(const char *name, PyObject *args, void *number) noexcept:
+    """Tell connect() that the native hook of that number is called."""
+    global reached
+    if load_pointer(&connection) == NULL and strcmp(name, ADDITION) == 0:
+        store_int(&others, True)
+    if (
+        PyInterpreterState_Get() == load_pointer(<void **> &owner)
+        and strcmp(name, PROBE) == 0
+        and PyTuple_GET_SIZE(args) == 1
+    ):
+        if <void *> PyLong_AsSsize_t(PyTuple_GET_ITEM(args, 0)) == number:
+            reached = number
+            PyErr_SetNone(InterruptedError)  # so that nobody after us sees the probe
+            return -1
+        PyErr_Clear()
+    return 0
+
+
+cdef bint connect() except -1:
+    """Add the native hook if there is none. Return whether it was added now.
+
+    CPython raises sys.addaudithook where it is added.
+    """
+    global reached
+    cdef void *number
+    if load_pointer(&connection) != NULL:
+        return False
+    if load_pointer(<void **> &owner) == NULL:
+        raise HookRejected("the interpreter has let go of its hooks")
+    # Without the lock another thread may add its hook between the two.
+    store_int(&others, anyone_listens() or (FREE_THREADED and threads_started() > 0))
+    number = <void *> add_size(&attempts, 1)
+    if PySys_AddAuditHook(on_event, number) < 0:
+        if PyErr_Occurred() == NULL:
+            raise SystemError("a native hook failed without an exception")
+        return -1
+    if PySys_Audit(PROBE, b"n", <Py_ssize_t> number) < 0:
+        if reached != number:
+            return -1
+        PyErr_Clear()
+        reached = NULL
+        store_first(&connection, number)
+        return True
+    raise HookRejected("a hook of sys refused the native hook of audithooks")
+
+
+# An event that was not looked at, as long as it is not known that there are hooks.
+cdef struct Raised:
+    Arguments arguments
+    const char *name        # in UTF-8
+    Py_ssize_t size         # of name in bytes
+
+
+cdef PyObject *check_and_pack(void *raised) noexcept:
+    """Refuse a name that would be cut short, or make the tuple."""
+    cdef Raised *event = <Raised *> raised
+    if <Py_ssize_t> strlen(event.name) != event.size:
+        PyErr_Format(ValueError, b"embedded null character in the name of an event")
+        return NULL
+    return pack(&event.arguments)
+
+
+cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noexcept:
+    cdef Raised event
+    if not has_event(args, length):
+        return NULL
+    event.name = PyUnicode_AsUTF8AndSize(args[0], &event.size)
+    if event.name == NULL:
+        return NULL
+    event.arguments.items = args + 1
+    event.arguments.length = length - 1
+    if PySys_Audit(
+        event.name, b"O&", <void *> check_and_pack, <void *> &event
+    ) < 0:
+        return NULL
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef PyMethodDef AUDIT
+AUDIT.ml_name = b"audit"
+AUDIT.ml_meth = <void *> audit_lazily
+AUDIT.ml_flags = METH_FASTCALL
+AUDIT.ml_doc = b"""audit(event, /, *args)
+--
+
+Raise an event with any arguments, as sys.audit() does.
+
+It reaches the hooks of sys and of audithooks alike. The tuple of *args* is made
+only if there is one.
+"""
+lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
+
+# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens.
+audit = sys.audit if sys.version_info < (3, 14) else lazy_audit
+
+
+class Runtime(Domain, HookList):
+    """The domain of the interpreter's own events. There is one."""
+
+    __slots__ = ()
+
+    audit = staticmethod(audit)
+
+    def _announce(self):
+        global announcing
+        if not connect():
+            announcing = True
+            audit("sys.addaudithook")
+
+
+runtime = hooks = Runtime()
+owner = PyInterpreterState_Get()
+addaudithook = runtime.addaudithook
+capture = runtime.capture
+subscribe = runtime.subscribe

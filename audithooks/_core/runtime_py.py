@@ -1,0 +1,135 @@
+"""The runtime domain in pure Python: the mirror of runtime_c.pyx.
+
+`audit` and the hooks that addaudithook() adds are those of sys; subscriptions stand
+behind one hook among them. Where sys has no audit hooks, this is a hook list like that
+of a Dispatcher.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from builtins import TypeError
+
+from .domain import Domain, HookRejected
+from .hooklist_py import HookList, exact_event
+from .native import caller, native_hook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .types import Arguments, HookFunction
+
+# GraalPy has the two functions of sys, but never calls a hook.
+_HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
+
+# Whether sys tells that there is no hook: see _anyone_listens().
+_IS_TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
+
+if _HAS_HOOKS:
+    _sys_audit = sys.audit
+    _sys_addaudithook = sys.addaudithook  # as it is now: it may be replaced by ours
+
+
+class _Reached(Exception):
+    """Tells connect() that its hook is called."""
+
+
+class Runtime(Domain, HookList):
+    """The domain of the interpreter's own events. There is one."""
+
+    __slots__ = ("_announcing", "_connected", "_others")
+
+    def __init__(self) -> None:
+        self._connected = False
+        self._others = False  # whether there may be hooks beside ours
+        self._announcing: int | None = None  # the thread that adds one of ours
+
+    if _HAS_HOOKS:
+        audit = staticmethod(_sys_audit)
+
+        def addaudithook(self, hook: HookFunction) -> None:
+            native = native_hook(hook, self._unpack)
+            _sys_addaudithook(hook if native is None else caller(hook, *native))
+
+        addaudithook.__doc__ = Domain.addaudithook.__doc__
+
+        def _announce(self) -> None:
+            if not self._connect():
+                self._announcing = get_ident()
+                _sys_audit("sys.addaudithook")
+
+    else:
+
+        def audit(self, event: str, /, *args: object) -> None:  # type: ignore[misc]
+            """Raise an event with any arguments, as Dispatcher.audit() does."""
+            event = exact_event(event)
+            if self._hooks:
+                self._dispatch(event, args)
+
+    def _connect(self) -> bool:
+        """Add the hook of sys if there is none. Return whether it was added now.
+
+        sys raises sys.addaudithook where it is added.
+        """
+        if self._connected:
+            return False
+        attempt = object()
+        in_charge = False
+
+        def on_event(event: str, args: Arguments) -> None:
+            nonlocal in_charge
+            if event == "sys.addaudithook":
+                if self._announcing != this_thread() or not self._connected:
+                    self._others = True
+                self._announcing = None
+            if in_charge:
+                if self._hooks:
+                    self._dispatch(event, args)
+            elif event == "audithooks.connect" and args and args[0] is attempt:
+                if not self._connected:
+                    self._connected = in_charge = True
+                raise _Reached
+
+        this_thread = get_ident  # a global may be gone when the last event comes
+        self._others = True
+        if _IS_TOLD:
+            # As _anyone_listens() asks; in one call, so that nobody comes between.
+            ask = map(_sys_audit, (None,))  # type: ignore[misc]
+            add = map(_sys_addaudithook, (on_event,))
+            self._others = False
+            try:
+                next(zip(ask, add))
+            except TypeError:
+                self._others = True
+        if self._others:
+            _sys_addaudithook(on_event)
+        try:
+            _sys_audit("audithooks.connect", attempt)
+        except _Reached:
+            return True
+        raise HookRejected("a hook of sys refused the hook of audithooks")
+
+
+def _anyone_listens() -> bool:
+    """Ask sys, which up to CPython 3.13 checks arguments only if there is a hook."""
+    if not _IS_TOLD:
+        return True
+    try:
+        _sys_audit(None)  # type: ignore[arg-type]
+    except TypeError:
+        return True
+    return False
+
+
+def others_listen() -> bool:
+    """Whether hooks may be there that are not those of audithooks."""
+    if not _HAS_HOOKS:
+        return False
+    return runtime._others if runtime._connected else _anyone_listens()
+
+
+runtime = Runtime()
+audit = runtime.audit
+addaudithook = runtime.addaudithook
+capture = runtime.capture
+subscribe = runtime.subscribe

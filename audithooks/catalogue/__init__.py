@@ -1,0 +1,267 @@
+"""What is known about the events of CPython: arguments, versions, groups, decoders.
+
+EVENTS holds an entry for every event that CPython documents or raises; the table is
+table.py. A group, such as "@file", stands for its events wherever patterns are taken:
+_core/patterns.py asks here what it means, and that is the only room of the core that
+does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import namedtuple
+from types import MappingProxyType
+
+from .table import TABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    Version = tuple[int, ...]
+
+_OLDEST = (3, 8)  # the version of PEP 578
+_LINE = re.compile(
+    r"(?P<name>[^(]+)\((?P<arguments>.*?)\)"
+    r"(?: (?P<since>[\d.]+)-)?(?: -(?P<until>[\d.]+))?(?: # (?P<note>.*))?"
+)
+
+
+class Entry(
+    namedtuple("Entry", ("name", "arguments", "groups", "since", "until", "note"))  # noqa: PYI024
+):
+    """What is known about one event.
+
+    *name* and *arguments*, a tuple of names, are those of CPython's documentation.
+    *groups* is a tuple of names without the "@". *since* is the version that brought
+    the event, such as (3, 12), where (3, 8) is as old as audit hooks; *until* is the
+    last version that raises it, or None. *note* is a remark, or empty.
+    """
+
+    __slots__ = ()
+
+    name: str
+    arguments: tuple[str, ...]
+    groups: tuple[str, ...]
+    since: Version
+    until: Version | None
+    note: str
+
+    def in_version(self, version: Version) -> bool:
+        """Whether a Python of *version*, a tuple such as sys.version_info, has it."""
+        version = tuple(version[:2])
+        return self.since <= version and (self.until is None or version <= self.until)
+
+    def arguments_in(self, version: Version) -> tuple[str, ...]:
+        """The names of the arguments that a Python of *version* passes."""
+        version = tuple(version[:2])
+        return tuple(
+            argument
+            for argument in self.arguments
+            if _LATER.get((self.name, argument), _OLDEST) <= version
+        )
+
+
+_LATER: dict[tuple[str, str], Version] = {}  # the arguments that came after the event
+
+
+def _version(text: str) -> Version:
+    return tuple(map(int, text.split(".")))
+
+
+def _read(table: str) -> Iterator[Entry]:
+    groups: tuple[str, ...] = ()
+    for line in filter(None, table.splitlines()):
+        if line.endswith(":"):
+            groups = tuple(line[:-1].split())
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"the table of events has a line that is none: {line!r}")
+        arguments = []
+        for argument in filter(None, match["arguments"].split(", ")):
+            word, _, since = argument.partition(" ")
+            if since:
+                _LATER[match["name"], word] = _version(since)
+            arguments.append(word)
+        yield Entry(
+            match["name"],
+            tuple(arguments),
+            groups,
+            _version(match["since"]) if match["since"] else _OLDEST,
+            _version(match["until"]) if match["until"] else None,
+            match["note"] or "",
+        )
+
+
+EVENTS: Mapping[str, Entry] = MappingProxyType({e.name: e for e in _read(TABLE)})
+"""The Entry of every event, by its name."""
+
+
+def _groups() -> dict[str, frozenset[str]]:
+    members: dict[str, list[str]] = {}
+    for entry in EVENTS.values():
+        for group in entry.groups:
+            members.setdefault(group, []).append(entry.name)
+    return {group: frozenset(members[group]) for group in sorted(members)}
+
+
+GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_groups())
+"""The names of the events of every group, by the name of the group without the "@"."""
+
+
+def expand(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return *patterns* with names in place of the groups, such as "@file", among them.
+
+    Raises ValueError for a group that does not exist.
+    """
+    expanded: list[str] = []
+    for pattern in patterns:
+        if not pattern.startswith("@"):
+            expanded.append(pattern)
+        elif pattern[1:] in GROUPS:
+            expanded += sorted(GROUPS[pattern[1:]])
+        else:
+            there_are = ", ".join(f"@{group}" for group in GROUPS)
+            raise ValueError(f"there is no group {pattern!r}; there are {there_are}")
+    return tuple(expanded)
+
+
+def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
+    """Return the arguments *args* of *event* in a dict, by their names and in order.
+
+    An argument that the catalogue does not know is called by its place, "arg0" for the
+    first, be it one of an unknown event or one too many of a known one. Arguments that
+    were not passed are not in the dict.
+    """
+    entry = EVENTS.get(event)
+    names = entry.arguments if entry is not None else ()
+    mapping = dict(zip(names, args))
+    for place in range(len(names), len(args)):
+        mapping[f"arg{place}"] = args[place]
+    return mapping
+
+
+class OpenIntent(
+    namedtuple("OpenIntent", ("read", "write", "create", "append", "truncate"))  # noqa: PYI024
+):
+    """What a file is opened for, each a bool. See open_intent()."""
+
+    __slots__ = ()
+
+    read: bool
+    write: bool
+    create: bool
+    append: bool
+    truncate: bool
+
+
+def open_intent(args: Sequence[Any]) -> OpenIntent:
+    """Tell from the arguments of an `open` event what the file is opened for.
+
+    *args* are the path, the mode and the flags. open() and io.open() pass mode and
+    flags, os.open() only flags, and some others only a mode; each intent that one of
+    them speaks of is true. PyPy passes flags that mean nothing beside a mode, so there
+    the mode counts alone.
+
+    A file is created or truncated without being written to if the flags say so. One
+    that is opened by O_PATH is neither read nor written.
+
+    Raises TypeError or ValueError for what are no arguments of an `open` event.
+    """
+    if len(args) != len(EVENTS["open"].arguments):
+        raise ValueError(
+            f"the arguments of open are path, mode and flags, not {args!r}"
+        )
+    _, mode, flags = args
+    if mode is not None and not isinstance(mode, str):
+        raise TypeError(f"mode must be a str or None, not {type(mode).__name__}")
+    if not isinstance(flags, int):
+        raise TypeError(f"flags must be an int, not {type(flags).__name__}")
+    read = write = create = append = truncate = False
+    if mode is not None:
+        read = "r" in mode or "+" in mode
+        append = "a" in mode
+        truncate = "w" in mode
+        create = append or truncate or "x" in mode
+        write = create or "+" in mode
+        if sys.implementation.name == "pypy":
+            return OpenIntent(read, write, create, append, truncate)
+    access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
+    if not _has(flags, "O_PATH"):
+        # O_RDONLY is 0, which is also what those pass that only have a mode.
+        read = read or access == os.O_RDWR or (access == os.O_RDONLY and mode is None)
+        write = write or access in (os.O_WRONLY, os.O_RDWR)
+        create = create or _has(flags, "O_CREAT") or _has(flags, "O_TMPFILE")
+        append = append or _has(flags, "O_APPEND")
+        truncate = truncate or _has(flags, "O_TRUNC")
+    return OpenIntent(read, write, create, append, truncate)
+
+
+def _has(flags: int, name: str) -> bool:
+    flag = getattr(os, name, 0)  # not every platform has them all
+    return bool(flag) and flags & flag == flag
+
+
+def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
+    """Return the command line of a process that *event* starts with arguments *args*.
+
+    The first item is the program that is run, as it was given, and not what it is told
+    to be its name; the others are its arguments. A command for the shell comes as the
+    shell, its option and the command. A command line of Windows, which is one string,
+    is not taken apart: it is the one item, or the last of two if a program was named.
+    bytes and path objects become str as by os.fsdecode().
+
+    Knows subprocess.Popen, os.exec, os.posix_spawn, os.spawn, os.system, os.startfile,
+    os.startfile/2, pty.spawn, _posixsubprocess.fork_exec and _winapi.CreateProcess, and
+    raises ValueError for other events, and for arguments that are none of them.
+    """
+    if event not in _SPAWNS:
+        raise ValueError(
+            f"spawn_argv() takes an event that starts a process, "
+            f"such as {', '.join(_SPAWNS)}; not {event!r}"
+        )
+    expected = EVENTS[event].arguments
+    if len(args) < len(expected):
+        raise ValueError(
+            f"the arguments of {event} are {', '.join(expected)}, not {args!r}"
+        )
+    given = dict(zip(expected, args))
+    if event == "os.system":
+        return (*_shell(), os.fsdecode(given["command"]))
+    program_name, argv_name = _SPAWNS[event]
+    program: Any = given.get(program_name)
+    if event == "_posixsubprocess.fork_exec":
+        program = program[0]  # the candidates along PATH
+    argv: Any = given.get(argv_name) or ()
+    if isinstance(argv, (str, bytes, os.PathLike)):
+        words = [os.fsdecode(argv)]
+        return tuple(words if program is None else [os.fsdecode(program), *words])
+    words = [os.fsdecode(word) for word in argv]
+    if program is not None:
+        words[:1] = [os.fsdecode(program)]
+    return tuple(words)
+
+
+# Which of the arguments are the program and its argv.
+_SPAWNS = {
+    "subprocess.Popen": ("executable", "args"),
+    "os.exec": ("path", "args"),
+    "os.posix_spawn": ("path", "argv"),
+    "os.spawn": ("path", "args"),
+    "os.system": ("", "command"),
+    "os.startfile": ("path", ""),
+    "os.startfile/2": ("path", "arguments"),
+    "pty.spawn": ("", "argv"),
+    "_posixsubprocess.fork_exec": ("exec_list", "args"),
+    "_winapi.CreateProcess": ("application_name", "command_line"),
+}
+
+
+def _shell() -> tuple[str, str]:
+    if os.name == "nt":
+        return os.environ.get("COMSPEC", "cmd.exe"), "/c"
+    return "/bin/sh", "-c"

@@ -1,0 +1,109 @@
+"""The pytest plugin of audithooks: the part that pytest always loads.
+
+It adds no hook unless a test run asks for events, by the fixture, a marker or an
+option. What guards tests is guard.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .._core.capture import Record
+
+_EVENTS = pytest.StashKey["list[Record]"]()
+
+MARKERS = (
+    "audit_forbid(*patterns): fail the test if it raises an audit event of such a "
+    "name, pattern or group, as in '@network'",
+    "audit_allow(*patterns): allow a test what is forbidden elsewhere",
+    "audit_events(*patterns): say which events the fixture audit_events captures",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "fail tests that raise audit events of this name, pattern or @group"
+    group = parser.getgroup("audithooks")
+    group.addoption(
+        "--audit-forbid",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help=f"{help}; may be repeated; a group needs the = of --audit-forbid=@network",
+    )
+    parser.addini("audit_forbid", help, type="linelist", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if forbidden(config):
+        _guard(config)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if any(item.get_closest_marker("audit_forbid") for item in items):
+        _guard(config)
+
+
+def forbidden(config: pytest.Config) -> tuple[str, ...]:
+    """Return the patterns that are forbidden to every test."""
+    return (*config.getini("audit_forbid"), *config.getoption("audit_forbid"))
+
+
+def _guard(config: pytest.Config) -> None:
+    name = "audithooks-guard"
+    if not config.pluginmanager.has_plugin(name):
+        from .guard import Guard
+
+        config.pluginmanager.register(Guard(config, forbidden(config)), name)
+
+
+@pytest.fixture
+def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
+    """The audit events that are raised while the test function runs, in any thread.
+
+    A list of named tuples of event and args, as audithooks.capture() gives it. The
+    marker audit_events(*patterns) says which; without it, all are in the list.
+    """
+    from .. import capture
+
+    marker = request.node.get_closest_marker("audit_events")
+    with capture(*(marker.args if marker else ()), scope="process") as events:
+        request.node.stash[_EVENTS] = events
+        yield events
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    events = pyfuncitem.stash.get(_EVENTS, None)
+    if events is None:
+        return (yield)
+    function = pyfuncitem.obj
+
+    @functools.wraps(function)
+    def test(*args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
+        events.clear()  # of what pytest did to get here
+        return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    async def async_test(*args: object, **kwargs: object) -> object:
+        __tracebackhide__ = True
+        events.clear()
+        return await function(*args, **kwargs)
+
+    # Who runs asynchronous tests asks which they are.
+    pyfuncitem.obj = async_test if inspect.iscoroutinefunction(function) else test
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function

@@ -1,0 +1,157 @@
+"""The guard of the pytest plugin: it fails tests that raise forbidden audit events.
+
+__init__.py, which pytest always loads, asks for it if anything is forbidden.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sysconfig
+
+import _pytest
+import pluggy
+import pytest
+
+from .. import Dispatcher, subscribe
+from ..records.fields import Fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Any
+
+    from ..records.origin import Frame
+
+    Phase = Generator[None, object, object]
+
+MAX_FRAMES = 100  # from the event outwards, to find the line that caused it
+
+_PYTEST = (  # and what is here for its sake
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    os.path.dirname(_pytest.__file__) + os.sep,
+    os.path.dirname(pluggy.__file__) + os.sep,
+)
+_LIBRARIES = (
+    "<",  # what is frozen, or made at run time
+    *(
+        sysconfig.get_path(name) + os.sep
+        for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    ),
+)
+
+
+# What is forbidden to an item, and what is allowed.
+_PATTERNS = pytest.StashKey[tuple[tuple[str, ...], tuple[str, ...]]]()
+
+
+class Guard:
+    """A plugin that subscribes to what is forbidden, for each phase of a test.
+
+    *patterns* are forbidden to every test, beside those of its markers. The operation
+    is stopped by an exception that fails the test; it is no Exception, so that few
+    programs catch it. If one does, or if it comes in another thread, the test fails at
+    the end of its phase: set-up, call or tear-down. In a forked child it stops the
+    operation only. What pytest does by itself is not stopped.
+
+    Raises pytest.UsageError for wrong patterns.
+    """
+
+    def __init__(self, config: pytest.Config, patterns: tuple[str, ...]) -> None:
+        try:
+            Dispatcher().subscribe(print, *patterns)
+        except ValueError as error:
+            raise pytest.UsageError(f"audit_forbid: {error}") from error
+        self._patterns = patterns
+        self._fields = Fields(frames=MAX_FRAMES)
+        self._root = str(config.rootpath)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Phase:
+        return (yield from self._watch(item, "setup"))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Phase:
+        return (yield from self._watch(item, "call"))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Phase:
+        return (yield from self._watch(item, "teardown"))
+
+    def _watch(self, item: pytest.Item, phase: str) -> Phase:
+        forbidden, allowed = item.stash.get(_PATTERNS, ((), ()))
+        if phase == "setup":
+            forbidden = (*self._patterns, *_marked(item, "audit_forbid"))
+            allowed = _marked(item, "audit_allow")
+        if not forbidden:
+            return (yield)
+        seen: list[str] = []
+        watching = True
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            __tracebackhide__ = True
+            if not watching:
+                return
+            try:
+                text = self._tell(event, args)
+            except Exception as error:  # it is forbidden all the same
+                text = f"forbidden audit event: {event}, not told for {error!r}"
+            if text is not None:
+                seen.append(text)
+                pytest.fail(text)
+
+        subscription = subscribe(hook, *forbidden, exclude=allowed)
+        item.stash[_PATTERNS] = forbidden, allowed  # now that they are known to be fine
+        try:
+            result = yield
+        except pytest.skip.Exception:
+            if not seen:
+                raise
+        except BaseException as error:
+            if seen and getattr(error, "msg", None) not in seen:
+                item.add_report_section(phase, "forbidden events", "\n".join(seen))
+            raise
+        finally:
+            watching = False  # as close() raises an event, too
+            subscription.close()
+        if seen:
+            pytest.fail("\n".join(seen), pytrace=False)
+        return result
+
+    def _tell(self, event: str, args: tuple[Any, ...]) -> str | None:
+        """Return what to say of an event, or None if pytest raised it by itself."""
+        stack = self._fields.stack()
+        cause = _cause(stack) if stack else ("?", 0, "?")
+        if cause is None:
+            return None
+        file, line, function = cause
+        source = linecache.getline(file, line).strip()
+        if file.startswith(self._root + os.sep):
+            file = os.path.relpath(file, self._root)
+        text = self._fields.record(event, args).text()
+        return (
+            f"forbidden audit event: {text}\n  at {file}:{line} in {function}: {source}"
+        )
+
+
+def _cause(stack: Sequence[Frame]) -> Frame | None:
+    """Return the innermost frame of the program, or None if pytest comes before it.
+
+    If there is neither, it is that of the library which raised the event.
+    """
+    for frame in stack:
+        if frame[0].startswith(_PYTEST):
+            return None
+        if not frame[0].startswith(_LIBRARIES):
+            return frame
+    return stack[0]
+
+
+def _marked(item: pytest.Item, name: str) -> tuple[str, ...]:
+    """Return the patterns of the markers *name* on a test and around it."""
+    patterns: list[str] = []
+    for marker in item.iter_markers(name):
+        if marker.kwargs or not marker.args:
+            raise TypeError(f"the marker {name} takes patterns, at least one")
+        patterns += marker.args
+    return tuple(patterns)

@@ -1,0 +1,181 @@
+"""What a record of an event says: its arguments by name, plain, short and free of
+secrets, and where it was raised.
+
+The names are those of the catalogue. values.py makes a value plain, origin.py tells the
+thread, the task and the callers. Nothing here raises events of its own, but what the
+methods of a value do when it is asked for its text.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+
+# These are gone from where they are looked up when the last event comes.
+from builtins import isinstance, len, type  # noqa: UP029
+from collections import namedtuple
+from time import time_ns
+
+from .._core.patterns import checked
+from ..catalogue import named
+from .origin import callers, short, task_name, thread_name
+from .text import MAX_NAME, arguments_text, printable
+from .values import INT64, Shortener
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from .origin import Frame
+
+# Of so many kinds of events the names of the arguments are kept. Others are looked up
+# every time.
+MAX_KINDS = 4096
+
+MAX_ARGUMENTS = 64  # of one event
+
+HIDDEN = "[redacted]"
+ENVIRONMENTS = ("*.env", "os.putenv.value")
+
+
+class Record(
+    namedtuple(  # noqa: PYI024
+        "Record", "event args cut time thread thread_name task stack"
+    )
+):
+    """An event, told by Fields.record(). *time* is in nanoseconds since the epoch."""
+
+    __slots__ = ()
+
+    event: str
+    args: dict[str, Any]
+    cut: list[str]
+    time: int
+    thread: int
+    thread_name: str | None
+    task: str | None
+    stack: list[Frame]
+
+    def text(self) -> str:
+        """Return the event as a line for people."""
+        args = arguments_text(self.event, self.args, self.cut)
+        return f"{printable(self.event)}({args})"
+
+
+class Fields:
+    """Makes the arguments of events plain, short and free of secrets.
+
+    An argument is made plain: None, a bool, a finite float, an int of 64 bits, a str
+    that can be encoded, or lists and dicts of those. A path is told as a str, anything
+    else by its repr(). Of an argument at most *longest* characters are kept, counted
+    over all that is in it.
+
+    *redact*, a pattern or several, names arguments whose values are not told: "name"
+    for those of any event, or "event.name". Those of ENVIRONMENTS are hidden as well,
+    unless *environments* is true. *frames* is how many callers stack() gives.
+
+    Raises TypeError or ValueError for a wrong argument.
+
+    Thread-safety: may be used from any thread; no lock is taken.
+    """
+
+    def __init__(
+        self,
+        redact: str | Iterable[str] = (),
+        environments: bool = False,
+        longest: int = 1000,
+        frames: int = 0,
+    ) -> None:
+        from fnmatch import fnmatchcase
+
+        patterns = checked("redact", redact)
+        self._redact = (*patterns, *(() if environments else ENVIRONMENTS))
+        self._longest = at_least(0, "longest", longest)
+        self._frames = at_least(0, "frames", frames)
+        self._matches = fnmatchcase
+        # Of each kind the names of all its arguments, and of those that are not told.
+        self._kinds: dict[tuple[str, int], tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._asked: set[int] = set()  # the threads that ask a value for its text
+
+    def arguments(
+        self, event: str, args: tuple[Any, ...], longest: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the plain arguments by name, and the names of those that were cut.
+
+        "..." among those stands for arguments that were left out altogether.
+        """
+        if not args:
+            return {}, []
+        kind = event, len(args)
+        names, hidden = self._kinds.get(kind) or self._learn(kind, event, args)
+        longest = self._longest if longest is None else longest
+        plain: dict[str, Any] = {}
+        cut: list[str] = []
+        for name, value in zip(names, args):
+            if name in hidden:
+                plain[name] = HIDDEN
+                continue
+            type_ = type(value)
+            if (
+                (type_ is str and len(value) <= longest and value.isascii())
+                or value is None
+                or type_ is bool
+                or (type_ is int and -INT64 <= value < INT64)
+            ):
+                plain[name] = value
+            else:
+                shortener = Shortener(longest, self._asked)
+                plain[name] = shortener.plain(value)
+                if shortener.cut:
+                    cut.append(name)
+        if len(args) > len(names):
+            cut.append("...")
+        return plain, cut
+
+    def _learn(
+        self, kind: tuple[str, int], event: str, args: tuple[Any, ...]
+    ) -> tuple[tuple[str, ...], frozenset[str]]:
+        names = tuple(named(event, args))[:MAX_ARGUMENTS]
+        hidden = frozenset(
+            name for name in names if any(map(self._hides(event, name), self._redact))
+        )
+        if len(self._kinds) < MAX_KINDS and len(event) <= MAX_NAME:
+            self._kinds[kind] = names, hidden
+        return names, hidden
+
+    def _hides(self, event: str, name: str) -> Callable[[str], bool]:
+        whole = f"{event}.{name}"
+        return lambda p: self._matches(whole, p) or self._matches(whole, f"*.{p}")
+
+    def record(self, event: str, args: tuple[Any, ...]) -> Record:
+        """Return all there is to tell of an event that is raised here and now."""
+        thread = get_ident()
+        return Record(
+            short(event),
+            *self.arguments(event, args),
+            time_ns(),
+            thread,
+            thread_name(thread),
+            task_name(),
+            self.stack(),
+        )
+
+    def stack(self) -> list[Frame]:
+        """Return the innermost callers: file, line and function of each."""
+        found: list[Frame] = []
+        if not self._frames:
+            return found
+        for frame in callers():
+            found.append(frame)
+            if len(found) == self._frames:
+                break
+        return found
+
+
+def at_least(least: int, argument: str, value: int) -> int:
+    """Return *value*, an int, or say what is wrong with *argument*."""
+    if not isinstance(value, int):
+        raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{argument} must be at least {least}, not {value}")
+    return value

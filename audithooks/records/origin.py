@@ -1,0 +1,79 @@
+"""Where an event was raised: the thread, the asyncio task, and the callers."""
+
+from __future__ import annotations
+
+import sys
+from builtins import getattr, isinstance, len, str, type  # noqa: UP029
+
+from .._core.choice import IMPLEMENTATION
+from .text import MAX_NAME, encodable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Frame = tuple[str, int, str]
+
+# Not by choice.py, as most programs do without.
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from .._core.frames_py import code_of, current_frame
+else:
+    try:
+        from .._core.frames_c import code_of, current_frame
+    except ImportError:  # it alone could not be compiled
+        from .._core.frames_py import code_of, current_frame
+
+_modules = sys.modules
+_PACKAGE = f"{__name__.partition('.')[0]}."
+
+
+def thread_name(ident: int) -> str | None:
+    """Return the name of a thread, if the program knows about threading.
+
+    Threads that threading does not know have none. No lock is taken.
+    """
+    active = getattr(_modules.get("threading"), "_active", None)
+    thread = active.get(ident) if active else None
+    if thread is None:
+        return None
+    try:
+        return short(thread.name)
+    except Exception:  # a class of the program may have its own way
+        return None
+
+
+def task_name() -> str | None:
+    """Return the name of the asyncio task that runs in this thread, if there is one."""
+    tasks = _modules.get("asyncio.tasks")
+    if tasks is None:
+        return None
+    try:
+        loop = tasks.events._get_running_loop()
+        task = None if loop is None else tasks.current_task(loop)
+        return None if task is None else short(task.get_name())
+    except Exception:  # it is being imported, or a task has no name
+        return None
+
+
+def short(name: object) -> str | None:
+    if type(name) is not str:
+        return None
+    return (
+        name if name.isascii() and len(name) <= MAX_NAME else encodable(name[:MAX_NAME])
+    )
+
+
+def callers() -> Iterator[Frame]:
+    """Give the callers, innermost first, but those of this package at its start."""
+    frame: Any = current_frame()
+    inside = True
+    while frame is not None:
+        if inside:
+            module = frame.f_globals.get("__name__")
+            inside = isinstance(module, str) and module.startswith(_PACKAGE)
+        if not inside:
+            code = code_of(frame)
+            name = getattr(code, "co_qualname", code.co_name)
+            yield encodable(code.co_filename), frame.f_lineno or 0, name[:MAX_NAME]
+        frame = frame.f_back

@@ -1,0 +1,56 @@
+"""Plain values and names as text that neither breaks a line nor forges one."""
+
+from __future__ import annotations
+
+from ..catalogue import EVENTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_NAME = 200  # characters of the name of an event, a thread, a task, a function
+
+
+class Shown(str):
+    """The text of a value that is no str: what its repr() says, or its path."""
+
+    __slots__ = ()
+
+
+def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
+    """Return what Fields.arguments() gives as it would stand in a call, on one line."""
+    known = EVENTS[event].arguments if event in EVENTS else ()
+    words = []
+    for name, value in plain.items():
+        word = f"{name}={_literal(value)}" if name in known else _literal(value)
+        if name in cut and isinstance(value, (list, dict)):
+            word += "\N{HORIZONTAL ELLIPSIS}"  # a str says so itself
+        words.append(word)
+    if "..." in cut:
+        words.append("...")
+    return ", ".join(words)
+
+
+def _literal(value: Any) -> str:
+    """Return a plain value as Python would write it; what is no literal, as it is."""
+    kind = type(value)
+    if kind is list:
+        return f"[{', '.join(map(_literal, value))}]"
+    if kind is dict:
+        items = (f"{_literal(key)}: {_literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
+    if kind is Shown:
+        return printable(value)
+    return repr(value)
+
+
+def printable(text: str) -> str:
+    """Return *text* with escapes for what would break or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def encodable(text: str) -> str:
+    """Return *text* with backslash escapes in place of lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,115 @@
+"""Any value made plain and short: None, a bool, a number, text, or lists and dicts."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from builtins import hasattr, issubclass, len, str, type  # noqa: UP029
+
+from .text import Shown, encodable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+MAX_DEPTH = 8  # of containers in containers
+
+INT64 = 1 << 63
+
+
+class Shortener:
+    """Makes one value plain, with so much room; *cut* tells whether it was too small.
+
+    What may run code of the program, such as a repr(), is done for one value at a time
+    in each thread: *asked* holds the threads that do.
+    """
+
+    def __init__(self, room: int, asked: set[int]) -> None:
+        self._room = room
+        self._asked = asked
+        self.cut = False
+
+    def plain(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)
+        if kind is bool or value is None:
+            return value
+        if kind is int and -INT64 <= value < INT64:
+            return value
+        if kind is float and value - value == 0:  # finite
+            return value
+        if kind is str:
+            return self._text(value)
+        if kind is bytes or kind is bytearray:
+            text = repr(value[: self._room])
+            return Shown(self._text(text, len(value) - self._room))
+        if kind is list or kind is tuple or kind is set or kind is frozenset:
+            return list(self._items(value, depth))
+        if kind is dict:
+            told: dict[str, Any] = {}
+            for key, item in self._some(value.items(), depth):
+                text = self._key(key)
+                self.cut = self.cut or text in told  # as 1 and "1" look alike
+                told[text] = self.plain(item, depth + 1)
+            return told
+        if kind is int:  # whose decimal digits may be too many for str()
+            return self._text(hex(value))
+        return Shown(self._text(self._told(value)))
+
+    def _items(self, values: Any, depth: int) -> Iterator[Any]:
+        for value in self._some(values, depth):
+            yield self.plain(value, depth + 1)
+
+    def _some(self, values: Any, depth: int) -> Iterator[Any]:
+        """Give the items of a container as long as there is room."""
+        try:
+            for value in values:
+                if self._room <= 0 or depth == MAX_DEPTH:
+                    self.cut = True
+                    return
+                self._room -= 1
+                yield value
+        except RuntimeError:  # another thread changed it meanwhile
+            self.cut = True
+
+    def _key(self, key: Any) -> str:
+        return self._text(key if type(key) is str else self._told(key))
+
+    def _text(self, text: str, beyond: int = 0) -> str:
+        more = max(0, len(text) - self._room) + max(0, beyond)
+        text = text[: self._room]
+        self._room -= len(text)
+        if not text.isascii():
+            text = encodable(text)
+        if more:
+            self.cut = True
+            text += f"\N{HORIZONTAL ELLIPSIS} ({more} more)"
+        return text
+
+    def _told(self, value: Any) -> str:
+        """Return the text of a value, which comes from code that may do anything."""
+        if issubclass(type(value), str):
+            return str.__str__(value)
+        thread = get_ident()
+        if thread in self._asked:
+            return f"{_instance(value)}>"
+        self._asked.add(thread)
+        try:
+            if hasattr(type(value), "__fspath__"):
+                path = value.__fspath__()
+                if isinstance(path, str):
+                    return str.__str__(path)
+            return str.__str__(repr(value))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # such as SystemExit, which is not meant for us
+            return f"{_instance(value)}: {_name_of(type(error))}>"
+        finally:
+            self._asked.discard(thread)
+
+
+# The name of a type, whatever its metaclass may say.
+_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+
+
+def _instance(value: object) -> str:
+    return f"<{_name_of(type(value))} instance at {id(value):#x}"

@@ -1,0 +1,74 @@
+"""What sinks share: they can be closed, count what they leave out, and start anew in a
+forked child.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from weakref import WeakMethod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+LEFT_OUT = "audithooks.left_out"
+"""The event, for sinks alone, by which they tell what they were not given.
+
+Its arguments are the name of an event, or "*" for any, and a number.
+"""
+
+
+class Sink:
+    """A hook that is closed at the end of its `with` block."""
+
+    def close(self) -> None:
+        """Write what is left, and end. May be called again."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Count:
+    """A number that grows by add(), in any thread and without a lock.
+
+    news() tells by how much since the last time; one thread at a time may ask.
+    """
+
+    __slots__ = ("_asked", "_next", "_told", "add")
+
+    def __init__(self) -> None:
+        self.add = self._next = count().__next__
+        self._told = 0  # the sum of the news
+        self._asked = 0  # how often, as that counts, too
+
+    def news(self) -> int:
+        number = self._next() - self._asked - self._told
+        self._asked += 1
+        self._told += number
+        return number
+
+
+def after_fork(method: Callable[[], None]) -> None:
+    """Call a bound *method* in forked children as long as its object is there."""
+    weak = WeakMethod(method)
+
+    def call() -> None:
+        alive = weak()
+        if alive is not None:
+            alive()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)

@@ -1,0 +1,140 @@
+"""JsonLines: a line of JSON for each event, in a file."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from builtins import divmod, len  # gone when the last event comes
+from itertools import count
+from os import getpid
+from time import gmtime, strftime, time_ns
+
+from ..records.fields import Fields
+from ..records.lines import Lines, json_encoder
+from ..records.origin import task_name, thread_name
+from ..records.text import MAX_NAME
+from .base import Sink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ..records.lines import Output
+
+
+class JsonLines(Sink):
+    """A hook that writes each event as a line of JSON.
+
+    *output* is a path, whose file is created or appended to; or a file descriptor or an
+    open file that has one, of which a duplicate is kept: the original may be closed.
+
+    Each line is one JSON object, in one write. Its members are
+
+    * time: in UTC, by RFC 3339, with microseconds;
+    * seq: a count of events from 1 on, which goes on in a forked child;
+    * pid, and thread, its identifier; thread_name and task, the name of the asyncio
+      task, where there are any;
+    * event: the name;
+    * args: an object of the arguments by name. *redact*, *environments* and *longest*
+      are those of Fields, which tells how they are made plain;
+    * cut, if something was: the names of the arguments that were shortened, with "..."
+      for any that were left out altogether;
+    * action, what became of it, where the caller told;
+    * stack, with *frames*: so many callers, innermost first, each of them an object of
+      file, line and function.
+
+    Text is UTF-8; a lone surrogate is written as its escape in Python.
+
+    Nothing is buffered: the events of a process that is killed are there, up to the
+    last. A line that cannot be written raises OSError, one after close() ValueError;
+    what that means is the choice of subscribe(): on_error="raise" aborts the operation,
+    "unraisable" reports each event that is lost. Where only part of a line could be
+    written, the next one starts on a line of its own.
+
+    Thread-safety: may be called from any thread, from signal handlers and in forked
+    children, which write to the same file. It takes no lock and raises no events. If
+    others write to the output, too, it has to be open for appending, as a path is. In
+    a pipe only PIPE_BUF bytes stay together, so arguments are cut until they fit.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        redact: str | Iterable[str] = (),
+        environments: bool = False,
+        longest: int = 1000,
+        frames: int = 0,
+    ) -> None:
+        self._fields = Fields(redact, environments, longest, frames)
+        self._shorter = longest // 8, 0
+        self._frames = frames
+        self._encode, self._quote = json_encoder()
+        self._next = count(1).__next__
+        self._second = 0, ""  # the last one, and how it is written
+        self._file: Lines | None = Lines(output)
+
+    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+        file = self._file
+        if file is None:
+            raise ValueError("an event came after close() of its JsonLines")
+        head = self._head(event)
+        ending = f',"action":{self._quote(action)}' if action else ""
+        tail = f"{ending}{self._stack()}" if self._frames else ending
+        line = self._line(head, event, args, tail)
+        if len(line) > file.most:
+            for longest in self._shorter:
+                line = self._line(head, event, args, tail, longest)
+                if len(line) <= file.most:
+                    break
+            else:
+                line = f'{head}{{}},"cut":["..."]{ending}}}\n'.encode()
+        file.write(line)
+
+    def _head(self, event: str) -> str:
+        """Return what a line says before the arguments."""
+        seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+        second, text = self._second
+        if seconds != second:
+            text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+            self._second = seconds, text
+        thread = get_ident()
+        name = thread_name(thread)
+        who = f"{thread}"
+        if name is not None:
+            who = f'{who},"thread_name":{self._quote(name)}'
+        task = task_name()
+        if task is not None:
+            who = f'{who},"task":{self._quote(task)}'
+        return (
+            f'{{"time":"{text}.{nanoseconds // 1000:06}Z","seq":{self._next()},'
+            f'"pid":{getpid()},"thread":{who},'
+            f'"event":{self._quote(event[:MAX_NAME])},"args":'
+        )
+
+    def _stack(self) -> str:
+        stack = [
+            {"file": file, "line": line, "function": function}
+            for file, line, function in self._fields.stack()
+        ]
+        return f',"stack":{self._encode(stack)}'
+
+    def _line(
+        self,
+        head: str,
+        event: str,
+        args: tuple[Any, ...],
+        tail: str,
+        longest: int | None = None,
+    ) -> bytes:
+        plain, cut = self._fields.arguments(event, args, longest)
+        if cut:
+            tail = f',"cut":{self._encode(cut)}{tail}'
+        return f"{head}{self._encode(plain)}{tail}}}\n".encode()
+
+    def close(self) -> None:
+        """Close the file, or the duplicate of what was given. May be called again."""
+        self._file = None
+
+    def __repr__(self) -> str:
+        return f"<JsonLines to {self._file.name if self._file else 'a closed file'}>"

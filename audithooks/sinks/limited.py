@@ -1,0 +1,167 @@
+"""Limited: passes events on to another sink, but not too many."""
+
+from __future__ import annotations
+
+import atexit
+from _thread import allocate_lock
+from itertools import count
+from math import inf
+from time import monotonic
+
+from ..records.fields import Fields, at_least
+from ..records.text import MAX_NAME
+from .base import LEFT_OUT, Count, Sink, after_fork
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._core.types import HookFunction
+
+MAX_NAMES = 4096  # of what Limited remembers
+
+
+class Limited(Sink):
+    """A hook that passes events on to a sink, but not all, and tells how many not.
+
+    *per_second* is how many events of one name are passed on in a second. *unique*, in
+    seconds, is for how long an event with the same arguments as one that was passed on
+    is left out; events that differ only where a long argument is cut are not the same.
+    One of the two has to be given; both may be.
+
+    What is left out is told by an event audithooks.left_out to the sink, with the name
+    of an event and how many of it were left out since the last time: before the first
+    event that comes *every* seconds after the last report, at close(), and when the
+    interpreter exits. close() closes the sink, too, if it can be.
+
+    Of at most MAX_NAMES names, and as many arguments, something is remembered: further
+    names are counted together, as "*", and the oldest arguments are forgotten.
+
+    Thread-safety: may be called from any thread, from signal handlers and in forked
+    children, which tell only of what they left out themselves. No lock is waited for;
+    the limits may be exceeded by as many events as come at the same moment.
+    """
+
+    def __init__(
+        self,
+        sink: HookFunction,
+        *,
+        per_second: int | None = None,
+        unique: float | None = None,
+        every: float = 60,
+    ) -> None:
+        if not callable(sink):
+            raise TypeError(f"sink must be callable, not {type(sink).__name__}")
+        if per_second is None and unique is None:
+            raise TypeError("one of per_second and unique has to be given")
+        if per_second is not None:
+            per_second = at_least(1, "per_second", per_second)
+        self._sink = sink
+        self._per_second = per_second
+        self._unique = unique if unique is None else _seconds("unique", unique)
+        self._every = _seconds("every", every)
+        self._fields = Fields(environments=True)
+        self._seconds: dict[str, tuple[float, Callable[[], int]]] = {}
+        self._closed = False
+        self._seen: dict[int, float] = {}  # hash of an event: when it was passed on
+        self._start_anew()
+        after_fork(self._start_anew)
+        atexit.register(self._report)
+
+    def _start_anew(self) -> None:
+        # For each name the counter of what was left out, and how far it was told.
+        self._counts: dict[str, Count] = {}
+        self._due = monotonic() + self._every
+        self._reporting = allocate_lock()
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        now = monotonic()
+        if now >= self._due:
+            self._report()
+        key = self._key(event, args)
+        if self._is_known(key, now) or self._is_one_too_many(event, now):
+            self._count_of(event).add()
+            return
+        if key is not None:
+            self._remember(key, now)
+        self._sink(event, args)
+
+    def _key(self, event: str, args: tuple[Any, ...]) -> int | None:
+        """Return what is the same for equal events, or None if that is not asked."""
+        if self._unique is None:
+            return None
+        plain, cut = self._fields.arguments(event, args)
+        return None if cut else hash((event, repr(plain)))
+
+    def _is_known(self, key: int | None, now: float) -> bool:
+        if key is None or self._unique is None:
+            return False
+        return now - self._seen.get(key, -inf) < self._unique
+
+    def _remember(self, key: int, now: float) -> None:
+        seen = self._seen
+        if len(seen) >= MAX_NAMES:
+            for oldest in [*seen][: MAX_NAMES // 2]:
+                seen.pop(oldest, None)
+        seen.pop(key, None)
+        seen[key] = now
+
+    def _is_one_too_many(self, event: str, now: float) -> bool:
+        if self._per_second is None:
+            return False
+        name = self._known_name(event, self._seconds)
+        start, tick = self._seconds.get(name, (-inf, None))
+        if tick is None or now - start >= 1:
+            tick = count(1).__next__
+            self._seconds[name] = now, tick
+        return tick() > self._per_second
+
+    def _count_of(self, event: str) -> Count:
+        name = self._known_name(event, self._counts)
+        found = self._counts.get(name)
+        return found or self._counts.setdefault(name, Count())
+
+    @staticmethod
+    def _known_name(event: str, names: dict[str, Any]) -> str:
+        if event in names or (len(names) < MAX_NAMES and len(event) <= MAX_NAME):
+            return event
+        return "*"
+
+    def _report(self) -> None:
+        """Tell the sink what was left out since the last time."""
+        if not self._reporting.acquire(blocking=False):
+            return
+        try:
+            self._due = monotonic() + self._every
+            for name, left_out in [*self._counts.items()]:
+                number = left_out.news()
+                if number:
+                    self._sink(LEFT_OUT, (name, number))
+        finally:
+            self._reporting.release()
+
+    def close(self) -> None:
+        """Tell what was left out, and close the sink. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._report)
+        self._report()
+        close = getattr(self._sink, "close", None)
+        if close is not None:
+            close()
+
+    def __repr__(self) -> str:
+        limits = {"per_second": self._per_second, "unique": self._unique}
+        text = [f"{name}={x}" for name, x in limits.items() if x is not None]
+        return f"<Limited {self._sink!r}, {', '.join(text)}>"
+
+
+def _seconds(argument: str, value: float) -> float:
+    if not isinstance(value, (int, float)):
+        kind = type(value).__name__
+        raise TypeError(f"{argument} must be a number of seconds, not {kind}")
+    if not value > 0:
+        raise ValueError(f"{argument} must be more than 0 seconds, not {value}")
+    return value

@@ -1,0 +1,190 @@
+"""Sinks whose delivery takes locks: a queue, and a thread that delivers what is in it.
+
+A hook is called wherever an event is raised: perhaps in a thread that holds a lock of
+the very engine it is to write to. So it must never wait for one. The thread is to such
+a sink what logging.handlers.QueueListener is to a QueueHandler.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from _thread import allocate_lock, get_ident, start_new_thread
+
+from .._core.unraisable import report
+from ..records.fields import Fields, at_least
+from .base import LEFT_OUT, Count, Sink, after_fork
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from queue import SimpleQueue
+    from typing import Any
+
+    Deliver = Callable[[Any], None]
+
+
+EXIT_SECONDS = 10
+
+
+class QueueListener:
+    """Calls *deliver* with each item that was put, in order and in one thread.
+
+    At most *most* items wait. Beyond that they are left out, and *left_out* is called
+    with their number before the next delivery. What either raises is reported by
+    sys.unraisablehook().
+
+    When the interpreter exits, the items that wait are delivered, unless that takes
+    more than EXIT_SECONDS, and later ones are not. A forked child has a thread of its
+    own, and does not deliver what waits in its parent.
+
+    Thread-safety: may be used from any thread and from signal handlers. put() takes no
+    lock that anybody waits for.
+    """
+
+    def __init__(
+        self, deliver: Deliver, left_out: Callable[[int], None], most: int
+    ) -> None:
+        from queue import SimpleQueue  # here, as it imports threading
+
+        self._make_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
+        self._deliver = deliver
+        self._left_out = left_out
+        self._most = most
+        self._ended = False
+        self._start_anew()
+        after_fork(self._start_anew)
+        self._start()
+        atexit.register(self._exit)
+
+    def _start_anew(self) -> None:
+        self._queue = self._make_queue()
+        self._losses = Count()
+        self._unstarted = [True]  # who takes it out starts the thread
+        self._thread: int | None = None
+
+    def _start(self) -> None:
+        try:
+            self._unstarted.pop()
+        except IndexError:
+            return
+        try:
+            start_new_thread(self._run, ())
+        except BaseException:
+            self._unstarted.append(True)
+            raise
+
+    def put(self, item: object) -> None:
+        """Hand *item* over, unless it comes from the thread that delivers."""
+        if self._ended or get_ident() == self._thread:
+            return
+        if self._unstarted:
+            self._start()
+        if self._queue.qsize() >= self._most:
+            self._losses.add()
+        else:
+            self._queue.put(item)
+
+    def flush(self, timeout: float = -1) -> bool:
+        """Wait until all that was put is delivered. Return whether it is.
+
+        *timeout* is in seconds; there is none if it is negative.
+        """
+        if self._ended or get_ident() == self._thread:
+            return False
+        if self._unstarted:
+            return True  # as in a forked child that put nothing
+        done = allocate_lock()
+        done.acquire()
+        self._queue.put(done)
+        return done.acquire(timeout=timeout if timeout >= 0 else -1)
+
+    def close(self) -> None:
+        """Deliver what was put, and end. May be called again."""
+        atexit.unregister(self._exit)
+        self.flush()
+        self._end()
+
+    def _exit(self) -> None:
+        if not self._ended and not self.flush(EXIT_SECONDS):
+            waiting = self._queue.qsize()
+            sys.stderr.write(f"audithooks: {waiting} events were not delivered\n")
+        self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._queue.put(None)
+
+    def _run(self) -> None:
+        self._thread = get_ident()
+        while True:
+            item = self._queue.get()
+            self._call(self._tell_losses)
+            if item is None:
+                return
+            if isinstance(item, _Lock):
+                item.release()
+            else:
+                self._call(self._deliver, item)
+
+    def _tell_losses(self) -> None:
+        number = self._losses.news()
+        if number:
+            self._left_out(number)
+
+    def _call(self, function: Callable[..., None], *args: object) -> None:
+        try:
+            function(*args)
+        except BaseException as error:  # SystemExit, too: nobody else delivers
+            report(function, error)
+
+
+_Lock = type(allocate_lock())
+
+
+class QueuedSink(Sink):
+    """What Logging and OpenTelemetry share: a record is made where the event is raised,
+    and delivered by a thread of its own.
+    """
+
+    def __init__(
+        self,
+        redact: str | Iterable[str],
+        environments: bool,
+        longest: int,
+        frames: int,
+        most: int,
+    ) -> None:
+        self._fields = Fields(redact, environments, longest, frames)
+        self._closed = False
+        self._listener = QueueListener(
+            self._deliver, self._left_out, at_least(1, "most", most)
+        )
+
+    def _record(self, event: str, args: tuple[Any, ...]) -> Any:
+        return self._fields.record(event, args)
+
+    def _deliver(self, item: Any) -> None:
+        raise NotImplementedError
+
+    def _left_out(self, number: int) -> None:
+        self._deliver(self._record(LEFT_OUT, ("*", number)))
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if self._closed:
+            kind = type(self).__name__
+            raise ValueError(f"an event came after close() of its {kind}")
+        self._listener.put(self._record(event, args))
+
+    def flush(self, timeout: float = -1) -> bool:
+        """Wait until all events so far are delivered, at most *timeout* seconds.
+
+        Return whether they are. A negative *timeout* is none.
+        """
+        return self._listener.flush(timeout)
+
+    def close(self) -> None:
+        """Deliver what waits, and end. May be called again."""
+        self._closed = True
+        self._listener.close()

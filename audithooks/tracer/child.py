@@ -1,0 +1,27 @@
+"""The tracer in a child process that is followed: _follow/sitecustomize.py calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ..records.lines import APPEND
+from .following import VARIABLE
+from .options import Options
+from .tracer import start
+
+
+def follow() -> None:
+    """Trace this process, if a parent wants it. What hinders that is told on stderr."""
+    told = os.environ.get(VARIABLE)
+    if told is None:
+        return
+    try:
+        options = Options(**json.loads(told))
+        # From 3.10 on it is known here what is run.
+        command = getattr(sys, "orig_argv", [sys.executable])
+        options = options._replace(command=" ".join(command))
+        start(options, os.open(options.output, APPEND, 0o666))
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        sys.stderr.write(f"audithooks: process {os.getpid()} is not traced: {error}\n")

@@ -1,0 +1,137 @@
+"""The command line: run a program and show the audit events it raises.
+
+Its options are read by options.py, the program is run by program.py, and its events are
+shown by tracer.py, in child processes by means of following.py; `events` prints the
+catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
+from ..records.lines import APPEND, duplicate, open_high
+from .options import Parser, command_name, make_parser, read
+from .program import Code, Module, Program, Script
+from .tracer import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from .options import Options
+
+
+def _version() -> str:
+    import platform  # here, as the traced program may want to import them itself
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        version = version_of("audithooks")
+    except PackageNotFoundError:
+        version = "(not installed)"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    reason = f": {FALLBACK_REASON}" if FALLBACK_REASON else ""
+    return f"audithooks {version} on {python}, implementation {IMPLEMENTATION}{reason}"
+
+
+def _program(parser: Parser, given: argparse.Namespace) -> Program:
+    program, *args = given.program or [None]
+    if program == "--" and args:
+        program, *args = args
+    if program is None or (given.module and given.code):
+        parser.error("what to run is one of: a SCRIPT, -m MODULE or -c CODE")
+    if given.module:
+        return Module(program, args)
+    if given.code:
+        return Code(program, args)
+    if program == "-":
+        return Code(sys.stdin.read(), args, "-", "<stdin>")
+    try:
+        return Script(program, args)
+    except OSError as error:
+        parser.error(f"can't run {program!r}: {error.strerror or error}")
+
+
+def _output(parser: Parser, path: str | None) -> int:
+    """Return a file descriptor that the program will not take for its own."""
+    if path is None:
+        return duplicate(2)
+    try:
+        return open_high(path, APPEND | os.O_TRUNC)
+    except OSError as error:
+        parser.error(f"can't write to {path!r}: {error.strerror}")
+
+
+def _followed(parser: Parser, options: Options, fd: int) -> Options:
+    """Return the options for child processes, with an output that they can open."""
+    output = options.output
+    if not output:
+        # A child may have another stderr; this is a name of ours while we run, or what
+        # takes our place by os.exec().
+        output = f"/proc/{os.getpid()}/fd/{fd}"
+        try:
+            os.close(os.open(output, APPEND))
+        except OSError:
+            parser.error("-f needs a file to write to here: -o FILE")
+        os.set_inheritable(fd, True)
+    return options._replace(output=output, progress=False)
+
+
+def _print_events(patterns: Sequence[str]) -> None:
+    """Print the catalogue, or what *patterns* match of it."""
+    from ..catalogue import EVENTS
+
+    domain = Dispatcher()
+    parser = Parser(prog=f"{command_name()} events")
+    try:
+        with domain.capture(*patterns) as records:
+            for event in EVENTS:
+                domain.audit(event)
+    except ValueError as error:
+        parser.error(str(error))
+    entries = [EVENTS[event] for event, _ in records if event in EVENTS]
+    if not entries:
+        sys.exit(f"{parser.prog}: no event matches {' '.join(patterns)}")
+    for entry in entries:
+        call = f"{entry.name}({', '.join(entry.arguments)})"
+        words = [f"{call:<50} ", *(f"@{group}" for group in entry.groups)]
+        if entry.since > (3, 8):
+            words.append(f"since {'.'.join(map(str, entry.since))}")
+        if entry.until:
+            words.append(f"until {'.'.join(map(str, entry.until))}")
+        if entry.note:
+            words.append(f"({entry.note})")
+        print(*words)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the program that *argv*, by default that of the process, asks for."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["events"]:
+        _print_events(argv[1:])
+        return
+    parser = make_parser()
+    given = parser.parse_args(argv)
+    if given.version:
+        print(_version())
+        return
+    options = read(parser, given)
+    program = _program(parser, given)
+    fd = _output(parser, given.output)
+    if options.format == "chrome":
+        from .chrome import HEAD
+
+        os.write(fd, HEAD.encode())
+    if options.follow:
+        from .following import lead
+
+        lead(_followed(parser, options, fd))
+    try:
+        start(options, fd)
+    except RuntimeError as error:  # a hook that is there already does not want it
+        parser.error(str(error))
+    program.run()

@@ -1,0 +1,117 @@
+"""Events as lines of text, for people."""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import get_ident
+
+from ..catalogue import EVENTS
+from ..records.fields import Fields
+from ..records.lines import Lines
+from ..records.origin import task_name, thread_name
+from ..records.text import arguments_text, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+# Of the first group of an event that has one. "31" is red: see ECMA-48, "SGR".
+COLORS = {
+    "process": "31",
+    "thread": "32",
+    "code": "33",
+    "file": "34",
+    "network": "35",
+    "import": "36",
+}
+_DENIED = "1;31"
+
+
+class TextLines:
+    """Writes a line for each event to the file descriptor *fd*, in a single write.
+
+    *fields* makes the arguments plain. Before the event stand the time, if *timestamps*
+    is "absolute", "relative" to *began* or the "delta" since the last line, the process
+    with *processes*, and the thread and the asyncio task with *threads*; behind it, the
+    callers that *fields* gives.
+
+    Thread-safety: may be called from any thread, and in forked children.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        fields: Fields,
+        *,
+        timestamps: Literal["", "absolute", "relative", "delta"] = "",
+        threads: bool = False,
+        processes: bool = False,
+        color: bool = False,
+        began: int = 0,
+    ) -> None:
+        self._lines = Lines(fd)
+        self._fields = fields
+        self._timestamps = timestamps
+        self._threads = threads
+        self._processes = processes
+        self._color = color
+        self._last = self._began = began
+        self._main = get_ident()
+
+    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+        """Write the line of an event, and what became of it, if that is known."""
+        prefix = [self._time()] if self._timestamps else []
+        if self._processes:
+            prefix.append(str(os.getpid()))
+        if self._threads:
+            thread, task = get_ident(), task_name()
+            name = thread_name(thread) or self._unnamed(thread)
+            prefix.append(f"[{name}/{task}]" if task else f"[{name}]")
+        name = printable(event)
+        if self._color:
+            prefix = [f"\x1b[2m{printable(word)}\x1b[0m" for word in prefix]
+            name = _colored(event, name)
+        else:
+            prefix = [printable(word) for word in prefix]
+        text = f"{name}({arguments_text(event, *self._fields.arguments(event, args))})"
+        for number, (file, line, function) in enumerate(self._fields.stack()):
+            text += " < " if number else " at "
+            text += printable(f"{file}:{line} in {function}")
+        ending = f" = {action}" if action else ""
+        if action and self._color:
+            ending = f" = \x1b[{_DENIED}m{action}\x1b[0m"
+        write_text(self._lines, " ".join([*prefix, text]), ending)
+
+    def _unnamed(self, thread: int) -> str:
+        return "MainThread" if thread == self._main else str(thread)
+
+    def _time(self) -> str:
+        now = time.time_ns()
+        if self._timestamps == "absolute":
+            seconds, fraction = divmod(now, 1_000_000_000)
+            clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+            return f"{clock}.{fraction // 1000:06}"
+        since = self._last if self._timestamps == "delta" else self._began
+        self._last = now
+        return f"{(now - since) / 1e9:11.6f}"
+
+
+def _colored(event: str, name: str) -> str:
+    groups = EVENTS[event].groups if event in EVENTS else ()
+    for group in groups:
+        if group in COLORS:
+            return f"\x1b[{COLORS[group]}m{name}\x1b[0m"
+    return f"\x1b[1m{name}\x1b[0m"
+
+
+def write_text(lines: Lines, text: str, ending: str = "") -> None:
+    """Write *text*, *ending* and the end of the line, in bytes that stay together.
+
+    *text* is cut if there are too many.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    end = f"{ending}\n".encode()
+    if len(data) + len(end) > lines.most:
+        data = data[: lines.most - len(end)].decode("utf-8", "ignore").encode()
+    lines.write(data + end)

@@ -1,0 +1,210 @@
+"""The tracer: hooks that show the events of this process, count them and refuse them.
+
+start() makes of the options what is written where: cli.py calls it, and child.py in the
+children that are followed. Lines are made by text.py, chrome.py and sinks/jsonlines.py,
+the table at the end by summary.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import sys
+import time
+from _thread import get_ident
+
+from .. import subscribe
+from .._core.unraisable import report
+from ..records.fields import Fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .options import Options
+    from .summary import Summary
+
+    Record = Callable[[str, tuple[Any, ...], str], None]
+
+DENIED = "denied"
+PROGRESS_EVERY = 1_000_000_000  # ns
+
+
+class Tracer:
+    """What is subscribed for the events that are shown, and deny() for those refused.
+
+    *record* writes an event, with DENIED or nothing as its third argument; *summary*
+    counts. Either may be None. With *follow*, the events of forked children are shown,
+    too; otherwise only what is refused there is. With *progress*, a line on stderr
+    tells how many events came.
+
+    Output that cannot be written to any more ends the trace, and not the program.
+    """
+
+    def __init__(
+        self,
+        record: Record | None,
+        summary: Summary | None,
+        *,
+        follow: bool,
+        progress: bool,
+    ) -> None:
+        self._record = record
+        self._summary = summary
+        self._follow = follow
+        self._progress = _Progress() if progress else None
+        self._pid = os.getpid()
+        self._running = False
+        self._refusing: set[int] = set()  # the threads that show what they refuse
+
+    def start(self) -> None:
+        """Begin. What was raised before, by making this ready, is left out."""
+        self._running = True
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        self._see(event, args)
+
+    def deny(self, event: str, args: tuple[Any, ...]) -> None:
+        """Show an event and refuse it. Raises PermissionError.
+
+        What is raised while it is shown, by the repr() of an argument for one, is
+        refused as well, but not shown.
+        """
+        thread = get_ident()
+        if thread not in self._refusing:
+            self._refusing.add(thread)
+            try:
+                self._see(event, args, DENIED)
+            except Exception as error:  # it is refused all the same
+                report(self.deny, error)
+            finally:
+                self._refusing.discard(thread)
+        raise PermissionError(errno.EPERM, f"{event} is denied by audithooks")
+
+    def _see(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+        if not self._running:
+            return
+        if os.getpid() != self._pid:
+            self._progress = None
+            if self._follow:
+                self._pid = os.getpid()
+                if self._summary is not None:
+                    self._summary = self._summary.of_child()
+            elif not action:
+                return
+        if self._summary is not None:
+            self._summary.count(event, args)
+        if self._record is not None:
+            self._try(self._record, event, args, action)
+        if self._progress is not None:
+            self._progress.count()
+
+    def _try(self, write: Callable[..., None], *args: object) -> None:
+        try:
+            write(*args)
+        except BrokenPipeError:  # the reader has seen enough
+            self._record = None
+        except OSError as error:
+            self._record = None
+            sys.stderr.write(f"audithooks: the trace ends here: {error}\n")
+
+    def finish(self) -> None:
+        """Write the table, and nothing more."""
+        self._running = False
+        if self._progress is not None:
+            self._progress.clear()
+            self._progress = None
+        summary, self._summary = self._summary, None
+        if summary is not None and os.getpid() == self._pid:
+            self._try(summary.write)
+
+
+class _Progress:
+    """A line on a terminal that tells how many events came, and how many a second."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._before = 0
+        self._since = time.monotonic_ns()
+        self._shown = False
+
+    def count(self) -> None:
+        self._events += 1
+        now = time.monotonic_ns()
+        if now - self._since >= PROGRESS_EVERY:
+            rate = (self._events - self._before) * 1e9 / (now - self._since)
+            # What the program writes next starts where this does.
+            self._write(f"\r{self._events:,} events, {rate:,.0f} a second\x1b[K\r")
+            self._before, self._since = self._events, now
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        try:
+            os.write(2, text.encode())
+        except OSError:  # a terminal that went away needs no progress
+            self._shown = False
+
+
+def start(options: Options, fd: int) -> None:
+    """Show the events of this process on the file descriptor *fd* from now on.
+
+    The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
+    pattern that is wrong, and HookRejected.
+    """
+    fields = Fields(
+        options.redact, options.environments, options.longest, options.frames
+    )
+    record = _record(options, fields, fd) if options.lines else None
+    summary = None
+    if options.summary:
+        from .summary import Summary
+
+        summary = Summary(
+            fd, fields, options.began, options.command if options.follow else ""
+        )
+    tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
+    atexit.register(tracer.finish)  # now, so that it is called last
+    unwanted = [*options.exclude, *options.deny]
+    # What goes wrong in it is for sys.unraisablehook(), and does not stop the program.
+    subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
+    if options.follow:
+        from .following import SPAWNS, mend
+
+        subscribe(mend, *SPAWNS, on_error="unraisable")
+    if options.deny:  # last, as nothing is added after it if it is not to be
+        subscribe(tracer.deny, *options.deny, reentrant=True)
+    tracer.start()
+
+
+def _record(options: Options, fields: Fields, fd: int) -> Record:
+    if options.format == "json":
+        from ..sinks.jsonlines import JsonLines
+
+        return JsonLines(
+            fd,
+            redact=options.redact,
+            environments=options.environments,
+            longest=options.longest,
+            frames=options.frames,
+        )
+    if options.format == "chrome":
+        from .chrome import ChromeTrace
+
+        return ChromeTrace(fd, fields, options.command)
+    from .text import TextLines
+
+    return TextLines(
+        fd,
+        fields,
+        timestamps=options.timestamps,
+        threads=options.threads,
+        processes=options.follow,
+        color=options.color,
+        began=options.began,
+    )

@@ -1,0 +1,67 @@
+"""The choice of the implementation."""
+
+import pytest
+from features import FREE_THREADED, needs
+
+SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
+
+# A finder that lets no compiled module in, as where there was no compiler.
+BLOCK = """
+import sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.endswith("_c"):
+            raise ImportError(f"no {name} here", name=name)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_the_compiled_one_is_taken_where_it_is(compiled, child_of, value):
+    child = child_of("cython")
+    assert child.run(SHOW, environ={"AUDITHOOKS_PURE_PYTHON": value}) == "cython None\n"
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_pure_python_can_be_asked_for(child_of, value):
+    printed = child_of("python").run(SHOW, environ={"AUDITHOOKS_PURE_PYTHON": value})
+    assert printed == "python AUDITHOOKS_PURE_PYTHON asks for it\n"
+
+
+def test_pure_python_takes_over_and_says_why(child_of):
+    printed = child_of(None).run(BLOCK + SHOW)
+    assert printed == "python no audithooks._core.dispatcher_c here\n"
+
+
+def test_a_required_implementation_that_is_missing_is_an_error(child_of):
+    done = child_of("cython").start("-c", BLOCK + SHOW)
+    assert done.returncode == 1
+    assert "ImportError: no audithooks._core.dispatcher_c here" in done.stderr
+
+
+@needs(
+    FREE_THREADED,
+    "this build cannot do without the global interpreter lock",
+)
+def test_importing_leaves_the_gil_off(child):
+    """A module that did not declare itself would switch it on for the whole process."""
+    printed = child.run(
+        "import sys, audithooks; audithooks.subscribe(print, 'test.*')\n"
+        "import threading; print(audithooks.IMPLEMENTATION, sys._is_gil_enabled())"
+    )
+    assert printed == f"{child.implementation} False\n"
+
+
+def test_the_import_is_light(child):
+    printed = child.run(
+        """
+import sys
+before = set(sys.modules)
+import audithooks
+print(*sorted(set(sys.modules) - before))
+"""
+    )
+    loaded = {name.partition(".")[0] for name in printed.split()}
+    # cython_runtime and its like are registries that Cython keeps as modules.
+    cython = {name for name in loaded if name.startswith(("cython_", "_cython_"))}
+    assert loaded - cython <= {"audithooks", "__future__"}

@@ -1,0 +1,25 @@
+"""Random programs on both domains and both implementations, compared with a model.
+
+The seed of a run is printed, and model.py takes it.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Child
+
+MODEL = Path(__file__).parent.parent / "model.py"
+
+
+@pytest.mark.parametrize("kind", ["dispatcher", "runtime"])
+def test_a_domain_does_what_its_model_does(implementation, kind, size, figure):
+    steps = 0
+    while steps < size(5000, 250_000):
+        domain = f"{implementation}-{kind}"
+        # Hooks that cannot be removed slow a process down.
+        done = Child(implementation).start(str(MODEL), domain, "--steps", "5000")
+        assert done.returncode == 0, done.stdout + done.stderr
+        steps += int(re.findall(r"(\d+) steps", done.stdout)[0])
+        print(done.stdout)
+    figure("random steps that did what the model does", steps)

@@ -1,0 +1,73 @@
+"""The compiled modules and their mirrors: the same names, signatures and docstrings.
+
+That they do the same is what test_model.py sees.
+"""
+
+import inspect
+
+import pytest
+
+ROOMS = ["hooklist", "dispatcher", "runtime"]
+
+
+@pytest.fixture
+def pair(compiled):
+    from conftest import load
+
+    return compiled, load("python")
+
+
+def public(thing):
+    return {name for name in vars(thing) if not name.startswith("_")}
+
+
+def shape(function):
+    """Return a signature without its annotations, which only the mirror has."""
+    parameters = inspect.signature(function).parameters.values()
+    return [(p.name, p.kind, p.default) for p in parameters]
+
+
+def doc(thing):
+    return inspect.cleandoc(thing.__doc__ or "")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
+    modules = [getattr(names, f"{room}_module") for names in pair]
+    classes = [
+        {
+            name
+            for name, thing in vars(module).items()
+            if isinstance(thing, type)
+            and thing.__module__ == module.__name__
+            and not name.startswith("_")
+        }
+        for module in modules
+    ]
+    assert classes[0] == classes[1]
+    assert classes[0]
+    for name in classes[0]:
+        ours, mirror = (getattr(module, name) for module in modules)
+        assert doc(ours) == doc(mirror)
+        # Some of the runtime domain are those of sys, in one of the two.
+        of_sys = {"addaudithook", "audit"} if name == "Runtime" else set()
+        assert public(ours) - of_sys == public(mirror) - of_sys
+        ours_alone = {name for name in vars(ours) if not name.startswith("__")}
+        for method in ours_alone - of_sys:
+            one, two = getattr(ours, method), getattr(mirror, method)
+            if callable(one) and one is not two:
+                assert shape(one) == shape(two), method
+                assert doc(one) == doc(two), method
+
+
+def test_functions_are_described_alike(pair):
+    modules = [names.open_code_module for names in pair]
+    functions = [[module.set_open_code_hook for module in modules]]
+    modules = [names.frames_module for names in pair]
+    functions.append([module.current_frame for module in modules])
+    functions.append([module.code_of for module in modules])
+    for name in ("addaudithook", "subscribe", "capture"):
+        functions.append([getattr(names, name) for names in pair])
+    for one, two in functions:
+        assert shape(one) == shape(two)
+        assert doc(one) == doc(two)

@@ -1,0 +1,483 @@
+"""The pytest plugin, in runs of pytest of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from features import PROCESSES, TOLD, needs
+
+pytest_plugins = ["pytester"]
+
+pytestmark = needs(PROCESSES, "there are no processes here")
+
+STRICT = [
+    "-Werror",
+    "-Wignore::pytest.PytestUnhandledThreadExceptionWarning",
+    "--strict-markers",
+    "-p",
+    "no:cacheprovider",
+]
+
+
+@pytest.fixture
+def run_by(pytester):
+    """Make a function that runs pytest on a test file, in a process of its own."""
+
+    def make(child):
+        def run(code, *arguments, plugins=(), ini=""):
+            pytester.makepyfile(test_it=code)
+            pytester.makeini(f"[pytest]\n{ini}")
+            for name, value in child.environ.items():
+                pytester._monkeypatch.setenv(name, value)
+            pytester._monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            chosen = [f"-p{plugin}" for plugin in ("audithooks", *plugins)]
+            return pytester.runpytest_subprocess(*chosen, *STRICT, *arguments)
+
+        return run
+
+    return make
+
+
+@pytest.fixture
+def run(run_by, child):
+    """Run pytest with one implementation."""
+    return run_by(child)
+
+
+@pytest.fixture
+def run_any(run_by, child_of):
+    """Run pytest with whichever implementation is found."""
+    return run_by(child_of(None))
+
+
+def installed(module):
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+
+
+def test_the_plugin_is_found_by_pytest(pytester):
+    result = pytester.runpytest_subprocess("--help")
+    result.stdout.fnmatch_lines(["*--audit-forbid=PATTERN*"])
+    result = pytester.runpytest_subprocess("--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.audit_forbid(*"])
+
+
+def test_a_package_that_was_imported_before_is_no_trouble(child_of):
+    """As it is by python -m audithooks -m pytest: pytest rewrites assertions."""
+    result = child_of(None).start(
+        "-c",
+        """
+import sys
+import audithooks
+import pytest
+
+class Plugin:
+    def pytest_configure(self, config):
+        rewrite = config.pluginmanager.rewrite_hook
+        rewrite.mark_rewrite("audithooks")
+
+sys.exit(pytest.main(["-Werror", "-q", "--co", sys.argv[1]], [Plugin()]))
+""",
+        __file__,
+    )
+    assert "Module already imported" not in result.stdout + result.stderr
+
+
+def test_nothing_is_there_until_it_is_asked_for(run, child):
+    told = TOLD or child.implementation == "cython"
+    result = run(
+        f"""
+import sys
+from audithooks import Event
+
+def test_no_hook_is_added():
+    assert not (Event("test.event") and {told})
+
+def test_the_fixture_adds_one(audit_events):
+    assert Event("test.event")
+    assert "audithooks.pytest_plugin.guard" not in sys.modules
+"""
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_the_fixture_has_the_events_of_the_test(run):
+    result = run(
+        """
+import sys, threading
+import pytest
+
+@pytest.fixture
+def before(audit_events):
+    sys.audit("app.use")
+
+def test_none(before, audit_events):
+    assert audit_events == []
+
+def test_all(audit_events):
+    sys.audit("app.use", "/")
+    sys.audit("app.other", 1, 2)
+    assert audit_events == [("app.use", ("/",)), ("app.other", (1, 2))]
+    assert audit_events[0].event == "app.use"
+    assert audit_events[0].thread == threading.get_ident()
+
+@pytest.mark.audit_events("app.use", "@environment")
+def test_some(audit_events):
+    id(0)
+    eval("1")
+    thread = threading.Thread(target=sys.audit, args=("app.use", "/"))
+    thread.start()
+    thread.join()
+    assert audit_events == [("app.use", ("/",))]
+
+class TestMethod:
+    @pytest.mark.parametrize("path", ["/", "."])
+    def test(self, path, audit_events):
+        sys.audit("app.use", path)
+        assert audit_events == [("app.use", (path,))]
+"""
+    )
+    result.assert_outcomes(passed=5)
+
+
+FORBIDDEN = """
+import os, shutil, sys, threading
+import pytest
+
+def test_it_fails():
+    os.getpid()
+    shutil.copyfile(__file__, "new")
+
+def test_not_done():
+    assert not os.path.exists("new")
+
+def test_swallowed():
+    try:
+        shutil.copyfile(__file__, "new")
+    except BaseException:
+        pass
+
+def test_skipped():
+    try:
+        shutil.copyfile(__file__, "new")
+    except BaseException:
+        pytest.skip("no")
+
+def test_replaced():
+    try:
+        shutil.copyfile(__file__, "new")
+    except BaseException:
+        raise KeyError("other")
+
+def test_thread():
+    thread = threading.Thread(target=lambda: shutil.copyfile(__file__, "new"))
+    thread.start()
+    thread.join()
+
+@pytest.fixture
+def at_teardown():
+    yield
+    shutil.copyfile(__file__, "new")
+
+def test_teardown(at_teardown):
+    pass
+
+def test_setup(tmp_path_factory):
+    pass
+
+@pytest.mark.audit_allow("shutil.*")
+def test_allowed(tmp_path):
+    shutil.copyfile(__file__, tmp_path / "new")
+
+def test_other():
+    sys.audit("app.use")
+"""
+
+
+@pytest.mark.parametrize("way", ["option", "ini"])
+def test_a_forbidden_event_fails_the_test(run, way):
+    if way == "option":
+        options = "--audit-forbid", "shutil.copyf*", "--audit-forbid=@network"
+        result = run(FORBIDDEN, *options)
+    else:
+        result = run(FORBIDDEN, ini="audit_forbid =\n    shutil.copyf*\n    @network\n")
+    result.assert_outcomes(passed=5, failed=5, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ ERROR at teardown of test_teardown _*",
+            "*forbidden audit event: shutil.copyfile(src='*test_it.py', dst='new')",
+            "*  at test_it.py:37 in at_teardown: shutil.copyfile(*",
+            "*_ test_it_fails _*",
+            '>       shutil.copyfile(__file__, "new")',
+            "E * Failed: forbidden audit event: shutil.copyfile(src='*', dst='new')",
+            "*  at test_it.py:6 in test_it_fails: shutil.copyfile(*",
+            "*_ test_swallowed _*",
+            "*  at test_it.py:13 in test_swallowed: shutil.copyfile(*",
+            "*_ test_skipped _*",
+            "*  at test_it.py:19 in test_skipped: shutil.copyfile(*",
+            "*_ test_replaced _*",
+            "E * KeyError: 'other'",
+            "*Captured forbidden events call*",
+            "*  at test_it.py:25 in test_replaced: shutil.copyfile(*",
+            "*_ test_thread _*",
+            "*  at test_it.py:30 in *<lambda>: *shutil.copyfile(*",
+        ]
+    )
+
+
+def test_a_marker_forbids_for_what_it_is_on(run):
+    result = run(
+        """
+import socket, sys
+import pytest
+
+@pytest.mark.audit_forbid("app.use")
+class TestForbidden:
+    def test_forbidden(self):
+        sys.audit("app.use")
+
+    @pytest.mark.audit_forbid("@network", "app.other")
+    def test_both(self):
+        with pytest.raises(BaseException):
+            sys.audit("app.use")
+        with pytest.raises(BaseException):
+            socket.socket()
+        with pytest.raises(BaseException):
+            sys.audit("app.other")
+
+    @pytest.mark.audit_allow("app.use")
+    def test_allowed(self):
+        sys.audit("app.use")
+
+def test_free():
+    sys.audit("app.use")
+
+@pytest.mark.audit_forbid()
+def test_wrong():
+    pass
+
+@pytest.mark.audit_forbid("@nowhere")
+def test_no_group():
+    pass
+"""
+    )
+    result.assert_outcomes(passed=2, failed=2, errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*TypeError: the marker audit_forbid takes patterns, at least one",
+            "*ValueError: there is no group '@nowhere'; there are @*",
+            "*: app.use()",
+            "*: socket.__new__(*",
+            "*: app.other()",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("@nowhere", "ERROR: audit_forbid: there is no group '@nowhere'; there are @*"),
+        ("", "ERROR: audit_forbid: events must not hold an empty pattern"),
+    ],
+)
+def test_a_wrong_pattern_is_an_error_of_usage(run_any, pattern, message):
+    result = run_any("", f"--audit-forbid={pattern}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_what_pytest_does_is_not_forbidden(run_any):
+    result = run_any(
+        """
+import pytest
+
+@pytest.fixture
+def fixture(tmp_path, monkeypatch, capsys):
+    yield 1
+
+def test(fixture, audit_events):
+    assert fixture == 1
+
+def test_failing():
+    assert 1 == 2
+""",
+        "--audit-forbid=*",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_fnmatch_line("*forbidden audit event*")
+
+
+def test_environments_are_redacted(run_any):
+    result = run_any(
+        """
+import subprocess
+def test():
+    subprocess.Popen(["true"], env={"PASSWORD": "secret"})
+""",
+        "--audit-forbid=@process",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*subprocess.Popen(*env='[[]redacted]')*"])
+
+
+def test_unittest_is_guarded(run_any):
+    result = run_any(
+        """
+import sys, unittest
+class Test(unittest.TestCase):
+    def test_plain(self):
+        sys.audit("app.use")
+    def test_swallowed(self):
+        with self.assertRaises(BaseException):
+            sys.audit("app.use")
+    def test_fine(self):
+        pass
+""",
+        "--audit-forbid=app.use",
+    )
+    result.assert_outcomes(failed=2, passed=1)
+
+
+def test_with_asyncio(run_any):
+    installed("pytest_asyncio")
+    result = run_any(
+        """
+import asyncio, sys
+import pytest
+
+async def use():
+    await asyncio.sleep(0)
+    sys.audit("app.use", "/")
+
+@pytest.mark.audit_events("app.use")
+async def test_events(audit_events):
+    task = asyncio.create_task(use())
+    await asyncio.gather(use(), task, asyncio.to_thread(sys.audit, "app.use", "/"))
+    assert audit_events == [("app.use", ("/",))] * 3
+
+@pytest.mark.audit_forbid("app.use")
+async def test_forbidden():
+    await use()
+
+@pytest.mark.audit_forbid("app.use")
+async def test_task():
+    await asyncio.gather(use(), use(), return_exceptions=True)
+
+@pytest.mark.audit_forbid("app.use")
+async def test_fine():
+    await asyncio.sleep(0)
+""",
+        plugins=["asyncio"],
+        ini="asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n",
+    )
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["*at test_it.py:6 in use: sys.audit(*"])
+
+
+def test_with_xdist(run_any):
+    installed("xdist")
+    result = run_any(
+        """
+import sys
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_forbidden(number):
+    try:
+        sys.audit("app.use", "/")
+    except BaseException:
+        pass
+
+@pytest.mark.audit_allow("app.use")
+@pytest.mark.parametrize("number", range(4))
+def test_events(number, audit_events):
+    sys.audit("app.use", "/")
+    assert audit_events == [("app.use", ("/",))]
+""",
+        "--audit-forbid=app.use",
+        "-n2",
+        plugins=["xdist"],
+    )
+    result.assert_outcomes(passed=4, failed=4)
+    result.stdout.fnmatch_lines(["*at test_it.py:7 in test_forbidden: sys.audit(*"])
+
+
+def test_a_fixture_of_the_same_name_is_left_alone(run_any):
+    result = run_any(
+        """
+import pytest
+
+@pytest.fixture
+def audit_events():
+    return ["login"]
+
+def test_own(audit_events):
+    assert audit_events == ["login"]
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_other_plugins_see_that_a_test_is_asynchronous(run_any, pytester):
+    pytester.makeconftest(
+        """
+import asyncio, inspect, pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        asyncio.run(pyfuncitem.obj(pyfuncitem.funcargs["audit_events"]))
+        return True
+"""
+    )
+    result = run_any(
+        """
+import pytest, sys
+
+@pytest.mark.audit_events("app.*")
+async def test_asynchronous(audit_events):
+    sys.audit("app.use")
+    assert audit_events == [("app.use", ())]
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_arguments_that_cannot_be_told_are_no_way_around(run):
+    result = run(
+        """
+import sys
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError
+
+def test_forbidden():
+    try:
+        sys.audit("app.use", Proxy())
+    except Exception:
+        pass
+""",
+        "--audit-forbid=app.use",
+    )
+    result.assert_outcomes(failed=1)
+
+
+def test_an_error_of_the_guard_fails_the_test(run):
+    result = run(
+        """
+import sys
+from audithooks.pytest_plugin.guard import Guard
+
+def test_forbidden(monkeypatch):
+    monkeypatch.setattr(Guard, "_tell", lambda *_: 1 / 0)
+    try:
+        sys.audit("app.use")
+    except Exception:
+        pass
+""",
+        "--audit-forbid=app.use",
+    )
+    result.assert_outcomes(failed=1)

@@ -1,0 +1,1097 @@
+"""The command line, as it is called: python -m audithooks."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+
+import pytest
+from features import (
+    CPYTHON_EVENTS,
+    PROCESSES,
+    TELLS_OF_FRAMES,
+    needs,
+    prints,
+    raises,
+)
+
+from audithooks.catalogue import EVENTS
+
+if sys.version_info >= (3, 10):
+    from importlib.metadata import entry_points as all_entry_points
+
+    def entry_points():
+        return all_entry_points(group="console_scripts")
+
+else:
+    from importlib.metadata import entry_points as all_entry_points
+
+    def entry_points():
+        return all_entry_points()["console_scripts"]
+
+
+@pytest.fixture
+def trace(child, tmp_path):
+    """Run the tracer with these arguments in an empty folder."""
+
+    def run(*arguments, **options):
+        options.setdefault("cwd", tmp_path)
+        return child.start("-m", "audithooks", *arguments, **options)
+
+    run.child = child
+    return run
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a script and return its path."""
+
+    def write(source, name="script.py"):
+        path = tmp_path / name
+        path.write_text(source)
+        return str(path)
+
+    return write
+
+
+def names(lines):
+    """Return the events of trace lines."""
+    return [line.partition("(")[0] for line in lines.splitlines()]
+
+
+# What is shown.
+
+
+def test_every_event_has_a_line_on_stderr(trace):
+    done = trace("-c", "import sys; sys.audit('test.event', 1, 'two', b'3')")
+    assert done.stdout == ""
+    assert "test.event(1, 'two', b'3')\n" in done.stderr
+    seen = names(done.stderr)
+    assert seen[seen[0] == "compile"] == "exec"
+    assert (seen[0] == "compile") is raises("compile", "compile('', '', 'exec')")
+
+
+def test_patterns_choose(trace):
+    code = "import sys; [sys.audit(e) for e in ('test.a', 'test.b', 'other')]"
+    assert trace("-e", "test.*", "-c", code).stderr == "test.a()\ntest.b()\n"
+    assert (
+        trace("-e", "test.a", "-e", "oth*", "-c", code).stderr == "test.a()\nother()\n"
+    )
+
+
+def test_output_goes_to_a_file(trace, tmp_path):
+    done = trace(
+        "-o", "trace.txt", "-e", "test.*", "-c", "import sys; sys.audit('test.x')"
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "trace.txt").read_text() == "test.x()\n"
+
+
+def test_the_output_file_is_not_for_child_processes(trace):
+    code = "import os; print([fd for fd in range(3, 50) if os.path.exists(f'/proc/self/fd/{fd}') and os.get_inheritable(fd)])"  # noqa: E501
+    assert trace("-o", "trace.txt", "-c", code).stdout == "[]\n"
+
+
+def test_summary_only_is_a_table(trace):
+    code = "import sys; [sys.audit(e) for e in ('test.b', 'test.a', 'test.b')]"
+    done = trace("--summary-only", "-e", "test.*", "-c", code)
+    assert re.sub(r"\d+\.\d+s", "0.000s", done.stderr) == (
+        "events   share  first seen  distinct  name\n"
+        "     2   66.7%      0.000s         1  test.b\n"
+        "     1   33.3%      0.000s         1  test.a\n"
+        "     3  in all, of 2 kinds\n"
+    )
+
+
+def test_the_summary_tells_arguments_apart_and_when_an_event_came_first(trace):
+    code = """
+import sys, time
+for number in (1, 2, 2):
+    sys.audit("test.a", number)
+time.sleep(0.2)
+sys.audit("test.b")
+sys.audit("test.b")
+"""
+    done = trace("--summary-only", "-e", "test.*", "-c", code)
+    _, first, second, _ = (line.split() for line in done.stderr.splitlines())
+    assert [row[3:] for row in (first, second)] == [["2", "test.a"], ["1", "test.b"]]
+    assert 0.19 < float(second[2][:-1]) - float(first[2][:-1]) < 5
+
+
+def test_the_summary_keeps_few_arguments_in_memory(trace):
+    code = "import sys; [sys.audit('test.x', i) for i in range(10_005)]"
+    done = trace("--summary-only", "-e", "test.*", "-c", code)
+    assert "10,000+  test.x\n10,005  in all" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["-C", "--summary"])
+def test_summary_comes_after_the_lines(trace, option):
+    done = trace(option, "-e", "test.*", "-c", "import sys; sys.audit('test.x')")
+    line, head, row, _ = done.stderr.splitlines()
+    assert line == "test.x()"
+    assert head.split() == ["events", "share", "first", "seen", "distinct", "name"]
+    assert row.split()[0] == "1"
+    assert row.endswith("  test.x")
+
+
+def test_the_summary_is_written_once_though_the_program_forks(trace):
+    code = "import os; os.fork() and os.wait()"
+    done = trace("--summary-only", "-e", "os.fork", "-c", code)
+    assert done.stderr.count("in all") == 1
+
+
+def test_events_of_atexit_are_shown(trace):
+    code = "import atexit, sys; atexit.register(sys.audit, 'test.late')"
+    assert trace("-e", "test.*", "-c", code).stderr == "test.late()\n"
+
+
+def test_long_arguments_are_shortened(trace):
+    code = "import sys; sys.audit('test.x', 'x' * 9999, b'y' * 9999, [0] * 9999)"
+    (line,) = trace("-e", "test.*", "-c", code).stderr.splitlines()
+    assert len(line) < 500
+    assert line.startswith(
+        f"test.x('{'x' * 80}\N{HORIZONTAL ELLIPSIS} (9919 more)', b'yyy"
+    )
+    assert line.count("\N{HORIZONTAL ELLIPSIS}") == 3
+
+
+def test_a_repr_that_fails_or_audits_does_no_harm(trace):
+    code = """
+import sys
+class Bad:
+    def __repr__(self):
+        sys.audit("test.repr")
+        raise ValueError
+sys.audit("test.x", Bad())
+print("on")
+"""
+    done = trace("-e", "test.*", "-c", code)
+    assert done.stdout == "on\n"
+    assert names(done.stderr) == ["test.x"]
+    assert "<Bad instance at" in done.stderr
+
+
+def test_what_would_break_the_line_is_escaped(trace):
+    code = """
+import sys
+class Forged:
+    def __repr__(self):
+        return "x)\\nopen(\\x1b[31m"
+sys.audit("test.\\n", Forged())
+sys.audit("test.\N{SNOWMAN}")
+"""
+    done = trace("-e", "test.*", "-c", code)
+    assert done.stderr == "test.\\n(x)\\nopen(\\x1b[31m)\ntest.\N{SNOWMAN}()\n"
+
+
+def test_a_repr_that_exits_does_not_end_the_program(trace):
+    code = """
+import sys
+class Bad:
+    def __repr__(self):
+        raise SystemExit(9)
+sys.audit("test.x", Bad())
+print("on")
+"""
+    done = trace("-e", "test.*", "-c", code)
+    assert (done.stdout, done.returncode) == ("on\n", 0)
+    assert "<Bad instance at" in done.stderr
+
+
+def test_lines_of_threads_are_whole(trace):
+    code = """
+import sys, threading
+def run():
+    for _ in range(200):
+        sys.audit("test.x", "-" * 50)
+threads = [threading.Thread(target=run) for _ in range(4)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+"""
+    lines = trace("-e", "test.*", "-c", code).stderr.splitlines()
+    assert lines == [f"test.x({'-' * 50!r})"] * 800
+
+
+# The program is as without the tracer.
+
+WHERE = """
+import sys
+names = ("__name__", "__package__", "__file__", "__doc__")
+print(sys.argv, repr(sys.path[0]), sys.stdin.read())
+print({name: globals().get(name) for name in names}, type(__loader__))
+print(__spec__ and (__spec__.name, __spec__.parent, __spec__.origin))
+print(sys.modules["__main__"].__dict__ is globals())
+print(sorted(globals()), __builtins__)
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["script", "code", "module", "package", "folder", "zip"]
+)
+def test_the_program_finds_itself_as_ever(trace, script, tmp_path, how):
+    path = script(WHERE)
+    if how == "script":
+        arguments = [path]
+    elif how == "code":
+        arguments = ["-c", WHERE]
+    elif how == "module":
+        arguments = ["-m", "script"]
+    elif how == "stdin":
+        arguments = ["-"]
+    else:
+        (tmp_path / "package").mkdir()
+        (tmp_path / "package" / "__main__.py").write_text(WHERE)
+        (tmp_path / "package" / "__init__.py").write_text("print('parent')")
+        arguments = {"package": ["-m", "package"], "folder": ["package"]}.get(how)
+        if how == "zip":
+            with zipfile.ZipFile(tmp_path / "program.zip", "w") as archive:
+                archive.writestr("__main__.py", WHERE)
+            arguments = ["program.zip"]
+    arguments += ["-e", "--flag", "--", "argument", "--help", "--"]
+    given = WHERE if how == "stdin" else "stdin"
+    expected = trace.child.start(*arguments, cwd=tmp_path, input=given)
+    done = trace("-o", "trace.txt", *arguments, input=given)
+    assert expected.returncode == 0, expected.stderr
+    assert done.stdout == expected.stdout
+    assert done.stderr == expected.stderr
+    assert done.returncode == expected.returncode
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "sys.exit()",
+        "sys.exit(3)",
+        "sys.exit('words')",
+        "raise SystemExit",
+        "raise ValueError('no')",
+        "def f():\n    1 / 0\nf()",
+        "import nothing_of_this_name",
+        "sys.excepthook = lambda *a: print('own', a[1])\nraise KeyError(1)",
+        "raise KeyboardInterrupt",
+        "x = = 1",
+        "import os; os._exit(4)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    ],
+)
+def test_the_end_is_that_of_the_program(trace, script, end):
+    path = script(f"import sys\nprint('on', flush=True)\n{end}\n")
+    expected = trace.child.start(path)
+    done = trace("-o", "trace.txt", path)
+    assert done.stdout == expected.stdout
+    assert done.stderr == expected.stderr
+    assert done.returncode == expected.returncode
+
+
+def test_an_error_of_a_package_is_shown_with_its_frames(trace, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "__init__.py").write_text("1 / 0")
+    done = trace("-o", "trace.txt", "-m", "broken")
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert os.path.join("broken", "__init__.py") in done.stderr
+    assert "audithooks" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing_of_this_name", "No module named nothing_of_this_name"),
+        ("nothing.of.this", "No module named nothing.of.this"),
+        ("sys", "No code object available for sys"),
+        ("encodings", "No module named encodings.__main__; 'encodings' is a package"),
+        (".relative", "Relative module names not supported"),
+        (
+            "__main__",
+            "Error while finding module specification for '__main__' "
+            "(ValueError: __main__.__spec__ is None)",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_run_is_one_line(trace, name, told):
+    done = trace("-o", "trace.txt", "-m", name)
+    assert done.returncode == 1
+    assert done.stderr == f"{sys.executable}: {told}\n"
+
+
+def test_the_tracer_imports_nothing_from_the_current_folder(trace, script):
+    for name in ("argparse", "gettext", "shutil"):  # none that `python -m` imports
+        script("raise SystemExit('shadowed')", f"{name}.py")
+    assert trace("-e", "test.*", "-c", "print('on')").stdout == "on\n"
+
+
+def test_the_tracer_leaves_most_imports_to_the_program(trace):
+    code = "import sys; print([m for m in ('csv', 'email', 'socket', 'json', 'typing', 'logging', 'subprocess', 'platform') if m in sys.modules])"  # noqa: E501
+    plain = trace.child.start("-c", code)
+    assert trace("-e", "test.*", "-c", code).stdout == plain.stdout
+
+
+@needs(CPYTHON_EVENTS, "there is no event where a program starts")
+def test_nothing_of_the_tracer_is_shown(trace, script, tmp_path):
+    """The events are those that a hook of sys sees in the same program."""
+    path = script("""
+import sys, threading
+sys.audit("test.start")  # what is imported before depends on what was imported
+import colorsys
+open(__file__).close()
+thread = threading.Thread(target=sys.audit, args=("test.thread",))
+thread.start()
+thread.join()
+""")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text("""
+import os, sys
+def hook(event, args, write=os.write, names=[]):
+    if event == "cpython.run_file":
+        names.append(event)
+    elif names and not event.startswith("cpython."):
+        write(2, event.encode() + b"(\\n")
+sys.addaudithook(hook)
+""")
+    plain = names(trace.child.start(path, environ={"PYTHONPATH": str(site)}).stderr)
+    traced = names(trace(path).stderr)
+    assert traced[:3] == plain[:3] == ["open", "compile", "exec"]
+    after = [events[events.index("test.start") :] for events in (plain, traced)]
+    # A folder of sys.path more is looked into in one of them.
+    plain, traced = ([e for e in events if e != "os.listdir"] for events in after)
+    assert traced == plain
+    assert {"import", "open", "exec", "test.thread"} <= set(traced)
+
+
+@needs(PROCESSES, "there are no processes here")
+def test_head_ends_it_quietly(trace, script):
+    path = script(
+        "import sys\nfor i in range(20_000): sys.audit('test.x', i)\n"
+        "open('done', 'w').close()\n"
+    )
+    command = f"{sys.executable} -m audithooks {path} 2>&1 | head -n 1"
+    done = subprocess.run(
+        command,
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=os.path.dirname(path),
+        env=trace.child.environ,
+    )
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+    assert os.path.exists(os.path.join(os.path.dirname(path), "done"))
+
+
+def test_a_disk_that_is_full_ends_the_trace_and_not_the_program(trace):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    done = trace("-o", "/dev/full", "-c", "print('on')")
+    assert done.stdout == "on\n"
+    assert done.stderr.count("audithooks: the trace ends here: ") == 1
+    assert done.returncode == 0
+
+
+# PyPy ends without what atexit has, and so without a summary.
+AT_EXIT_AFTER_INTERRUPT = prints("""
+import atexit, os, sys
+sys.stderr = open(os.devnull, "w")
+atexit.register(print, "called")
+raise KeyboardInterrupt
+""")
+
+
+def test_ctrl_c_is_for_the_program(trace, script):
+    path = script("""
+import os, signal, sys
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    print("interrupted")
+    raise
+""")
+    done = trace("--summary-only", "-e", "test.*", path)
+    assert done.stdout == "interrupted\n"
+    assert done.returncode == -signal.SIGINT
+    if AT_EXIT_AFTER_INTERRUPT:
+        assert "in all" in done.stderr
+
+
+# Wrong calls.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m", "-c", "1"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["--nothing", "x.py"], "unrecognized arguments: --nothing"),
+        (["nothing.py"], "can't run 'nothing.py': No such file or directory"),
+        (["."], "can't run '.': it has no __main__ module"),
+        (["-e", "", "-c", "1"], "events must not hold an empty pattern"),
+        (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
+        (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
+        (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; there are @audit"),
+        (["--redact", "", "-c", "1"], "redact must not hold an empty pattern"),
+        (["-t", "now", "-c", "1"], "invalid choice: 'now'"),
+        (["--color", "red", "-c", "1"], "invalid choice: 'red'"),
+        (["-s", "-1", "-c", "1"], "--longest must not be negative: -1"),
+        (["--stack", "-1", "-c", "1"], "--stack must not be negative: -1"),
+        (["--stack", "few", "-c", "1"], "invalid int value: 'few'"),
+        (["--json", "--chrome", "-c", "1"], "not allowed with argument --json"),
+        (["--chrome", "-c", "1"], "--chrome needs a file to write to: -o FILE"),
+        (["--json", "-T", "-c", "1"], "-t and -T are for lines of text"),
+        (["--json", "-C", "-c", "1"], "the summary is a table of text"),
+        (["--sum", "-c", "1"], "unrecognized arguments: --sum"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(trace, arguments, message):
+    done = trace(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("python -m audithooks: ")
+    assert message in done.stderr
+
+
+def test_help_has_examples(trace):
+    done = trace("--help")
+    assert done.returncode == 0
+    assert "examples:\n  python -m audithooks script.py" in done.stdout
+
+
+def test_version_tells_the_implementation(trace):
+    done = trace("--version")
+    assert done.stdout.startswith("audithooks ")
+    assert f"implementation {trace.child.implementation}" in done.stdout
+
+
+# Which events.
+
+
+def test_an_exclamation_mark_leaves_events_out(trace):
+    code = "import sys; [sys.audit(e) for e in ('test.a', 'test.b', 'other')]"
+    assert trace("-e", "test.*", "-e", "!test.b", "-c", code).stderr == "test.a()\n"
+    done = trace("-e", "![!to]*", "-e", "!test.a", "-e", "!o[!t]*", "-c", code)
+    assert done.stderr == "test.b()\nother()\n"
+
+
+def test_a_group_chooses(trace):
+    code = "import os, sys; sys.audit('test.x'); os.mkdir('new'); open('new/x', 'w')"
+    done = trace("-e", "@file", "-e", "!open", "-c", code)
+    if sys.implementation.name != "cpython":
+        pytest.skip("PyPy raises no os.mkdir")
+    assert done.stderr == "os.mkdir(path='new', mode=511, dir_fd=-1)\n"
+
+
+def test_denied_events_fail_and_are_shown_first(trace):
+    code = """
+import sys
+try:
+    sys.audit("test.deny", 1)
+except PermissionError as error:
+    print(error.errno, error.strerror, file=sys.stderr)
+sys.audit("test.x")
+"""
+    done = trace("--deny", "*.deny", "-e", "test.*", "-c", code)
+    assert done.stderr == (
+        "test.deny(1) = denied\n1 test.deny is denied by audithooks\ntest.x()\n"
+    )
+
+
+def test_what_is_denied_is_shown_though_nothing_else_is_asked_for(trace):
+    code = "import sys; sys.audit('test.x'); sys.audit('test.deny')"
+    done = trace("-e", "none", "--deny", "test.deny", "-c", code)
+    assert done.stderr.splitlines()[0] == "test.deny() = denied"
+    assert done.stderr.splitlines()[-1].startswith("PermissionError: ")
+    assert done.returncode == 1
+    record = json.loads(
+        trace(
+            "--json", "-e", "none", "--deny", "test.*", "-c", code
+        ).stderr.splitlines()[0]
+    )
+    assert (record["event"], record["action"]) == ("test.x", "denied")
+
+
+def test_a_forked_child_is_denied_what_its_parent_is(trace):
+    code = """
+import os, sys
+if os.fork():
+    sys.exit(os.waitpid(-1, 0)[1] >> 8)
+sys.audit("test.x")
+try:
+    sys.audit("test.deny")
+except PermissionError:
+    os._exit(5)
+"""
+    done = trace("-e", "test.*", "--deny", "test.deny", "-c", code)
+    assert done.returncode == 5
+    assert done.stderr == "test.deny() = denied\n"
+
+
+def test_deny_refuses_what_is_done_to_show_it(trace):
+    code = """
+import sys
+class Thing:
+    def __repr__(self):
+        try:
+            sys.audit("test.inner")
+        except PermissionError:
+            return "refused"
+try:
+    sys.audit("test.outer", Thing())
+except PermissionError as error:
+    print(error)
+"""
+    done = trace("-e", "none", "--deny", "test.*", "-c", code)
+    assert done.stdout == "[Errno 1] test.outer is denied by audithooks\n"
+    assert done.stderr == "test.outer(refused) = denied\n"
+
+
+def test_deny_may_be_of_new_hooks(trace, tmp_path):
+    code = "import audithooks, sys; print(1); audithooks.subscribe(print, 'test.x')"
+    done = trace("-f", "-o", "trace", "--deny", "@interpreter", "-c", code)
+    assert done.stdout == "1\n"
+    assert "sys.addaudithook is denied by audithooks" in done.stderr
+    assert "sys.addaudithook() = denied" in (tmp_path / "trace").read_text()
+
+
+def test_what_cannot_be_shown_is_denied_all_the_same(trace):
+    code = """
+import audithooks.tracer.tracer, sys
+def fail(self, event, args, action=""):
+    raise ZeroDivisionError
+audithooks.tracer.tracer.Tracer._see = fail
+try:
+    sys.audit("test.x")
+except PermissionError as error:
+    print(error)
+"""
+    done = trace("-e", "none", "--deny", "test.*", "-c", code)
+    assert done.stdout == "[Errno 1] test.x is denied by audithooks\n"
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_no_line_lands_in_a_file_of_the_program(trace, tmp_path):
+    code = """
+import os, sys
+os.closerange(3, 100)
+files = [open(f"file{number}", "w") for number in range(10)]
+sys.audit("test.x")
+"""
+    done = trace("-e", "test.x", "-c", code)
+    assert done.stderr == "test.x()\n"
+    assert {path.read_text() for path in tmp_path.glob("file*")} == {""}
+
+
+def test_denying_the_network_works_on_a_real_connection(trace):
+    code = """
+import socket
+try:
+    socket.create_connection(("127.0.0.1", 9))
+except PermissionError as error:
+    print(error)
+"""
+    done = trace("-e", "none", "--deny", "@network", "-c", code)
+    assert done.stdout.startswith("[Errno 1] socket.")
+    assert done.returncode == 0
+
+
+# What is shown of an event.
+
+AUDIT = "import sys; sys.audit('test.a'); sys.audit('test.b')"
+
+
+@pytest.mark.parametrize(
+    ("how", "pattern"),
+    [
+        ("absolute", r"\d\d:\d\d:\d\d\.\d{6} test\.a\(\)"),
+        ("relative", r" +[0-9]+\.\d{6} test\.a\(\)"),
+        ("delta", r" +[0-9]+\.\d{6} test\.a\(\)"),
+    ],
+)
+def test_lines_may_begin_with_the_time(trace, how, pattern):
+    first, _ = trace("-t", how, "-e", "test.*", "-c", AUDIT).stderr.splitlines()
+    assert re.fullmatch(pattern, first)
+
+
+def test_relative_times_count_from_the_start_and_deltas_from_the_last_line(trace):
+    code = (
+        "import sys, time; sys.audit('test.a'); time.sleep(0.3); sys.audit('test.b');"
+    )
+    code += "sys.audit('test.c')"
+    for how, is_small in (("relative", False), ("delta", True)):
+        lines = trace("-t", how, "-e", "test.*", "-c", code).stderr.splitlines()
+        _, second, third = (float(line.split()[0]) for line in lines)
+        assert 0.3 <= second < 20
+        assert (third < 0.2) is is_small
+
+
+def test_threads_and_tasks_have_their_names(trace):
+    code = """
+import asyncio, sys, threading
+sys.audit("test.main")
+thread = threading.Thread(target=sys.audit, args=("test.thread",), name="worker")
+thread.start()
+thread.join()
+async def main():
+    sys.audit("test.task")
+    asyncio.current_task().set_name("job")
+    sys.audit("test.named")
+asyncio.run(main())
+"""
+    lines = trace("-T", "-e", "test.*", "-c", code).stderr.splitlines()
+    assert lines[:2] == ["[MainThread] test.main()", "[worker] test.thread()"]
+    assert re.fullmatch(r"\[MainThread/Task-\d+\] test\.task\(\)", lines[2])
+    assert lines[3] == "[MainThread/job] test.named()"
+
+
+def test_a_thread_needs_no_threading_for_its_name(trace):
+    done = trace("-T", "-e", "test.*", "-c", AUDIT)
+    assert done.stderr == "[MainThread] test.a()\n[MainThread] test.b()\n"
+
+
+@pytest.mark.parametrize("options", [["-k"], ["--call-site"], ["--stack", "1"]])
+def test_a_call_site_is_the_line_that_raised_the_event(trace, script, options):
+    path = script("import sys\ndef f():\n    sys.audit('test.x')\nf()\n")
+    done = trace(*options, "-e", "test.*", path)
+    assert done.stderr == f"test.x() at {path}:3 in f\n"
+
+
+def test_a_stack_has_the_callers(trace, script):
+    path = script(
+        "import sys\ndef f():\n    sys.audit('test.x')\ndef g():\n    f()\ng()\n"
+    )
+    done = trace("--stack", "2", "-e", "test.*", path)
+    assert done.stderr == f"test.x() at {path}:3 in f < {path}:5 in g\n"
+
+
+def test_call_sites_are_found_without_events(trace, script):
+    path = script("""
+import sys
+seen = []
+sys.addaudithook(lambda event, args: seen.append(event))
+sys.audit("test.x")
+print(seen)
+""")
+    if trace.child.implementation == "python" and TELLS_OF_FRAMES:
+        pytest.skip("sys._getframe() raises an event, and is the only way to a frame")
+    done = trace("--stack", "9", "-e", "test.*", path)
+    assert done.stdout == "['test.x']\n"
+    assert done.stderr.startswith(f"test.x() at {path}:5 in <module>")
+
+
+def test_the_length_of_arguments_can_be_chosen(trace):
+    code = "import sys; sys.audit('test.x', 'abcdefgh')"
+    done = trace("-s", "3", "-e", "test.*", "-c", code)
+    assert done.stderr == "test.x('abc\N{HORIZONTAL ELLIPSIS} (5 more)')\n"
+
+
+SPAWN = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", ""], env={"PATH": "", "SECRET": "xyzzy"})
+"""
+
+
+def test_environments_are_hidden_unless_asked_for(trace):
+    hidden = trace("-e", "subprocess.Popen", "-c", SPAWN).stderr
+    assert "env='[redacted]'" in hidden
+    assert "xyzzy" not in hidden
+    shown = trace("--environments", "-e", "subprocess.Popen", "-c", SPAWN).stderr
+    assert "'SECRET': 'xyzzy'" in shown
+
+
+def test_arguments_can_be_redacted(trace):
+    code = "import sys; sys.audit('compile', 'secret', 'file')"
+    done = trace(
+        "--redact", "source", "--redact", "test.x", "-e", "compile", "-c", code
+    )
+    line = done.stderr.splitlines()[-1]
+    assert line == "compile(source='[redacted]', filename='file')"
+
+
+def test_colors_are_for_terminals_or_on_demand(trace):
+    code = "import sys; sys.audit('open', 'x', 'r', 0); sys.audit('test.x')"
+    plain = "open(path='x', mode='r', flags=0)\ntest.x()\n"
+    arguments = ["-e", "test.*", "-e", "open", "-c", code]
+    assert trace(*arguments).stderr == plain
+    assert trace("--color", "never", *arguments).stderr == plain
+    assert trace("--color", "always", *arguments).stderr == (
+        "\x1b[34mopen\x1b[0m(path='x', mode='r', flags=0)\n\x1b[1mtest.x\x1b[0m()\n"
+    )
+
+
+def at_a_terminal(trace, *arguments, **environ):
+    """Run the tracer with a terminal as its stderr, and return what that shows."""
+    if not PROCESSES:
+        pytest.skip("there are no processes here")
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audithooks", *arguments],
+        stderr=slave,
+        env={**trace.child.environ, "TERM": "xterm", **environ},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    except OSError:  # Linux has this in place of an end
+        pass
+    os.close(master)
+    assert process.wait(60) == 0
+    return shown.decode()
+
+
+def test_a_terminal_gets_colors_unless_it_is_told_not_to(trace):
+    arguments = ["-e", "test.a", "-c", AUDIT]
+    assert at_a_terminal(trace, *arguments) == "\x1b[1mtest.a\x1b[0m()\r\n"
+    assert at_a_terminal(trace, *arguments, NO_COLOR="1") == "test.a()\r\n"
+    assert at_a_terminal(trace, *arguments, TERM="dumb") == "test.a()\r\n"
+
+
+LONG = """
+import sys, time
+end = time.monotonic() + 1.3
+while time.monotonic() < end:
+    sys.audit("test.x")
+    time.sleep(0.001)
+"""
+
+
+def test_a_terminal_shows_progress_when_the_output_is_a_file(trace, tmp_path):
+    arguments = ["-o", str(tmp_path / "trace"), "-e", "test.*", "-c", LONG]
+    shown = at_a_terminal(trace, *arguments)
+    assert re.match(r"\r[\d,]+ events, [\d,]+ a second\x1b\[K\r", shown)
+    assert shown.endswith("\r\x1b[K")
+    assert at_a_terminal(trace, "-q", *arguments) == ""
+
+
+# JSON Lines.
+
+
+def test_json_has_an_object_for_each_event(trace, script, tmp_path):
+    path = script("import sys\nsys.audit('open', 'x' * 2000, 'r', 0)\n")
+    trace("--json", "-k", "-o", "trace", "-e", "open", path)
+    lines = (tmp_path / "trace").read_text().splitlines()
+    record = json.loads(lines[-1])
+    assert re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}\.\d{6}Z", record.pop("time"))
+    assert record["event"] == "open"
+    assert record["seq"] == len(lines)
+    assert record["args"]["path"].startswith("xxx")
+    assert record["args"]["mode"] == "r"
+    assert record["cut"] == ["path"]
+    assert record["stack"] == [{"file": path, "line": 2, "function": "<module>"}]
+    assert isinstance(record["pid"], int)
+    assert isinstance(record["thread"], int)
+
+
+# A trace for Chrome and Perfetto.
+
+
+def chrome(path):
+    """The events of a trace, whose array may lack its end."""
+    return json.loads(path.read_text().rstrip().rstrip(",") + "]")
+
+
+def test_chrome_trace(trace, script, tmp_path):
+    path = script("""
+import sys, threading
+sys.audit("open", "x", "r", 0)
+thread = threading.Thread(target=sys.audit, args=("test.x", 1), name="worker")
+thread.start()
+thread.join()
+""")
+    trace("--chrome", "-k", "-o", "trace", "-e", "open", "-e", "test.*", path, "word")
+    events = chrome(tmp_path / "trace")
+    assert all(event["ph"] in "Mi" for event in events)
+    names = [e["args"]["name"] for e in events if e["name"] == "process_name"]
+    assert names == [f"{path} word"]
+    first = next(e for e in events if e.get("args", {}).get("path") == "x")
+    assert (first["name"], first["cat"], first["s"]) == ("open", "file", "t")
+    assert first["args"]["(caller 0)"] == f"{path}:3 in <module>"
+    last = events[-1]
+    assert (last["name"], last["args"]["arg0"]) == ("test.x", 1)
+    assert last["ts"] > first["ts"]
+    assert last["pid"] == first["pid"]
+    (thread,) = [e["tid"] for e in events if e["args"].get("name") == "worker"]
+    assert thread == last["tid"] != first["tid"]
+
+
+@needs(PROCESSES, "there are no processes here")
+def test_chrome_trace_of_a_command_that_is_no_text(trace, tmp_path):
+    code = "import sys; sys.audit('test.x')"
+    trace("--chrome", "-o", "trace", "-e", "test.*", "-c", code, os.fsdecode(b"\xff"))
+    process, *_, event = chrome(tmp_path / "trace")
+    assert process["args"]["name"].endswith(r"\udcff")
+    assert event["name"] == "test.x"
+
+
+def test_chrome_trace_names_the_processes_and_threads_of_forked_children(
+    trace, tmp_path
+):
+    code = """
+import os, sys, threading
+sys.audit("test.parent")
+if os.fork():
+    os.wait()
+else:
+    sys.audit("test.child")
+"""
+    trace("-f", "--chrome", "-o", "trace", "-e", "test.*", "-c", code)
+    events = chrome(tmp_path / "trace")
+    expected = ["process_name", "thread_name", "test.parent"]
+    expected += ["process_name", "thread_name", "test.child"]
+    assert [event["name"] for event in events] == expected
+    parent, child = (event["pid"] for event in events[2::3])
+    assert [event["pid"] for event in events] == [parent] * 3 + [child] * 3
+    assert {event["args"]["name"] for event in events[1::3]} == {"MainThread"}
+
+
+# Child processes.
+
+
+def test_children_are_left_alone_unless_followed(trace):
+    code = """
+import os, subprocess, sys
+sys.audit("test.parent")
+if not os.fork():
+    sys.audit("test.child")
+    os._exit(0)
+os.wait()
+subprocess.run([sys.executable, "-c", "import sys; sys.audit('test.started')"])
+"""
+    assert trace("-e", "test.*", "-c", code).stderr == "test.parent()\n"
+    followed = trace("-f", "-e", "test.*", "-c", code).stderr.splitlines()
+    assert [line.split()[1] for line in followed] == [
+        "test.parent()",
+        "test.child()",
+        "test.started()",
+    ]
+    assert len({line.split()[0] for line in followed}) == 3
+
+
+def test_what_is_started_by_exec_and_grandchildren_are_followed(trace, tmp_path):
+    code = """
+import os, sys
+if not os.fork():
+    last = "import sys; sys.audit('test.last')"
+    middle = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {last!r}])"
+    os.execv(sys.executable, [sys.executable, "-c", middle])
+os.wait()
+"""
+    done = trace("-f", "-o", "trace", "-e", "test.*", "-c", code)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    (line,) = (tmp_path / "trace").read_text().splitlines()
+    assert line.endswith(" test.last()")
+
+
+def test_a_followed_child_is_as_without_the_tracer(trace, script, tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    script("import sys; print('own sitecustomize', __file__)", "site/sitecustomize.py")
+    shows = script("""
+import os, sys
+print(sys.argv, sys.path, sys.flags)
+print(sys.modules["sitecustomize"].__file__)
+print("audithooks" in vars(sys.modules["__main__"]))
+""")
+    code = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
+    environ = {"PYTHONPATH": str(site)}
+    outputs = [
+        trace.child.start(*tracer, "-c", code, shows, "-x", environ=environ)
+        for tracer in ([], ["-m", "audithooks", "-f", "-o", str(tmp_path / "trace")])
+    ]
+    assert outputs[0].stdout.count("own sitecustomize") == 2
+    assert outputs[1].stdout == outputs[0].stdout
+    assert outputs[1].stderr == outputs[0].stderr == ""
+
+
+def test_a_followed_child_without_a_sitecustomize_has_none(trace):
+    code = "import sys; print('sitecustomize' in sys.modules, sys.path)"
+    run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    plain = trace.child.start("-c", run)
+    assert trace("-f", "-o", "trace", "-c", run).stdout == plain.stdout
+
+
+def test_lines_of_processes_are_whole(trace, tmp_path):
+    code = """
+import os, sys
+children = []
+for number in range(4):
+    child = os.fork()
+    if not child:
+        for _ in range(300):
+            sys.audit("test.x", str(number) * 700)
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+"""
+    trace("-f", "--json", "-o", "trace", "-e", "test.*", "-c", code)
+    lines = (tmp_path / "trace").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    texts = [record["args"]["arg0"] for record in records]
+    assert Counter(texts) == {str(number) * 700: 300 for number in range(4)}
+
+
+def test_each_process_has_a_table(trace, tmp_path):
+    code = """
+import os, sys
+sys.audit("test.parent")
+child = os.fork()
+if child:
+    os.wait()
+else:
+    sys.audit("test.child")
+"""
+    trace("-f", "--summary-only", "-o", "trace", "-e", "test.*", "-c", code)
+    tables = (tmp_path / "trace").read_text().split("process ")[1:]
+    assert ["  test.child\n" in table for table in tables] == [True, False]
+    assert ["  test.parent\n" in table for table in tables] == [False, True]
+
+
+def test_deny_holds_in_followed_children(trace, tmp_path):
+    run = f"""
+import subprocess, sys
+print(subprocess.run([sys.executable, "-c", {AUDIT!r}], stderr=-3).returncode)
+"""
+    options = ["-f", "-o", "trace", "-e", "none", "--deny", "test.b"]
+    assert trace(*options, "-c", run).stdout == "1\n"
+    assert "test.b() = denied" in (tmp_path / "trace").read_text()
+
+
+@needs(os.path.exists("/proc/self/fd"), "there is no /proc here")
+def test_what_takes_the_place_of_the_program_is_followed(trace):
+    """Without -o, where the output has a name only as long as somebody holds it."""
+    code = f"""
+import os, sys
+sys.audit("test.first")
+os.execv(sys.executable, [sys.executable, "-c", {AUDIT!r}])
+"""
+    done = trace("-f", "-e", "test.*", "-c", code)
+    assert [line.split()[1] for line in done.stderr.splitlines()] == [
+        "test.first()",
+        "test.a()",
+        "test.b()",
+    ]
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere", "/nowhere:", ":/nowhere"])
+def test_a_followed_child_imports_from_where_it_would(trace, tmp_path, path):
+    code = "import sys; print(sys.path)"
+    run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    path = path.replace(":", os.pathsep)
+    environ = {"PYTHONPATH": path}
+    plain = trace.child.start("-c", run, environ=environ, cwd=tmp_path)
+    environ = {**trace.child.environ, "PYTHONPATH": path}
+    done = trace("-f", "-o", "trace", "-e", "none", "-c", run, env=environ)
+    assert done.stdout == plain.stdout
+
+
+def test_the_environment_of_a_child_may_hold_paths(trace, tmp_path):
+    run = f"""
+import os, pathlib, subprocess, sys
+env = {{**os.environ, "PYTHONPATH": pathlib.Path("/nowhere")}}
+subprocess.run([sys.executable, "-c", {AUDIT!r}], env=env)
+"""
+    done = trace("-f", "-o", "trace", "-e", "test.*", "-c", run)
+    assert done.stderr == ""
+    assert "test.a()" in (tmp_path / "trace").read_text()
+
+
+def test_a_child_that_cannot_be_traced_says_so(trace):
+    run = f"""
+import os, subprocess, sys
+os.remove("trace")
+os.mkdir("trace")
+subprocess.run([sys.executable, "-c", {AUDIT!r}])
+"""
+    done = trace("-f", "-o", "trace", "-c", run)
+    assert re.fullmatch(r"audithooks: process \d+ is not traced: .*\n", done.stderr)
+    assert done.returncode == 0
+
+
+# However it ends.
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("os._exit(4)", 4),
+        ("os.kill(os.getpid(), 9)", -9),
+        ("sys.exit(3)", 3),
+        ("raise SystemExit(5)", 5),
+        ("os.abort()", -6),
+        ("threading.Thread(target=time.sleep, args=(99,), daemon=True).start()", 0),
+        ("threading.Thread(target=sys.audit, args=('test.late',)).start()", 0),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--json"], ["--chrome"]])
+def test_the_trace_is_complete_up_to_the_end(trace, tmp_path, end, status, options):
+    code = f"import os, sys, threading, time; sys.audit('test.x'); {end}"
+    done = trace(*options, "-o", "trace", "-e", "test.*", "-c", code)
+    assert done.returncode == status
+    written = (tmp_path / "trace").read_text()
+    assert "test.x" in written
+    assert ("test.late" in written) is ("test.late" in end)
+
+
+# The catalogue.
+
+
+def test_events_lists_the_catalogue(trace):
+    done = trace("events")
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(EVENTS)
+    assert re.sub(" +", " ", lines[0]) == "open(path, mode, flags) @file"
+    (line,) = [line for line in lines if line.startswith("os.spawn(")]
+    assert line.endswith("  @process (Windows)")
+    (line,) = [line for line in lines if line.startswith("nntplib.connect(")]
+    assert line.endswith("@network until 3.12")
+    (line,) = [line for line in lines if line.startswith("time.sleep(")]
+    assert line.endswith("@thread since 3.13")
+
+
+def test_events_takes_patterns_and_groups(trace):
+    done = trace("events", "glob.*", "@registry")
+    found = names(done.stdout)
+    assert found[:2] == ["glob.glob", "glob.glob/2"]
+    assert all(name.startswith("winreg.") for name in found[2:])
+    assert len(found) > 15
+
+
+def test_events_that_there_are_not(trace):
+    done = trace("events", "nothing.*")
+    told = "python -m audithooks events: no event matches nothing.*\n"
+    assert (done.stdout, done.stderr, done.returncode) == ("", told, 1)
+    done = trace("events", "@nothing")
+    assert "there is no group '@nothing'; there are @audithooks, " in done.stderr
+    assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+
+
+# As a command.
+
+
+def test_the_command_is_installed(child, tmp_path, script):
+    (value,) = {entry.value for entry in entry_points() if entry.name == "audithooks"}
+    assert value == "audithooks.__main__:main"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    path = script(
+        "import sys\nfrom audithooks.__main__ import main\nsys.exit(main())\n",
+        "bin/audithooks",
+    )
+    code = "import sys; print(sys.argv, sys.path[:1]); sys.audit('test.x')"
+    done = child.start(path, "-e", "test.*", "-c", code, "word", cwd=tmp_path)
+    assert done.stdout == "['-c', 'word'] ['']\n"
+    assert done.stderr == "test.x()\n"
+    done = child.start(path, "--nothing", cwd=tmp_path)
+    assert done.stderr.startswith("audithooks: ")
+    assert (
+        str(folder) not in child.start(path, "-c", "import sys; print(sys.path)").stdout
+    )
