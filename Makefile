@@ -44,10 +44,11 @@ sanitize: $(VENV)/built  ## test with AddressSanitizer, UndefinedBehaviorSanitiz
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
-lint: $(VENV)/tools  ## check the style
+lint: $(VENV)/tools  ## check the style, and that imports go down
 	ruff check
 	ruff format --check
 	cython-lint audithooks perf tests
+	lint-imports --no-logo
 
 types: $(VENV)/tools  ## check the types
 	$(BIN)/mypy

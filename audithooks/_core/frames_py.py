@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from .types import CodeType, FrameType
 
 
 def current_frame() -> FrameType | None:

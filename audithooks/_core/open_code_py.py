@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from .types import Any, Callable
 
 
 def set_open_code_hook(hook: Callable[[str], Any]) -> None:
