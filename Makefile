@@ -3,11 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = pyproject.toml $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
+SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist soak sanitize gate perf perf-tracer \
-	perf-pypy clean
+	perf-pypy clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
@@ -17,7 +17,7 @@ demo: $(VENV)/built  ## trace a real program: python -m venv makes an environmen
 	$(BIN)/audithooks -f -C -t relative -e @process -m venv --clear $(VENV)/demo
 
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer
 	$(BIN)/python perf/suite.py $(ARGS)
@@ -58,14 +58,19 @@ format: $(VENV)/tools  ## put the style right
 	$(BIN)/ruff format
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info audithooks/_core/*.c audithooks/_core/*.so perf/*.c perf/*.so
+	rm -rf $(VENV) build dist *.egg-info perf/*.c perf/*.so
+	rm -f $(addprefix audithooks/_core/,*.c *.so not_compiled.txt)
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --upgrade pip && touch $@
+	$(BIN)/pip install -qq --upgrade pip setuptools && touch $@
+
+# What modules are compiled with, or what is missing: changed when that changes.
+$(VENV)/compiler: $(VENV)/python FORCE
+	@$(BIN)/python build_ext.py > $@.now && cmp -s $@.now $@ || cp $@.now $@
 
 # Where hypothesis has no wheel, its newest releases would want a compiler for Rust.
-$(VENV)/built: $(VENV)/python $(SOURCES)
+$(VENV)/built: $(VENV)/compiler $(SOURCES)
 	$(BIN)/pip install -qq --only-binary hypothesis --group test --editable . && touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml

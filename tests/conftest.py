@@ -21,7 +21,10 @@ import building
 import pytest
 from features import FORK, PROCESSES, THREADS
 
+import audithooks
+
 SUFFIXES = {"cython": "_c", "python": "_py"}
+WHY_PURE = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -41,6 +44,31 @@ def pytest_addoption(parser):
     parser.addoption(
         "--figures", metavar="FILE", help="note in FILE how far such tests went"
     )
+
+
+def pytest_configure(config):
+    """Test pure Python alone where nothing could be compiled."""
+    config.stash[WHY_PURE] = "--pure asks for it"
+    if config.option.pure or building.COMPILED:
+        return
+    if sys.implementation.name == "cpython" and not building.missing():
+        raise pytest.UsageError(
+            "audithooks was not compiled, though there is a compiler: "
+            f"{audithooks.FALLBACK_REASON} (--pure tests pure Python alone)"
+        )
+    config.option.pure = True
+    config.stash[WHY_PURE] = audithooks.FALLBACK_REASON
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.option.pure:
+        why = config.stash[WHY_PURE]
+        terminalreporter.write_line(f"Pure Python alone was tested: {why}.")
+
+
+def skip_if_pure(config):
+    if config.option.pure:
+        pytest.skip(f"pure Python alone is tested: {config.stash[WHY_PURE]}")
 
 
 def load(implementation):
@@ -109,8 +137,7 @@ def implementation(request):
 @pytest.fixture
 def compiled(request):
     """The compiled implementation, for what pure Python cannot do."""
-    if request.config.option.pure:
-        pytest.skip("the compiled implementation was left out with --pure")
+    skip_if_pure(request.config)
     return load("cython")
 
 
@@ -181,10 +208,7 @@ def domain(request):
 @pytest.fixture(scope="session")
 def client_folder(request, tmp_path_factory):
     """The folder of the extension module client, which is compiled for this run."""
-    if request.config.option.pure:
-        pytest.skip("the compiled implementation was left out with --pure")
-    if not building.has_compiler():
-        pytest.skip("there is no C compiler for the clients")
+    skip_if_pure(request.config)
     folder = tmp_path_factory.mktemp("client")
     building.extension(building.CLIENTS / "client.c", folder)
     return folder

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import building
 import pytest
 from conftest import SUFFIXES
 from features import PROCESSES, needs
@@ -18,7 +19,6 @@ SOURCES = Path(__file__).parent.parent
 PACKAGE = Path(audithooks.__file__).parent
 
 COMPILER = shlex.split(sysconfig.get_config_var("CC") or "cc")
-HEADERS = os.path.join(sysconfig.get_path("include"), "Python.h")
 
 SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
 USE = f"""{SHOW}
@@ -87,15 +87,15 @@ def test_without_a_compiler_the_sdist_gives_pure_python(install, tmp_path, monke
     folder = install(PATH=str(empty))
     assert not list(folder.glob("audithooks/_core/*_c.*"))
     reason, line = used(folder).splitlines(keepends=True)
-    assert reason.startswith("python installed without compiled modules: ")
+    assert reason.startswith(
+        "python installed without compiled modules: no C compiler was found (Debian"
+    )
     assert line == USED
 
 
 @needs_sources
 @needs(
-    sys.implementation.name == "cpython"
-    and shutil.which(COMPILER[0])
-    and os.path.exists(HEADERS),
+    sys.implementation.name == "cpython" and not building.missing(),
     "modules for this Python cannot be compiled here",
 )
 def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path):
@@ -110,8 +110,17 @@ def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path)
     assert list(folder.glob("audithooks/_core/dispatcher_c.*"))
     assert not list(folder.glob("audithooks/_core/runtime_c.*"))
     reason, line = used(folder).splitlines(keepends=True)
-    assert reason.startswith("python ")
+    assert reason.startswith("python installed without compiled modules: command ")
+    assert "exit code 1" in reason
     assert line == USED
+
+
+def test_missing_headers_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", sys.executable)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    assert building.missing().startswith("Python.h was not found (Debian")
+    (tmp_path / "Python.h").touch()
+    assert building.missing() == ""
 
 
 @pytest.mark.parametrize("room", ["hooklist", "dispatcher", "runtime"])

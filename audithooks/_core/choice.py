@@ -14,6 +14,20 @@ TYPE_CHECKING = False
 FALLBACK_REASON: str | None = None
 """Why IMPLEMENTATION is "python", in words for people, or None if it is "cython"."""
 
+
+def _reason(error: ImportError) -> str:
+    """Say why the compiled modules cannot be imported."""
+    if not isinstance(error, ModuleNotFoundError):
+        return str(error)
+    try:  # build_ext.py writes this file
+        path = os.path.join(os.path.dirname(__file__), "not_compiled.txt")
+        with open(path, encoding="utf-8") as file:
+            why = file.read().strip()
+    except OSError:
+        why = str(error)
+    return f"installed without compiled modules: {why}"
+
+
 _asked = os.environ.get("AUDITHOOKS_PURE_PYTHON", "")
 if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
@@ -31,9 +45,7 @@ else:
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
-        FALLBACK_REASON = str(error)
-        if isinstance(error, ModuleNotFoundError):
-            FALLBACK_REASON = f"installed without compiled modules: {error}"
+        FALLBACK_REASON = _reason(error)
 
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event

@@ -80,6 +80,10 @@ def test_nearly_all_that_is_in_the_catalogue_is_raised(raised):
     assert possible - {event for event, _ in raised} <= NOT_TRIED
 
 
+# In a stand-in for shutil, which Debian's smallest Python is without.
+DEBIANS = {"tempfile._rmtree"}
+
+
 def audits(tree):
     """The calls of sys.audit() with a constant name, in a module."""
     for node in ast.walk(tree):
@@ -107,6 +111,8 @@ def test_what_the_library_raises_is_in_the_catalogue():
             found.update(audits(ast.parse(source)))
     assert len(found) > 30
     for event, count in sorted(found):
+        if event in DEBIANS:
+            continue
         assert event in EVENTS
         assert EVENTS[event].in_version(sys.version_info), event
         assert len(EVENTS[event].arguments_in(sys.version_info)) == count, event

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import building
 import pytest
+from conftest import skip_if_pure
 from features import needs
 
 import audithooks
@@ -549,8 +550,6 @@ def test_an_older_runtime_is_refused(compiled, tmp_path):
 
 
 def test_cplusplus_compiles_the_header(compiled, tmp_path):
-    if not shutil.which(building.config("CXX").split()[0]):
-        pytest.skip("there is no C++ compiler")
     source = tmp_path / "plus.cpp"
     source.write_text(
         """
@@ -587,8 +586,7 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
 
 @pytest.fixture(scope="module")
 def cyclient(tmp_path_factory, pytestconfig):
-    if pytestconfig.option.pure:
-        pytest.skip("the compiled implementation was left out with --pure")
+    skip_if_pure(pytestconfig)
     folder = tmp_path_factory.mktemp("cyclient")
     source = building.CLIENTS / "cyclient.pyx"
     client = building.load(building.cython_extension(source, folder))
@@ -684,8 +682,7 @@ print(seen, events)
 
 @pytest.fixture(scope="module")
 def embed(tmp_path_factory, pytestconfig):
-    if pytestconfig.option.pure:
-        pytest.skip("the compiled implementation was left out with --pure")
+    skip_if_pure(pytestconfig)
     folder = tmp_path_factory.mktemp("embed")
     return building.program(building.CLIENTS / "embed.c", folder)
 

@@ -27,6 +27,7 @@ import figures
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
+COPIED.append("build_ext.py")
 
 # Left out: callgrind and memcheck cannot run what runs under a sanitizer, and the
 # latter has a run of its own. What test_build.py builds and installs is another build.

@@ -1,0 +1,74 @@
+"""How setuptools compiles the extension modules: named in pyproject.toml.
+
+Where they cannot be compiled, the pure mirrors serve alone, and the reason is left in a
+file beside them, which audithooks.FALLBACK_REASON reads. Run as a program, this says
+what modules would be compiled with, or what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sysconfig
+from pathlib import Path
+
+from setuptools.command.build_ext import build_ext
+
+REASON = Path("audithooks", "_core", "not_compiled.txt")
+
+
+def tools(compiler: str = "CC") -> tuple[str, str]:
+    """Return a compiler and Python.h, each as a path or an empty str.
+
+    *compiler* is CC or CXX.
+    """
+    default = sysconfig.get_config_var(compiler) or "cc"
+    command = os.environ.get(compiler) or default
+    header = os.path.join(sysconfig.get_path("include"), "Python.h")
+    return (
+        shutil.which(shlex.split(command)[0]) or "",
+        header if os.path.exists(header) else "",
+    )
+
+
+def missing(compiler: str = "CC") -> str:
+    """Return what is missing to compile, in words, or an empty str."""
+    command, header = tools(compiler)
+    if not command and os.name != "nt":  # where it is not on the PATH
+        language, package = ("C++", "g++") if compiler == "CXX" else ("C", "gcc")
+        return (
+            f"no {language} compiler was found "
+            f"(Debian and Ubuntu have it in the packages {package} and python3-dev)"
+        )
+    if not header:
+        return "Python.h was not found (Debian and Ubuntu have it in python3-dev)"
+    return ""
+
+
+class BuildExt(build_ext):
+    """Compiles what it can, and says why if that was not all."""
+
+    def run(self) -> None:
+        failure = ""
+
+        def build_extension(ext: object) -> None:
+            nonlocal failure
+            try:
+                super(BuildExt, self).build_extension(ext)
+            except Exception as error:
+                failure = failure or str(error)
+                raise  # of an optional module setuptools makes a warning
+
+        self.build_extension = build_extension
+        in_place = self.inplace
+        super().run()
+        reason = (Path() if in_place else Path(self.build_lib)) / REASON
+        reason.unlink(missing_ok=True)
+        if failure:
+            reason.parent.mkdir(parents=True, exist_ok=True)
+            reason.write_text(f"{missing() or failure}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(missing() or " ".join(tools()))
