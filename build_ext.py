@@ -13,6 +13,7 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 REASON = Path("audithooks", "_core", "not_compiled.txt")
@@ -52,12 +53,14 @@ class BuildExt(build_ext):
     def run(self) -> None:
         failure = ""
 
-        def build_extension(ext: object) -> None:
+        def build_extension(ext: Extension) -> None:
             nonlocal failure
             try:
                 super(BuildExt, self).build_extension(ext)
-            except Exception as error:
-                failure = failure or str(error)
+            except Exception:
+                failure = failure or (
+                    f"{ext.name} was not compiled (pip install -v shows the errors)"
+                )
                 raise  # of an optional module setuptools makes a warning
 
         self.build_extension = build_extension
