@@ -66,9 +66,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"Pure Python alone was tested: {why}.")
 
 
-def skip_if_pure(config):
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests of the compiled implementation with --pure."""
     if config.option.pure:
-        pytest.skip(f"pure Python alone is tested: {config.stash[WHY_PURE]}")
+        without = [item for item in items if "compiled" not in item.fixturenames]
+        config.hook.pytest_deselected(items=[i for i in items if i not in without])
+        items[:] = without
 
 
 def load(implementation):
@@ -134,10 +137,9 @@ def implementation(request):
     return request.param
 
 
-@pytest.fixture
-def compiled(request):
+@pytest.fixture(scope="session")
+def compiled():
     """The compiled implementation, for what pure Python cannot do."""
-    skip_if_pure(request.config)
     return load("cython")
 
 
@@ -206,9 +208,8 @@ def domain(request):
 
 
 @pytest.fixture(scope="session")
-def client_folder(request, tmp_path_factory):
+def client_folder(compiled, tmp_path_factory):
     """The folder of the extension module client, which is compiled for this run."""
-    skip_if_pure(request.config)
     folder = tmp_path_factory.mktemp("client")
     building.extension(building.CLIENTS / "client.c", folder)
     return folder

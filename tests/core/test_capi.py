@@ -12,7 +12,6 @@ from pathlib import Path
 
 import building
 import pytest
-from conftest import skip_if_pure
 from features import needs
 
 import audithooks
@@ -585,8 +584,7 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
 
 
 @pytest.fixture(scope="module")
-def cyclient(tmp_path_factory, pytestconfig):
-    skip_if_pure(pytestconfig)
+def cyclient(compiled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cyclient")
     source = building.CLIENTS / "cyclient.pyx"
     client = building.load(building.cython_extension(source, folder))
@@ -681,8 +679,7 @@ print(seen, events)
 
 
 @pytest.fixture(scope="module")
-def embed(tmp_path_factory, pytestconfig):
-    skip_if_pure(pytestconfig)
+def embed(compiled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embed")
     return building.program(building.CLIENTS / "embed.c", folder)
 
