@@ -26,8 +26,10 @@ def load(path):
     return module
 
 
-# What compiling for this Python would take and is not there, in words; or "".
-missing = load(Path(__file__).parent.parent / "build_ext.py").missing
+def missing(compiler="CC"):
+    """What compiling for this Python would take and is not there, in words; or ""."""
+    return load(Path(__file__).parent.parent / "build_ext.py").missing(compiler)
+
 
 COMPILED = [
     path

@@ -230,7 +230,9 @@ def run_tests(python: Python, seconds: float) -> Result:
     folder = (python.tree / "tmp" if python.tree else CACHE / "matrix") / slug
     copy_sources(folder)
     inside = f"/tmp/{slug}" if python.tree else str(folder)
-    arguments = f"--seconds={seconds} --junit-xml=report.xml -o junit_family=xunit1"
+    arguments = (
+        f"-n 0 --seconds={seconds} --junit-xml=report.xml -o junit_family=xunit1"
+    )
     if python.pure:
         arguments += " --pure"
     make = ["make", "-C", inside, "test", f"PYTHON={python.command}", "VENV=.venv"]
@@ -330,7 +332,7 @@ def reasons(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: dict[str, str], only: str) -> None:
+def write(rows: dict[str, str], only: bool) -> None:
     """Put the table where the README has room for it; with *only*, others stay."""
     readme = README.read_text(encoding="utf-8")
     before, rest = readme.split(MARKS[0])
@@ -345,7 +347,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--leave-out", nargs="+", default=[], choices=["debian", "nogil", "pyodide"])
-    add("--only", default="", metavar="TEXT", help="those with TEXT in the name")
+    add("--only", nargs="+", metavar="TEXT", help="those with a TEXT in the name")
     add("--seconds", type=float, default=2, help="how long each race is (default 2)")
     add("--jobs", type=int, default=2, help="how many run at a time (default 2)")
     add("--require-all", action="store_true", help="what is missing is a failure")
@@ -357,11 +359,16 @@ def main() -> int:
         pythons += of_debian()
     if "nogil" not in options.leave_out:
         pythons += free_threaded()
-    chosen = [python for python in pythons if options.only in python.name]
+    only = options.only or [""]
+
+    def wanted(name: str) -> bool:
+        return any(text in name for text in only)
+
+    chosen = [python for python in pythons if wanted(python.name)]
     seconds = options.seconds
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(timed, run_tests, one, seconds) for one in chosen]
-        if "pyodide" not in options.leave_out and options.only in "Pyodide":
+        if "pyodide" not in options.leave_out and wanted("Pyodide"):
             futures.append(pool.submit(timed, run_pyodide, seconds))
         results = [future.result() for future in futures]
     if not options.only:
@@ -369,7 +376,7 @@ def main() -> int:
     rows = rows_of(results)
     print(table(rows) + reasons(results))
     if options.write:
-        write(rows, options.only)
+        write(rows, bool(options.only))
     for one in results:
         if one.failed:
             print(f"failed: {one.name}; its log is in {CACHE / 'matrix'}")
