@@ -1,4 +1,4 @@
-"""Compiles clients of the C API against the installed header, as authors would."""
+"""Compile clients of the C API against the installed header, as their authors would."""
 
 from __future__ import annotations
 
