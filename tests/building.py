@@ -27,7 +27,7 @@ def load(path):
 
 
 def missing(compiler="CC"):
-    """What compiling for this Python would take and is not there, in words; or ""."""
+    """Return what is missing to compile for this Python, as text, or ""."""
     return load(Path(__file__).parent.parent / "build_ext.py").missing(compiler)
 
 

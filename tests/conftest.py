@@ -47,14 +47,14 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Test pure Python alone where nothing could be compiled."""
-    config.stash[WHY_PURE] = "--pure asks for it"
+    """Test only pure Python if nothing could be compiled."""
+    config.stash[WHY_PURE] = "--pure was given"
     if config.option.pure or building.COMPILED:
         return
     if sys.implementation.name == "cpython" and not building.missing():
         raise pytest.UsageError(
-            "audithooks was not compiled, though there is a compiler: "
-            f"{audithooks.FALLBACK_REASON} (--pure tests pure Python alone)"
+            "audithooks was not compiled, although there is a compiler: "
+            f"{audithooks.FALLBACK_REASON} (--pure tests only pure Python)"
         )
     config.option.pure = True
     config.stash[WHY_PURE] = audithooks.FALLBACK_REASON
@@ -63,7 +63,7 @@ def pytest_configure(config):
 def pytest_terminal_summary(terminalreporter, config):
     if config.option.pure:
         why = config.stash[WHY_PURE]
-        terminalreporter.write_line(f"Pure Python alone was tested: {why}.")
+        terminalreporter.write_line(f"Only pure Python was tested: {why}.")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -80,7 +80,7 @@ def test_nearly_all_that_is_in_the_catalogue_is_raised(raised):
     assert possible - {event for event, _ in raised} <= NOT_TRIED
 
 
-# In a stand-in for shutil, which Debian's smallest Python is without.
+# Of a replacement for shutil in Debian's minimal Python.
 DEBIANS = {"tempfile._rmtree"}
 
 

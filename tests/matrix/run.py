@@ -347,7 +347,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--leave-out", nargs="+", default=[], choices=["debian", "nogil", "pyodide"])
-    add("--only", nargs="+", metavar="TEXT", help="only Pythons with a TEXT in the name")
+    add("--only", nargs="+", metavar="TEXT", help="only Pythons with TEXT in the name")
     add("--seconds", type=float, default=2, help="of each thread test (default 2)")
     add("--jobs", type=int, default=2, help="Pythons tested at a time (default 2)")
     add("--require-all", action="store_true", help="fail if a Python is missing")
