@@ -1,4 +1,4 @@
-# `make` lists the targets. Each works from a fresh clone.
+# `make` lists the targets. Each works in a fresh clone.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.p
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
 
-demo: $(VENV)/built  ## trace a real program: python -m venv makes an environment
+demo: $(VENV)/built  ## trace a real program: python -m venv creates an environment
 	$(BIN)/audithooks --version
 	$(BIN)/audithooks -f -C -t relative -e @process -m venv --clear $(VENV)/demo
 
@@ -22,29 +22,29 @@ test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer
 	$(BIN)/python perf/suite.py $(ARGS)
 
-gate: $(VENV)/floor  ## compare with the budget, the base revision and the claims
+gate: $(VENV)/floor  ## compare the speed with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
 
-perf-pypy: $(VENV)/built  ## an event that nobody wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
+perf-pypy: $(VENV)/built  ## measure an event that no hook wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
 	$(BIN)/python perf/pypy.py
 
-perf-tracer: $(VENV)/built  ## what the tracer writes in a second, and what it adds to others
+perf-tracer: $(VENV)/built  ## measure events the tracer writes in a second, and its cost for others
 	$(BIN)/python perf/tracer.py $(ARGS)
 
-matrix:  ## run the tests on every Python there is, and on some that can be got
+matrix:  ## run the tests on every installed Python, and on some that it installs
 	$(PYTHON) tests/matrix/run.py $(ARGS)
 
-dist: $(VENV)/dist  ## make sdist and wheels, check them, and test what they install
+dist: $(VENV)/dist  ## build sdist and wheels, check them, and test what they install
 	$(BIN)/python tests/dist.py $(ARGS)
 
-soak: $(VENV)/soak  ## test for long: CPython's tests, threads, leaks, fuzzing; half an hour
+soak: $(VENV)/soak  ## run long tests: CPython's, threads, leaks, fuzzing; half an hour
 	$(BIN)/python tests/soak/soak.py $(ARGS)
 
-sanitize: $(VENV)/built  ## test with AddressSanitizer, UndefinedBehaviorSanitizer, memcheck
+sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
-lint: $(VENV)/tools  ## check the style, and that imports go down
+lint: $(VENV)/tools  ## check the style, and the direction of imports
 	ruff check
 	ruff format --check
 	cython-lint audithooks perf tests
@@ -53,11 +53,11 @@ lint: $(VENV)/tools  ## check the style, and that imports go down
 types: $(VENV)/tools  ## check the types
 	$(BIN)/mypy
 
-format: $(VENV)/tools  ## put the style right
+format: $(VENV)/tools  ## fix the style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-clean:  ## remove what the other targets made
+clean:  ## remove what the other targets created
 	rm -rf $(VENV) build dist *.egg-info perf/*.c perf/*.so
 	rm -f $(addprefix audithooks/_core/,*.c *.so not_compiled.txt)
 
@@ -65,18 +65,18 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --upgrade pip setuptools && touch $@
 
-# What modules are compiled with, or what is missing: changed when that changes.
+# The compiler and headers, or what is missing: the file changes only with them.
 $(VENV)/compiler: $(VENV)/python FORCE
 	@$(BIN)/python build_ext.py > $@.now && cmp -s $@.now $@ || cp $@.now $@
 
-# Where hypothesis has no wheel, its newest releases would want a compiler for Rust.
+# Without a wheel, the newest releases of hypothesis need a Rust compiler.
 $(VENV)/built: $(VENV)/compiler $(SOURCES)
 	$(BIN)/pip install -qq --only-binary hypothesis --group test --editable . && touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
 
-$(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, choices are random
+$(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
 	$(BIN)/pip install -qq --group soak || true
 	touch $@
 
@@ -87,7 +87,7 @@ $(VENV)/floor: $(VENV)/built perf/floor.pyx perf/native.pyx
 	$(BIN)/pip install -qq --group perf
 	$(BIN)/cythonize -fiq perf/floor.pyx perf/native.pyx && rm -rf perf/build && touch $@
 
-$(VENV)/peers: $(VENV)/python pyproject.toml  # one that cannot be had is missing in the report
+$(VENV)/peers: $(VENV)/python pyproject.toml  # the report leaves out what cannot be installed
 	sed -n 's/^peers = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ',' \
 		| xargs -n1 $(BIN)/pip install -qq || true
 	touch $@

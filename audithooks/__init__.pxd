@@ -1,4 +1,4 @@
-# cimport audithooks: the C API in audithooks.h, which says what each function does.
+# cimport audithooks: the C API of audithooks.h, which documents each function.
 #
 # Compile with audithooks.get_include() among the include_dirs. Where C takes a
 # dispatcher or NULL, Cython takes a Dispatcher or None.

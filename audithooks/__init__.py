@@ -1,12 +1,12 @@
 """PEP 578 audit hooks as a library: filtered, removable, isolated, and fast.
 
 The functions of this module belong to the interpreter's own audit stream: audit() and
-addaudithook() stand in for those of sys, subscribe() adds a hook for some events that
-can be taken away again. A Dispatcher is an isolated domain with the same methods.
-C and Cython code finds the same in audithooks.h: see get_include().
+addaudithook() replace those of sys, subscribe() adds a removable hook for some events.
+A Dispatcher is an isolated domain with the same methods. C and Cython code finds the
+same in audithooks.h: see get_include().
 
-For pytest, which would warn where this was imported before its plugin: there are no
-assertions here, so PYTEST_DONT_REWRITE.
+PYTEST_DONT_REWRITE: there are no assertions here, and without this word pytest warns if
+this module was imported before its plugin.
 """
 
 from ._core.choice import _C_API as _C_API  # for audithooks.h

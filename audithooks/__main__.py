@@ -1,4 +1,4 @@
-"""python -m audithooks, which is also installed as the command audithooks."""
+"""python -m audithooks, also installed as the command audithooks."""
 
 import sys
 
@@ -6,9 +6,9 @@ from .tracer.program import safe_path
 
 
 def main() -> None:
-    """Run the command line without the folder of whatever started it in sys.path."""
+    """Run the command line, without the folder in sys.path of what started it."""
     if not safe_path():
-        # It is there for the program, and not for what the tracer imports.
+        # It is for the program, not for the imports of the tracer.
         del sys.path[0]
     from .tracer.cli import main
 

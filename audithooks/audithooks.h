@@ -1,7 +1,7 @@
 /* audithooks.h: audit hooks for extensions in C, C++ and Cython.
 
-   PEP 578 gives C code PySys_AddAuditHook() and PySys_Audit(). This gives it the same
-   with filters, removal and isolated domains, in the terms of the Python API:
+   PEP 578 gives C code PySys_AddAuditHook() and PySys_Audit(). This header gives it the
+   same with filters, removal and isolated domains, like the Python API:
 
        const AuditHooks_API *api = AuditHooks_Import();
        AuditHooks_Event *sale = AuditHooks_GetEvent(api, NULL, "shop.sale");
@@ -9,14 +9,14 @@
        if (AuditHooks_AUDIT(api, sale, "On", item, price(item)) < 0)
            return NULL;
 
-   In all that follows, *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or
-   None for the runtime domain, which is the interpreter's own stream of events; all
-   else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where there
-   has to be something is a ValueError or a TypeError.
+   In all functions, *dispatcher* is an audithooks.Dispatcher, borrowed, or NULL or None
+   for the runtime domain, which is the interpreter's own stream of events; anything
+   else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where a value
+   is required is a ValueError or a TypeError.
 
-   What needs the GIL needs an attached thread state on a free-threaded build. There a
-   hook is called by several threads at once, and a dispatch that started before its
-   subscription was closed may enter it a moment after: see AUDITHOOKS_HOOK for how its
+   What needs the GIL needs an attached thread state on a free-threaded build. There
+   several threads may call a hook at once, and a dispatch that started before its
+   subscription was closed may still enter the hook: see AUDITHOOKS_HOOK for how its
    data may be freed. */
 
 #ifndef AUDITHOOKS_H
@@ -32,9 +32,9 @@ extern "C" {
 #define AUDITHOOKS_API_VERSION 1
 
 /* The name of a PyCapsule that holds a Py_AuditHookFunction, with the data as context.
-   Python code may pass it to subscribe() and addaudithook(). It is owned until the last
-   dispatch has left the hook and the subscription is dropped, so that a destructor of it
-   may free the data. */
+   Python code may pass it to subscribe() and addaudithook(). A reference is kept until
+   the last dispatch has left the hook and the subscription is dropped, so the
+   destructor of the capsule may free the data. */
 #define AUDITHOOKS_HOOK "int (const char *, PyObject *, void *)"
 
 /* Flags of AuditHooks_Subscribe(), each an argument of subscribe() in Python. */
@@ -43,17 +43,18 @@ extern "C" {
 #define AUDITHOOKS_THREAD 4     /* scope="thread" */
 #define AUDITHOOKS_CONTEXT 8    /* scope="context" */
 
-/* An audithooks.Event. Only its first field is for others. */
+/* An audithooks.Event. Only its first field is public. */
 typedef struct {
     PyObject_HEAD
-    /* 0 if no hook wants the event. After a change of the hooks it may be 1 for nothing
-       until the event is raised or its truth asked; in the runtime domain it always is.
-       It may be read without the GIL, and is then the answer of a moment ago. Where
-       there is no GIL it is written at any time: read it by AuditHooks_Enabled(). */
+    /* 0 if no hook wants the event. After a change of the hooks it may be 1 although no
+       hook wants the event, until the event is raised or its truth value is tested; in
+       the runtime domain it is always 1. Without the GIL it may be read, but may be
+       outdated. On a free-threaded build it is written at any time: read it by
+       AuditHooks_Enabled(). */
     int enabled;
 } AuditHooks_Event;
 
-/* The table. Call the functions by the macros below, which say what they do. */
+/* The table. Call its functions by the macros below, which document them. */
 typedef struct {
     int version;
     int (*addaudithook)(PyObject *dispatcher, Py_AuditHookFunction hook, void *data);
@@ -70,10 +71,10 @@ typedef struct {
 
 /* Import audithooks and return its table.
 
-   Needs the GIL. The table is borrowed, and lasts as long as the interpreter that asks:
+   Needs the GIL. The table is borrowed, and lasts as long as the calling interpreter:
    keep it in the state of a module, as the next interpreter of the process may have
-   none. Raises ImportError and returns NULL if audithooks runs in pure Python, where
-   there is no C API, or is older than this header. */
+   none. Raises ImportError and returns NULL if audithooks runs in pure Python, which
+   has no C API, or is older than this header. */
 static inline const AuditHooks_API *
 AuditHooks_Import(void)
 {
@@ -107,67 +108,67 @@ AuditHooks_Import(void)
     return api;
 }
 
-/* Add a hook for every event of this interpreter, for good. What other interpreters
-   raise, and what comes after cpython.PyInterpreterState_Clear, only hooks of
-   PySys_AddAuditHook() see.
+/* Add a hook for every event of this interpreter, permanently. Only hooks of
+   PySys_AddAuditHook() see what other interpreters raise, and what comes after
+   cpython.PyInterpreterState_Clear.
 
    A hook is called with the GIL and without an exception set, by any thread and by
-   several at once if it gives up the GIL. Its name and exact tuple are borrowed. It
-   returns 0 to go on, or -1 with an exception to abort the operation. Native hooks are
-   called before those in Python.
+   several at once if it releases the GIL. Its name and exact tuple are borrowed. It
+   returns 0 to continue, or -1 with an exception to abort the operation. Native hooks
+   are called before Python hooks.
 
-   Needs the GIL. *data* is borrowed until the interpreter ends. Returns 0, also if a
-   hook that is there refuses the new one by a RuntimeError for the event
-   sys.addaudithook, or -1 with an exception. The hook counts from the next event on. */
+   Needs the GIL. *data* is borrowed until the interpreter ends. Returns 0, also if an
+   existing hook refuses the new one with a RuntimeError for the event sys.addaudithook,
+   or -1 with an exception. The hook is called from the next event on. */
 #define AuditHooks_AddAuditHook(api, dispatcher, hook, data) \
     ((api)->addaudithook((dispatcher), (hook), (data)))
 
 /* Add a hook for some events. *events* and *exclude* are arrays of names and patterns
-   that end with NULL, or are NULL for every event and for none; *flags* some of the
-   above, or 0.
+   that end with NULL. *events* may be NULL for every event, *exclude* for none. *flags*
+   is 0 or some of the flags above.
 
    Needs the GIL. Returns a new reference to an audithooks.Subscription, which does not
-   close itself when it is dropped. *data* is borrowed until it is closed and no thread
-   is in the hook; to be told of that, see AUDITHOOKS_HOOK. Returns NULL with an
-   exception: audithooks.HookRejected if a hook that is there refuses, ValueError for a
-   wrong pattern or flag. The hook counts from the next event on. */
+   close itself when it is dropped. *data* is borrowed until the subscription is closed
+   and no thread is in the hook; to be notified of that, see AUDITHOOKS_HOOK. Returns
+   NULL with an exception: audithooks.HookRejected if an existing hook refuses,
+   ValueError for a wrong pattern or flag. The hook is called from the next event on. */
 #define AuditHooks_Subscribe(api, dispatcher, hook, data, events, exclude, flags) \
     ((api)->subscribe((dispatcher), (hook), (data), (events), (exclude), (flags)))
 
 /* Close a subscription, as its close() does; it is borrowed.
 
    Needs the GIL. Returns 0, or -1 with the exception of a hook that refuses the event
-   audithooks.unsubscribe: the subscription stays open then. The hook is not entered any
-   more, though other threads may be in it. */
+   audithooks.unsubscribe: the subscription then stays open. The hook is no longer
+   entered, but other threads may still be in it. */
 #define AuditHooks_Close(api, subscription) ((api)->close((subscription)))
 
 /* Raise an event by its name: AuditHooks_Audit(api, dispatcher, event, format, ...).
 
-   *format* and what follows it are those of Py_BuildValue(), but that each value is an
-   argument, be it a tuple or not; NULL and "" give none. They are looked at only if a
-   hook wants the event, in the runtime domain if there is any hook. So they are
-   borrowed, and "N" is a SystemError. Lengths of "#" are always Py_ssize_t.
+   *format* and the values after it are those of Py_BuildValue(), except that each value
+   is one argument, even a tuple; NULL and "" give none. They are used only if a hook
+   wants the event, in the runtime domain if there is any hook. So they are borrowed,
+   and "N" is a SystemError. Lengths of "#" are always Py_ssize_t.
 
    Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
-   exception that was set before is still set if the result is 0. Runs over the hooks as
-   they are when it starts. */
+   exception that was set before is still set if the result is 0. Calls the hooks that
+   exist when it starts. */
 #define AuditHooks_Audit(api, dispatcher, ...) ((api)->audit((dispatcher), __VA_ARGS__))
 
 /* Raise an event with a tuple of arguments, borrowed, or NULL for none. The hooks get
-   an exact tuple; what is none is a TypeError, hooks or not. All else is as for
-   AuditHooks_Audit(). */
+   an exact tuple; anything but a tuple is a TypeError, even if there are no hooks.
+   Otherwise like AuditHooks_Audit(). */
 #define AuditHooks_AuditTuple(api, dispatcher, event, args) \
     ((api)->audit_tuple((dispatcher), (event), (args)))
 
 /* Resolve an event that is raised often.
 
    Needs the GIL. Returns a new reference to an audithooks.Event, which keeps its
-   dispatcher alive and may be used from any thread and by Python code, too. Returns
-   NULL with an exception if the name is wrong. */
+   dispatcher alive and may be used from any thread, also by Python code. Returns NULL
+   with an exception if the name is wrong. */
 #define AuditHooks_GetEvent(api, dispatcher, name) \
     ((api)->get_event((dispatcher), (name)))
 
-/* Raise a resolved event: AuditHooks_Raise(api, event, format, ...). All else is as for
+/* Raise a resolved event: AuditHooks_Raise(api, event, format, ...). Otherwise like
    AuditHooks_Audit(). */
 #define AuditHooks_Raise(api, event, ...) ((api)->raise_event((event), __VA_ARGS__))
 
@@ -183,8 +184,8 @@ AuditHooks_Import(void)
 #endif
 
 /* Raise a resolved event with a format and values, which are evaluated only if it is
-   enabled: otherwise this is a load and a branch. *event* may be evaluated twice. All
-   else is as for AuditHooks_Raise(). */
+   enabled: otherwise this is a load and a branch. *event* may be evaluated twice.
+   Otherwise like AuditHooks_Raise(). */
 #define AuditHooks_AUDIT(api, event, ...) \
     (AuditHooks_Enabled(event) ? (api)->raise_event((event), __VA_ARGS__) : 0)
 

@@ -1,9 +1,9 @@
-"""What is measured: one registry of cases, for the clock, callgrind and the plots.
+"""The measured cases: one registry for the clock, callgrind and the plots.
 
-A case is a statement and what has to stand before it. Its cost is what the statement
-takes, less what its empty arm takes: a case of the same shape in which nobody is told.
-The grid is the same for every library; each raises its event and adds its listeners as
-its own documentation has it. A listener of a *miss* waits for another event.
+A case is a statement and its set-up. Its cost is that of the statement minus that of
+its empty arm: a case of the same shape in which nobody listens. The grid is the same
+for every library; each raises its event and adds its listeners as its documentation
+shows. The listener of a *miss* waits for another event.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class Case(NamedTuple):
     name: str
     setup: str
     statement: str
-    empty: str = LOOP  # the case whose cost is taken off, or ""
-    library: str = "audithooks"  # as it is imported
+    empty: str = LOOP  # the case whose cost is subtracted, or ""
+    library: str = "audithooks"  # the name to import
     pure: bool = False  # with audithooks in pure Python
-    alone: bool = False  # adds a hook to sys, which stays: a process of its own
+    alone: bool = False  # adds a hook to sys, which stays: needs its own process
     once: bool = False  # can be run only once in a process
-    weighed: int = 0  # its memory is, divided by so many, and not its time
-    turns: int = 1  # that the statement makes itself, in C
+    weighed: int = 0  # if not 0, measures memory divided by this, instead of time
+    turns: int = 1  # of a loop in C inside the statement
     counted: bool = False  # has a budget of instructions
-    slack: int = 0  # of them that depend on where strings lie, as those of strcmp() do
+    slack: int = 0  # instructions that vary with the alignment of strings, by strcmp()
 
 
 class Library(NamedTuple):
-    name: str  # as it is imported
+    name: str  # the name to import
     setup: str
-    hit: str  # add a listener of the event
-    miss: str  # add one of another event
+    hit: str  # adds a listener for the event
+    miss: str  # adds a listener for another event
     entries: dict[str, tuple[str, str]]  # label: statements with no and two arguments
     of_sys: bool = False  # its listeners are hooks of sys
     pure: bool = False
@@ -126,7 +126,7 @@ PEERS = (
 from blinker import Signal
 event = Signal()
 other = Signal()
-listeners = []  # which it refers to weakly
+listeners = []  # to which it has weak references
 def make():
     def listener(sender, **arguments):
         pass
@@ -183,7 +183,7 @@ emitter = Emitter()
         "ddtrace",
         f"""{LISTENER}
 from ddtrace.internal import core
-event = f"x.y {{id(make)}}"  # one for each set-up, as the hub is one for all
+event = f"x.y {{id(make)}}"  # one for each set-up, as all share one hub
 """,
         "core.on(event, make())",
         "core.on('other', make())",
@@ -199,7 +199,7 @@ def repeated(number: int, statement: str) -> str:
 def place(label: str, hooks: int, hit: bool = True, arguments: int = 2) -> str:
     """Return the name of a case of the grid."""
     which = f"{hooks} {'hook' if hooks == 1 else 'hooks'}"
-    miss = "" if hit or not hooks else " that miss"
+    miss = "" if hit or not hooks else " for other events"
     return f"{label}, {which}{miss}, {arguments} arguments"
 
 
@@ -272,7 +272,7 @@ CONDITIONS = {
 
 
 def others(number: int) -> str:
-    """Return what makes a Dispatcher with subscriptions to other events."""
+    """Return the set-up of a Dispatcher with subscriptions to other events."""
     return (
         f"{DOMAIN}for i in range({number}):\n"
         f"    domain.subscribe(hook, f'other{{i}}.*', f'another{{i}}')\n"
@@ -284,7 +284,7 @@ def one_that_is(condition: str) -> str:
 
 
 def with_others(number: int) -> str:
-    return f"Dispatcher.audit, {number:,} subscriptions that miss"
+    return f"Dispatcher.audit, {number:,} subscriptions to other events"
 
 
 DISPATCHER_CASES = [
@@ -309,7 +309,7 @@ DISPATCHER_CASES = [
     ),
 ]
 
-# What a call costs at the least, from Python and from C.
+# The minimum that a call costs, from Python and from C.
 FLOOR = "from floor import Raiser, caller, empty\n"
 EMPTY = """
 class Empty:
@@ -354,7 +354,7 @@ audit = Empty().audit
     ),
 ]
 
-# An event raised by C, so many times for one call of Python.
+# An event raised by C, this many times for one call from Python.
 TURNS = 1000
 C_LOOP = "empty loop in C"
 C_AUDIT = "AuditHooks_AUDIT, nobody listens"
@@ -392,8 +392,8 @@ NOBODY = "no hook"
 NATIVE = "an empty C hook"
 FILTERING = "a hook of sys that filters"
 OF_SYS = "a hook of sys"
-MISS = "a subscription that misses"
-HIT = "a subscription that hits"
+MISS = "a non-matching subscription"
+HIT = "a matching subscription"
 LISTENERS = {
     NOBODY: "",
     NATIVE: "import floor; floor.addaudithook()\n",
@@ -402,18 +402,18 @@ LISTENERS = {
     MISS: f"{HOOK}import audithooks; audithooks.subscribe(make(), 'other')\n",
     HIT: f"{HOOK}import audithooks; audithooks.subscribe(make())\n",
 }
-# Hooks in C by the API of audithooks, for the event builtins.id alone.
+# Hooks in C by the API of audithooks, only for the event builtins.id.
 NATIVE_HOOK = "a native hook"
 NATIVE_REENTRANT = "a native subscription that is reentrant"
-NATIVE_HIT = "a native subscription that hits"
-NATIVE_MISS = "a native subscription that misses"
+NATIVE_HIT = "a matching native subscription"
+NATIVE_MISS = "a non-matching native subscription"
 NATIVE_LISTENERS = {
     NATIVE_HOOK: "import native; native.addaudithook()\n",
     NATIVE_REENTRANT: "import native; native.subscribe(b'builtins.id', True)\n",
     NATIVE_HIT: "import native; native.subscribe(b'builtins.id')\n",
     NATIVE_MISS: "import native; native.subscribe(b'other')\n",
 }
-# What the cases of one listener share, as they share its process.
+# The set-up of all cases of one listener, as they share a process.
 EVERY_EVENT = "".join(setup for setup, _ in EVENTS.values())
 
 
@@ -421,7 +421,7 @@ COUNTED_LISTENERS = (NOBODY, MISS, HIT, *NATIVE_LISTENERS)
 
 
 def runtime_event(event: str, listener: str, pure: bool = False) -> Case:
-    """Return what an event of the interpreter costs, beyond what it does anyway."""
+    """Return the case of an operation of the interpreter with a listener."""
     _, statement = EVENTS[event]
     name = f"{event}, {listener}"
     return Case(
@@ -457,7 +457,7 @@ WEIGHTS = (
         for what, added in {
             "no hook": "",
             "a hook": "domain.addaudithook(hook)",
-            "a subscription that misses": "domain.subscribe(hook, 'other')",
+            "a non-matching subscription": "domain.subscribe(hook, 'other')",
         }.items()
     ),
 )

@@ -1,7 +1,7 @@
-"""What audithooks claims about its speed and size, with the targets: one table.
+"""The claims about the speed and size of audithooks, with their targets: one table.
 
-Ratios are taken in one run, and hold on one Python: a build with PGO makes the hooks of
-sys faster, and so does CPython 3.14, which makes sys.audit() itself slower.
+Ratios are measured in one run, and hold for one Python: a build with PGO makes the
+hooks of sys faster, and so does CPython 3.14, which makes sys.audit() itself slower.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from cases import (
 )
 from measure import PGO
 
-NOISE = 1.05  # what one and the same function may seem to differ by
-OFF = 3  # nanoseconds that a difference of two cases is off, from run to run
-AT_THE_LIMIT = 1.15  # times its floor: there is little left to gain
+NOISE = 1.05  # ratio that two measurements of one function may have
+OFF = 3  # nanoseconds that the difference of two cases varies by, from run to run
+AT_THE_LIMIT = 1.15  # times its floor: little is left to gain
 
 NEWER = sys.version_info >= (3, 14)
 FAST = NEWER or PGO
@@ -49,18 +49,16 @@ class Claim(NamedTuple):
     what: str
     pairs: tuple[tuple[str, str], ...]  # a case and its reference; the worst one counts
     at_most: float
-    unit: str = (
-        "x"  # times the reference; else more than the reference, if there is one
-    )
-    floor: str = ""  # a case that does only what CPython cannot do without
-    library: str = ""  # a peer that has to be there
+    unit: str = "x"  # a ratio; other units: the difference to the reference, if any
+    floor: str = ""  # a case that does only the minimum that CPython needs
+    library: str = ""  # a peer that must be installed
 
 
 class Finding(NamedTuple):
     claim: Claim
     value: float
     verdict: str  # "met", "within the noise", "at the limit" or "missed"
-    floor: float | None  # what the floor would come to
+    floor: float | None  # the value of the floor
 
     def amount(self, value: float) -> str:
         digits = 0 if value >= 100 else 1 if value >= 10 else 2
@@ -80,7 +78,7 @@ def one(arm: str, reference: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def everywhere(label: str, peer: str) -> tuple[tuple[str, str], ...]:
-    """Return every place of the grid, with the same place of a peer."""
+    """Return every case of the grid, with the same case of a peer."""
     return tuple(
         (place(label, *where), place(peer, *where))
         for hooks in NUMBERS
@@ -100,7 +98,7 @@ CLAIMS = [
         0.75 if NEWER else 1.0,
     ),
     Claim(
-        "Event of a Dispatcher, no hook, beside its audit method",
+        "Event of a Dispatcher, no hook, compared with its audit method",
         one(place(DISPATCHER_EVENT, 0), "Dispatcher.audit as a method, no hook"),
         1.0,
     ),
@@ -111,7 +109,7 @@ CLAIMS = [
         floor="object that calls PySys_Audit",
     ),
     Claim(
-        "a miss, 1,000 subscriptions instead of one",
+        "an event no hook wants, 1,000 subscriptions instead of one",
         one(with_others(1000), with_others(1)),
         1.0,
     ),
@@ -144,12 +142,12 @@ CLAIMS = [
         if name != "plain"
     ),
     Claim(
-        "a runtime event nobody wants, beside a hook of sys that filters",
+        "a runtime event no hook wants, compared with a hook of sys that filters",
         one(f"id, {MISS}", f"id, {FILTERING}"),
         0.3,
     ),
     Claim(
-        "a runtime event nobody wants, beside an empty C hook",
+        "a runtime event no hook wants, compared with an empty C hook",
         one(f"id, {MISS}", f"id, {NATIVE}"),
         1.5,
     ),
@@ -161,12 +159,14 @@ CLAIMS = [
     Claim("an event of a C or Cython emitter nobody listens to", one(C_AUDIT), 1, "ns"),
     *(
         Claim(
-            f"{name}, beside an empty C hook", one(f"id, {name}", f"id, {NATIVE}"), 1.5
+            f"{name}, compared with an empty C hook",
+            one(f"id, {name}", f"id, {NATIVE}"),
+            1.5,
         )
         for name in (NATIVE_HOOK, NATIVE_REENTRANT, NATIVE_MISS)
     ),
     Claim(
-        f"{NATIVE_HIT}, beside one that is reentrant",
+        f"{NATIVE_HIT}, compared with one that is reentrant",
         one(f"id, {NATIVE_HIT}", f"id, {NATIVE_REENTRANT}"),
         15,
         "ns",
@@ -178,7 +178,7 @@ CLAIMS = [
         "ns",
     ),
     Claim(
-        "pure Python, no hook, beside an empty method",
+        "pure Python, no hook, compared with an empty method",
         one(PURE + place(DISPATCHER, 0), "empty Python method"),
         1.3,
         floor="Python method that tests its event and its hooks",
@@ -195,29 +195,31 @@ CLAIMS = [
     ),
 ]
 
-# These are not timed, but counted or weighed.
+# These are instructions and bytes, not times.
 INSTRUCTIONS = [
     Claim(
-        "Dispatcher.audit, no hook, beside an empty builtin",
+        "Dispatcher.audit, no hook, compared with an empty builtin",
         one(place(DISPATCHER, 0), "empty builtin"),
         13,
         "instructions",
     ),
 ]
 MEMORY = [
-    Claim("a subscription", one("memory of a subscription"), 1024, "bytes"),
-    Claim(
-        f"{PURE}a subscription",
-        one(f"{PURE}memory of a subscription"),
-        1024,
-        "bytes",
+    *(
+        Claim(
+            f"{before}memory of a subscription",
+            one(f"{before}memory of a subscription"),
+            1024,
+            "bytes",
+        )
+        for before in ("", PURE)
     ),
     *(
         Claim(
-            f"{before}kept after a million events",
+            f"{before}memory kept after a million events",
             tuple(
                 (f"{before}memory kept after a million events, {what}", "")
-                for what in ("no hook", "a hook", "a subscription that misses")
+                for what in ("no hook", "a hook", "a non-matching subscription")
             ),
             0,
             "bytes",
@@ -239,7 +241,7 @@ def compared(costs: dict[str, float], arm: str, reference: str, unit: str) -> fl
 
 
 def judge(claim: Claim, costs: dict[str, float]) -> Finding:
-    """Say whether a claim holds, as the cases cost."""
+    """Compare a claim with the costs of its cases."""
     value, reference = max(
         (compared(costs, arm, reference, claim.unit), reference)
         for arm, reference in claim.pairs

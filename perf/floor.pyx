@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What C code cannot do without: the floors that the cases are compared with."""
+"""The minimum that C code needs: the floors that the cases are compared with."""
 
 from cpython.object cimport PyObject
 
@@ -79,7 +79,7 @@ PyContextVar_Set(variable, <PyObject *> None)
 cdef PyObject *call_each_in_context(
     PyObject *hooks, PyObject **args, Py_ssize_t length
 ) noexcept:
-    """Do so if a context variable has a value, as it has."""
+    """The same after looking up a context variable, which has a value."""
     cdef PyObject *value = NULL
     if PyContextVar_Get(variable, NULL, &value) < 0 or value == NULL:
         return NULL
@@ -97,7 +97,7 @@ cdef PyObject *raise_event(
 
 
 cdef class Raiser:
-    """What raises an event of the interpreter when it is called, without arguments."""
+    """Raises an event of the interpreter without arguments when it is called."""
 
     cdef vectorcallfunc vectorcall
 
@@ -127,7 +127,7 @@ cdef PyMethodDef EMPTY
 EMPTY.ml_name = b"empty"
 EMPTY.ml_meth = <void *> do_nothing
 EMPTY.ml_flags = METH_FASTCALL
-empty = PyCFunction_NewEx(&EMPTY, NULL, NULL)  # the least that a call can cost
+empty = PyCFunction_NewEx(&EMPTY, NULL, NULL)  # the minimum that a call can cost
 
 cdef PyMethodDef CALLER
 CALLER.ml_name = b"caller"
@@ -138,7 +138,7 @@ IN_CONTEXT.ml_meth = <void *> call_each_in_context
 
 
 def caller(*hooks, bint in_context=False):
-    """Return what calls Python functions as a dispatch does, and does nothing else."""
+    """Return a builtin that only calls Python functions, as a dispatch does."""
     return PyCFunction_NewEx(
         &IN_CONTEXT if in_context else &CALLER, <PyObject *> hooks, NULL
     )

@@ -1,18 +1,18 @@
-"""Say whether this tree may be merged, as far as its speed goes.
+"""Check whether this tree is fast enough to be merged.
 
     python perf/gate.py [--update] [--base REVISION] [--rounds N]
 
-Three questions, a line for each answer, and status 1 if one of them is no:
+There are three checks, with a line for each result, and status 1 if one of them fails:
 
-* Instructions, counted by callgrind: are they within 2 % of budget.json? One that takes
-  fewer fails too, and asks for its budget to be lowered, as a budget with slack in it
-  lets the next change use it up unseen. A budget holds for the Python it was taken on;
-  on another the base revision stands in. --update takes the counts as they are.
-* Time beside the base revision, the last tag or else the commit before this one: is
-  nothing slower by more than 10 %, significantly? Both are built anew and take turns.
-* The claims of claims.py that need no peers: do they hold on this Python?
+* Instructions, counted by callgrind, are within 2 % of budget.json. A case that takes
+  fewer fails too, until its budget is lowered, as the next change could use up the
+  slack unnoticed. A budget is valid for the Python it was measured on; on another
+  Python the base revision replaces it. --update makes the present counts the budget.
+* Nothing is significantly slower, by more than 10 %, than the base revision: the last
+  tag, or without one the previous commit. Both are built and measured in turns.
+* The claims of claims.py that need no peers hold on this Python.
 
-What chance has a part in is measured again before it fails.
+Measurements that vary are repeated before they fail.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ from instructions import count
 from measure import CASES, HERE, ROOT, Benchmarks, costs, least, measure, python
 
 BUDGET = HERE / "budget.json"
-EXACT = 0.02  # a count may differ by so much from its budget
-SLOWER = 0.10  # a time from that of the base
-SURE = 0.9  # of the pairs; chance alone has 6 % of seven processes, and 2 % of fourteen
+EXACT = 0.02  # how much a count may differ from its budget
+SLOWER = 0.10  # how much a time may differ from that of the base
+SURE = 0.9  # of the pairs; by chance in 6 % with seven processes, in 2 % with fourteen
 
 COUNTED = [case.name for case in ALL if case.counted]
-# What a noisy machine can tell: nothing that takes less than a nanosecond, or that
-# waits for a file.
+# Not what a noisy machine cannot measure: less than a nanosecond, or file access.
 TIMED = [case.name for case in ALL if case.counted and case.turns == 1]
 
 
@@ -49,7 +48,7 @@ class Line(NamedTuple):
     what: str
     measured: str
     allowed: str
-    verdict: str  # "ok", "FAILED", or why nothing is said
+    verdict: str  # "ok", "FAILED", or why there is none
 
     @property
     def failed(self) -> bool:
@@ -59,7 +58,7 @@ class Line(NamedTuple):
 def judge_count(
     name: str, counted: float, accepted: float, base: bool, slack: int = 0
 ) -> Line:
-    """Compare instructions with a budget, or with those of the base revision."""
+    """Compare instructions with a budget, or with the base revision."""
     ratio = counted / accepted
     verdict = "ok"
     if counted > accepted * (1 + EXACT) + slack:
@@ -73,10 +72,10 @@ def judge_count(
 
 
 def judge_times(name: str, tree: list[float], base: list[float]) -> Line:
-    """Compare what the processes of this tree and of the base took.
+    """Compare the times of the processes of this tree and of the base.
 
-    The slower half of each is left out, as noise only adds. A difference is significant
-    by the U of Mann and Whitney: how many of all pairs are slower in this tree.
+    The slower half of each is left out, as noise only adds time. Significance is that
+    of the Mann-Whitney U: the share of all pairs that are slower in this tree.
     """
     ours, theirs = (sorted(times)[: len(times) // 2 + 1] for times in (tree, base))
     ratio = median(ours) / median(theirs)
@@ -84,7 +83,7 @@ def judge_times(name: str, tree: list[float], base: list[float]) -> Line:
     verdict = "ok"
     if ratio > 1 + SLOWER:
         significant = slower >= SURE * len(ours) * len(theirs)
-        verdict = f"FAILED: {ratio - 1:+.1%}" if significant else "cannot be told"
+        verdict = f"FAILED: {ratio - 1:+.1%}" if significant else "not significant"
     return Line("time", name, f"{ratio:.2f} x base", f"{1 + SLOWER:.2f}", verdict)
 
 
@@ -95,7 +94,7 @@ def judge_claim(claim: Claim, found: dict[str, float]) -> Line:
 
 
 def net(benchmarks: Benchmarks, name: str) -> list[float]:
-    """Return what each process took for a case, less its empty arm."""
+    """Return the time of each process for a case, minus its empty arm."""
     empty = CASES[name].empty
     off = min(least(benchmarks[empty])) if empty else 0
     return [value - off for value in least(benchmarks[name])]
@@ -108,7 +107,7 @@ def check_counts(
     budget: dict[str, float] | None,
     claims: list[Claim],
 ) -> list[Line]:
-    """Return the lines of the instructions."""
+    """Return the lines for the instructions."""
     found = count(tree, {*names, *(name for claim in claims for name in used(claim))})
     accepted = budget
     if accepted is None:
@@ -136,7 +135,7 @@ def check_times(
     claims: list[Claim],
     rounds: int,
 ) -> list[Line]:
-    """Return the lines of the times and of the claims."""
+    """Return the lines for the times and for the claims."""
     wanted = {*names, *(name for claim in claims for name in used(claim))}
     trees = [tree] if base is None else [tree, base]
     found = measure(trees, wanted, rounds)
@@ -151,7 +150,7 @@ def check_times(
 def twice(
     tree: Path, base: Path | None, names: list[str], claims: list[Claim], rounds: int
 ) -> list[Line]:
-    """Check times and claims, and what fails once more."""
+    """Check times and claims, and check again those that fail."""
     lines = check_times(tree, base, names, claims, rounds)
     failed = {line.what for line in lines if line.failed}
     if not failed:
@@ -168,7 +167,7 @@ def twice(
 
 
 def git(*arguments: str) -> str | None:
-    """Return what git prints, or None if it cannot tell."""
+    """Return the output of git, or None if it fails."""
     done = subprocess.run(
         ["git", "-C", ROOT, *arguments],
         stdout=subprocess.PIPE,
@@ -180,14 +179,14 @@ def git(*arguments: str) -> str | None:
 
 
 def base_revision() -> str | None:
-    """Return the last tag before this commit, or else the commit before it."""
+    """Return the last tag before this commit, or without one the previous commit."""
     return git("describe", "--tags", "--abbrev=0", "HEAD^") or git(
         "rev-parse", "--short", "--verify", "HEAD^"
     )
 
 
 def build(source: Path, target: Path) -> Path:
-    """Build the package that is in a folder, and return where it can be imported."""
+    """Build the package in a folder, and return the folder to import it from."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([*command, "--target", target, source], check=True)
     return target
@@ -198,7 +197,7 @@ def sources(folder: Path, revision: str | None) -> Path:
     if revision is None:
         made = shutil.ignore_patterns("*.c", "*.so", "*.pyd", "__pycache__")
         shutil.copytree(ROOT / "audithooks", folder / "audithooks", ignore=made)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        for name in ("build_ext.py", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, folder)
         return folder
     folder.mkdir()
@@ -222,10 +221,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--update", action="store_true", help="take the counts as budget"
+        "--update", action="store_true", help="make the counts the budget"
     )
-    parser.add_argument("--base", help="a revision; the last tag or commit unless told")
-    parser.add_argument("--rounds", type=int, default=7, help="7 unless told")
+    parser.add_argument("--base", help="a revision (default: the last tag or commit)")
+    parser.add_argument("--rounds", type=int, default=7, help="default: 7")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed")
@@ -264,11 +263,11 @@ def main() -> int:
         f"{python()}; base revision: {revision or 'none, as there is no history here'}"
     )
     if budget is None:
-        print("There is no budget for this Python; --update takes one.")
+        print("There is no budget for this Python; --update creates one.")
     show(lines)
     failed = [line for line in lines if line.failed]
     print(
-        f"\n{len(failed)} of {len(lines)} lines failed" if failed else "\nAll is well."
+        f"\n{len(failed)} of {len(lines)} lines failed" if failed else "\nAll passed."
     )
     for line in failed:
         print(f"  {line.part}: {line.what}: {line.verdict}")

@@ -1,7 +1,7 @@
 """Count the instructions of cases with callgrind.
 
-The count of one interpreter and one build repeats to the instruction, whatever else the
-machine does: what twice as many loops take more, divided by them.
+A count is what twice as many loops take in addition, divided by the loops. For one
+interpreter and one build it is exactly reproducible, whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOOPS = 2000
 
 
 def executed(tree: Path, name: str, loops: int) -> int:
-    """Return how many instructions a process takes for a case."""
+    """Return the number of instructions that a process executes for a case."""
     done = subprocess.run(
         [
             *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
@@ -40,9 +40,9 @@ def executed(tree: Path, name: str, loops: int) -> int:
 
 
 def count(tree: Path, names: Iterable[str]) -> dict[str, float]:
-    """Return the instructions of some cases, each less its empty arm."""
+    """Return the instructions of some cases, each minus its empty arm."""
     cases = [case.name for case in with_empty(names)]
-    for folder in (HERE, tree):  # or the first process would compile them
+    for folder in (HERE, tree):  # otherwise the first process would compile them
         compileall.compile_dir(folder, quiet=1, maxlevels=2)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {

@@ -1,9 +1,10 @@
-"""Time cases by turns, in processes of worker.py, as benchmarks of pyperf.
+"""Time cases in turns, in processes of worker.py, as benchmarks of pyperf.
 
-pyperf's own runner takes one case after the other, with processes for each, so that a
-machine that slows down for a minute is seen as slow cases. Here every round goes
-through all of them, and so do the values of one process, which is a run of pyperf for
-each of its cases. What adds a hook to sys, or can be done only once, is alone in one.
+pyperf's own runner measures one case after the other, each in several processes, so a
+machine that is slow for a minute makes some cases look slow. Here every round goes
+through all cases, and so do the values of one process, which is a pyperf run for each
+of its cases. A case that adds a hook to sys, or can be done only once, has its own
+process.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Benchmarks = dict[str, pyperf.Benchmark]
 
 
 def python() -> str:
-    """Say which Python this is, as far as its speed depends on it."""
+    """Return the properties of this Python that its speed depends on."""
     name = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{name} ({'with' if PGO else 'without'} PGO, {platform.python_compiler()})"
 
@@ -52,7 +53,7 @@ def processes(cases: list[Case]) -> list[list[Case]]:
     for case in cases:
         alone = case.setup if case.alone else None
         own = case.name if case.once or case.weighed else None
-        # Without hooks sys is best compared with in one process.
+        # Without hooks, sys is best measured in the same process.
         library = "audithooks" if case.library == "sys" else case.library
         groups.setdefault((library, case.pure, alone, own), []).append(case)
     return list(groups.values())
@@ -117,18 +118,18 @@ def measure(
 
 
 def least(benchmark: pyperf.Benchmark) -> list[float]:
-    """Return the least nanoseconds of each process, as noise only adds."""
+    """Return the minimum nanoseconds of each process, as noise only adds time."""
     return [min(run.values) * 1e9 for run in benchmark.get_runs()]
 
 
 def costs(
     benchmarks: Benchmarks, of: Callable[[list[float]], float] = min
 ) -> dict[str, float]:
-    """Return the nanoseconds of each case, less its empty arm.
+    """Return the nanoseconds of each case, minus its empty arm.
 
-    They are the least of all processes, or *of* them. A busy machine can make most of
-    the short processes that hooks of sys need take twice as long, which would flatter
-    whatever is compared with sys.
+    They are the minimum of all processes, or the result of *of*. On a busy machine most
+    of the short processes that hooks of sys need can take twice as long, which would
+    flatter everything that is compared with sys.
     """
     gross = {name: of(least(found)) for name, found in benchmarks.items()}
     return {
@@ -138,7 +139,7 @@ def costs(
 
 
 def weights(tree: Path) -> dict[str, float]:
-    """Return the bytes of the cases that are weighed, once, as chance has no part."""
+    """Return the bytes of the weighed cases, measured once, as they do not vary."""
     return {
         case.name: work(tree, [case], 1)[case.name][1][0]
         for case in ALL

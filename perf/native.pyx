@@ -1,6 +1,6 @@
 # cython: language_level=3
 # distutils: include_dirs = ../audithooks
-"""What events and hooks cost that are raised and written in C or Cython."""
+"""Events that C or Cython code raises, and hooks in C, to be measured."""
 
 cimport audithooks
 
@@ -11,7 +11,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* No turn of a loop is like the one before: memory may have changed. */
+    /* Keeps the compiler from merging turns of a loop: memory may have changed. */
     #define ANOTHER_TURN() __asm__ volatile("" : : : "memory")
     """
     void ANOTHER_TURN()

@@ -1,4 +1,4 @@
-"""The pictures of the report: SVG that can be read on a light and on a dark page."""
+"""The plots of the report: SVG that is readable on a light and on a dark page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cases import (
     place,
 )
 
-INK = "#8b949e"  # grey enough for either page
+INK = "#8b949e"  # a grey for either page
 STYLE: Any = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -56,7 +56,7 @@ def save(figure: Figure, path: Path) -> None:
 def listeners(
     costs: dict[str, float], ours: list[str], peers: list[str], path: Path
 ) -> None:
-    """Draw what an event costs by the number of its hooks, a line for each label."""
+    """Draw the cost of an event by the number of its hooks, a line for each label."""
     labels = ours + peers
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.4))
@@ -90,7 +90,7 @@ def listeners(
 def overhead(costs: dict[str, float], medians: dict[str, float], path: Path) -> None:
     """Draw what hooks add to operations that raise runtime events.
 
-    What is less than the processes of one case differ by is noise, and has no bar.
+    A value below the variation between the processes of one case has no bar.
     """
     kinds = [HIT, OF_SYS, FILTERING, MISS, NATIVE]
     with plt.rc_context(STYLE):

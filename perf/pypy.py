@@ -1,10 +1,10 @@
-"""Compare, on PyPy, an audit that no hook wants with an empty Python function.
+"""Compare, on PyPy, an event that no hook wants with an empty Python function.
 
     make perf-pypy
 
-Each is called in a loop of its own until that is compiled, and then they take turns, as
-machines are noisy; the least of all rounds counts. The compiler sees through both, so
-the loop is part of the cost, and the names differ from call to call to leave it work.
+Each is called in its own loop until that is compiled, and then they take turns, as
+machines are noisy; the minimum of all rounds counts. The compiler inlines both, so the
+loop is part of the cost, and the names differ from call to call so that work is left.
 The status is 1 if an audit takes more than AT_MOST times as long.
 """
 
@@ -31,7 +31,7 @@ def empty(event: str, /, *args: object) -> None:
 
 
 def loop() -> object:
-    """Return a loop that no other function was ever called in."""
+    """Return a new loop, in which no other function was ever called."""
     namespace: dict[str, object] = {}
     exec(LOOP, namespace)
     return namespace["run"]

@@ -1,8 +1,8 @@
-"""Measure every case and write the report: pyperf JSON, Markdown and pictures.
+"""Measure every case and write the report: pyperf JSON, Markdown and plots.
 
     python perf/suite.py [--full] [--rounds N]
 
-What it finds goes to perf/results, and in short to the README, between two markers.
+The results go to perf/results, and a short version to the README, between two markers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OURS = (DISPATCHER, DISPATCHER_EVENT, RUNTIME, RUNTIME_EVENT)
 
 
 def missing_peers() -> dict[str, str]:
-    """Return the peers that cannot be used here, each with the reason."""
+    """Return the peers that cannot be used, each with the reason."""
     missing = {}
     for peer in PEERS:
         case = next(case for case in ALL if case.library == peer.name)
@@ -51,13 +51,13 @@ def missing_peers() -> dict[str, str]:
 
 
 def machine() -> str:
-    """Name the processor and the number of cores, and nothing else of the machine."""
+    """Return the processor and the number of cores, and nothing else of the machine."""
     found = pyperf.Run([1.0]).get_metadata()
     return f"{found['cpu_model_name']}, {found['cpu_count']} cores"
 
 
 def origin(missing: dict[str, str]) -> str:
-    """Say what the figures were measured on and with, and what is missing."""
+    """Return what the figures were measured on and with, and what is missing."""
     present = [
         peer.name for peer in PEERS if peer.name not in missing and peer.name != "sys"
     ]
@@ -77,14 +77,14 @@ def number(value: float) -> str:
 
 
 def by_hooks(found: dict[str, float], labels: list[str], arguments: int) -> str:
-    """Return the table of the grid, a line for each label."""
+    """Return the table of the grid, a row for each label."""
     places = [(hooks, hit) for hooks in NUMBERS for hit in (True, False)][:1] + [
         (hooks, hit) for hit in (True, False) for hooks in NUMBERS[1:]
     ]
     heads = ["ns for an event"]
     for hooks, hit in places:
         noun = "hook" if hooks == 1 else "hooks"
-        heads.append(f"{hooks or 'no'} {noun}" if hit else f"{hooks} that miss")
+        heads.append(f"{hooks or 'no'} {noun}" if hit else f"{hooks} for other events")
     rows = [
         [label]
         + [number(found[place(label, hooks, hit, arguments)]) for hooks, hit in places]
@@ -106,7 +106,7 @@ def findings_table(findings: list[Finding]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--full", action="store_true", help="30 rounds")
-    parser.add_argument("--rounds", type=int, help="9 unless told")
+    parser.add_argument("--rounds", type=int, help="default: 9")
     options = parser.parse_args()
     rounds = options.rounds or (30 if options.full else 9)
 
@@ -131,19 +131,19 @@ def main() -> None:
     ]
     labels = [*OURS, *(PURE + label for label in OURS), *peers]
     ours = [DISPATCHER, RUNTIME, PURE + DISPATCHER]
-    others = [label for label in peers if label != "sysaudit"]  # which is that of sys
+    others = [label for label in peers if label != "sysaudit"]  # the same as sys
     plots.listeners(found, ours, others, RESULTS / "listeners.svg")
     plots.overhead(found, medians, RESULTS / "overhead.svg")
     head = origin(missing) + uncounted
     report = RESULTS / "report.md"
     report.write_text(
-        f"# What an event costs\n\n{head}\n"
+        f"# The cost of an event\n\n{head}\n"
         f"{findings_table(findings)}\n"
         f"## Two arguments\n\n{by_hooks(found, labels, 2)}\n"
         f"## No arguments\n\n{by_hooks(found, labels, 0)}\n"
         f"## Every case\n\nIn ns, or bytes; over the processes of the run.\n\n"
         + table(
-            ["case", "the least", "the median"],
+            ["case", "minimum", "median"],
             [
                 [name, number(value), number(medians.get(name, value))]
                 for name, value in found.items()
@@ -163,14 +163,14 @@ def picture(name: str, what: str) -> str:
 
 
 def write_readme(head: str, figures: str) -> None:
-    """Put the short report into the README, in place of the one before."""
+    """Replace the short report in the README."""
     before, _, rest = README.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     block = "\n".join(
         [
             head,
             figures,
-            picture("listeners.svg", "what an event costs, by the number of its hooks"),
+            picture("listeners.svg", "the cost of an event, by the number of hooks"),
             picture("overhead.svg", "what hooks add to operations of the interpreter"),
         ]
     )

@@ -1,12 +1,12 @@
-"""Show what the tracer costs: how many events it writes, and what it adds to others.
+"""Show the cost of the tracer: events written in a second, and the cost for others.
 
     python perf/tracer.py [--rounds N]
 
-The programs are run by the real command and time themselves. Each is measured in
-processes of its own, which take turns; the least of all counts. Beside what is written
-stands a hook of sys that writes the same record by hand; beside a tracer that waits for
-an event that never comes, a hook of sys that begins with a look into a frozenset. The
-status is 1 if a target is missed.
+The real command runs the programs, which time themselves. Each is measured in its own
+processes, which take turns; the minimum of all counts. For comparison, a hook of sys
+writes the same record by hand; and a tracer that waits for an event that never comes is
+compared with a hook of sys that begins with a look-up in a frozenset. The status is 1
+if a target is missed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from measure import ROOT, environment, python
 
 EVENTS = 100_000
 LEAST_RATE = 100_000  # JSON Lines a second
-MOST_ADDED = 0.3  # times what the hook of sys adds
+MOST_ADDED = 0.3  # ratio to what the hook of sys adds
 
 # One event of the interpreter, and one of a library with two arguments.
 OPERATIONS = {"id(0)": "id(0)", "sys.audit": "audit('x.y', 1, 2)"}
@@ -63,7 +63,7 @@ sys.addaudithook(hook)
 
 
 def seconds(code: str, *tracer: str, last: str = "") -> float:
-    """Run a program, and return what it prints: the seconds of one turn."""
+    """Run a program and return its output, the seconds of one turn."""
     command = [sys.executable, *tracer, "-c", code, last]
     done = subprocess.run(
         command,
@@ -81,7 +81,7 @@ def traced(folder: Path, pattern: str) -> tuple[str, ...]:
 
 
 def best(rounds: int, folder: Path) -> dict[str, float]:
-    """Return the least seconds of every arm, which take turns."""
+    """Return the minimum seconds of every arm; the arms take turns."""
     least: dict[str, float] = {}
     for _ in range(rounds):
         for name, found in arms(folder):

@@ -1,11 +1,11 @@
-"""Measure some cases in this process, by turns, and print the result as JSON.
+"""Measure some cases in this process, in turns, and print the result as JSON.
 
     python worker.py time VALUES NAME...
     python worker.py run LOOPS NAME
 
-The second form runs one case and prints nothing, for callgrind. It is a program of its
-own, started by measure.py and instructions.py with the package to be measured on its
-path; it imports as little as it can, so that a first import costs here what it costs.
+The second form runs one case and prints nothing, for callgrind. measure.py and
+instructions.py start this program with the package to be measured on its path. It
+imports as little as possible, so that a measured import is a first one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from timeit import Timer
 
 from cases import ALL, Case
 
-LEAST = 0.002  # seconds that one value takes
+LEAST = 0.002  # seconds that one value takes at least
 
 
 def prepared(setup: str) -> dict[str, object]:
-    """Return the names that a set-up makes."""
+    """Return the names that a set-up defines."""
     namespace: dict[str, object] = {}
     exec(setup, namespace)
     return namespace
@@ -35,12 +35,12 @@ def timed_once(case: Case) -> float:
 
 
 def weighed(case: Case) -> float:
-    """Return the bytes that are still in use after the statement, for each it makes."""
+    """Return the bytes still in use after the statement, divided by case.weighed."""
     import tracemalloc
 
     code = compile(case.statement, "<case>", "exec")
     namespace = prepared(case.setup)
-    exec(code, namespace)  # what is made only once is made now
+    exec(code, namespace)  # allocates what is allocated only once
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     exec(code, namespace)
@@ -50,7 +50,7 @@ def weighed(case: Case) -> float:
 
 
 def enough(timer: Timer) -> int:
-    """Return how many loops take long enough to be timed."""
+    """Return a number of loops that takes long enough to be timed."""
     loops = 1
     while True:
         seconds = timer.timeit(loops)
@@ -60,8 +60,8 @@ def enough(timer: Timer) -> int:
 
 
 def timed(cases: list[Case], number: int) -> dict[str, tuple[int, list[float]]]:
-    """Return the loops and the seconds of each case, whose values take turns."""
-    # Cases with one set-up share what it made: hooks of sys must not be added again.
+    """Return the loops and the seconds of each case; the cases take turns."""
+    # Cases with the same set-up share its names: hooks of sys must not be added again.
     made = {setup: prepared(setup) for setup in {case.setup for case in cases}}
     timers = [Timer(case.statement, globals=made[case.setup]) for case in cases]
     loops = [enough(timer) for timer in timers]

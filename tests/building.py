@@ -1,4 +1,4 @@
-"""Compiles clients of the C API against the installed header, as authors would."""
+"""Compile clients of the C API against the installed header, as their authors would."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def load(path):
 
 
 def missing(compiler="CC"):
-    """What compiling for this Python would take and is not there, in words; or ""."""
-    return load(Path(__file__).parent.parent / "build_ext.py").missing(compiler)
+    """What is missing to compile for this Python, in words, or ""."""
+    # In a separate process, as setuptools changes what others import.
+    code = f"import build_ext; print(build_ext.missing({compiler!r}), end='')"
+    return run(sys.executable, "-c", code, cwd=Path(__file__).parent.parent)
 
 
 COMPILED = [

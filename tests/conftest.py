@@ -1,8 +1,8 @@
-"""Every test has both implementations, and what touches sys runs in a child process.
+"""Tests run with both implementations, and in a child process if they change sys.
 
-`domain` is a test's way to a domain: a Dispatcher or the runtime domain, compiled and
-pure. A test that gets the runtime domain is run in a forked child, as the hooks it adds
-to sys would stay for ever. Where there are no processes, they are put out of action.
+The fixture `domain` is a Dispatcher or the runtime domain, compiled and pure. A test
+with the runtime domain runs in a forked child, as the hooks it adds to sys cannot be
+removed. On a system without processes, they are disabled after the test.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ def pytest_addoption(parser):
     parser.addoption(
         "--pure",
         action="store_true",
-        help="leave out the compiled implementation, for want of a compiler",
+        help="leave out the compiled implementation, without a compiler",
     )
     parser.addoption(
-        "--seconds", type=float, help="how long each race is run, if not 5"
+        "--seconds", type=float, help="the duration of each thread test (default 5)"
     )
     parser.addoption(
         "--soak",
         action="store_true",
-        help="go on for much longer where a test can, as make soak does",
+        help="run much longer if a test can, as make soak does",
     )
     parser.addoption(
-        "--figures", metavar="FILE", help="note in FILE how far such tests went"
+        "--figures", metavar="FILE", help="write the figures of such tests to FILE"
     )
 
 
 def pytest_configure(config):
-    """Test pure Python alone where nothing could be compiled."""
-    config.stash[WHY_PURE] = "--pure asks for it"
+    """Test only pure Python if nothing could be compiled."""
+    config.stash[WHY_PURE] = "--pure was given"
     if config.option.pure or building.COMPILED:
         return
     if sys.implementation.name == "cpython" and not building.missing():
         raise pytest.UsageError(
-            "audithooks was not compiled, though there is a compiler: "
-            f"{audithooks.FALLBACK_REASON} (--pure tests pure Python alone)"
+            "audithooks was not compiled, although there is a compiler: "
+            f"{audithooks.FALLBACK_REASON} (--pure tests only pure Python)"
         )
     config.option.pure = True
     config.stash[WHY_PURE] = audithooks.FALLBACK_REASON
@@ -63,7 +63,7 @@ def pytest_configure(config):
 def pytest_terminal_summary(terminalreporter, config):
     if config.option.pure:
         why = config.stash[WHY_PURE]
-        terminalreporter.write_line(f"Pure Python alone was tested: {why}.")
+        terminalreporter.write_line(f"Only pure Python was tested: {why}.")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def load(implementation):
-    """Return the names of one implementation; that one is missing is an error."""
+    """Return the names of one implementation; it is an error if one is missing."""
     suffix = SUFFIXES[implementation]
     modules = {
         room: importlib.import_module(f"audithooks._core.{room}{suffix}")
@@ -115,13 +115,13 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def size(pytestconfig):
-    """Choose between how much is enough for every change, and for make soak."""
+    """Choose between the size for every change and the size for make soak."""
     return lambda small, large: large if pytestconfig.option.soak else small
 
 
 @pytest.fixture
 def figure(pytestconfig):
-    """Note how many of something there were; the same name again adds to it."""
+    """Write a named number to the figures; numbers of the same name are added up."""
 
     def note(name, number):
         if pytestconfig.option.figures:
@@ -156,15 +156,15 @@ def dispatcher(impl):
 
 @pytest.fixture
 def seconds(request, size):
-    """How long a race is run."""
+    """The duration of a thread test."""
     return request.config.option.seconds or size(5, 60)
 
 
 @pytest.fixture(autouse=True)
 def needs_threads(monkeypatch):
-    """Skip a test when it starts a thread where none can be."""
+    """Skip a test when it starts a thread on a system without threads."""
     if not THREADS:
-        reason = "there are no threads here"
+        reason = "this system has no threads"
         monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.skip(reason))
         start = "audithooks.sinks.queued.start_new_thread"
         monkeypatch.setattr(start, lambda *_: pytest.skip(reason))
@@ -172,7 +172,7 @@ def needs_threads(monkeypatch):
 
 @pytest.fixture
 def retire(monkeypatch):
-    """Put what a test adds to the runtime domain and to sys out of action after it."""
+    """Disable after a test the hooks that it added to the runtime domain and to sys."""
     module = load("python").runtime_module
     add, going_on = sys.addaudithook, True
 
@@ -189,7 +189,7 @@ def retire(monkeypatch):
 
 @pytest.fixture
 def domain(request):
-    """A Dispatcher or the runtime domain; .implementation and .kind tell which."""
+    """A Dispatcher or the runtime domain, as .implementation and .kind say."""
     implementation, kind = request.param.split("-")
     if kind == "runtime" and not PROCESSES:
         request.getfixturevalue("retire")
@@ -223,7 +223,7 @@ def client(client_folder):
 
 
 def spawn(item):
-    """Run a test in a new process, which has it do what it would do in a fork."""
+    """Run a test in a new process, for systems without fork."""
     if os.environ.get("AUDITHOOKS_TEST_ALONE"):
         return None
     pure = ["--pure"] * item.config.option.pure
@@ -252,7 +252,7 @@ def pytest_pyfunc_call(pyfuncitem):
     if not FORK:
         return spawn(pyfuncitem)
     if "libasan" in os.environ.get("LD_PRELOAD", ""):
-        time.sleep(0.02)  # a thread that just ended may still hold its allocator
+        time.sleep(0.02)  # a thread that just ended may still lock the allocator
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -275,7 +275,7 @@ def pytest_pyfunc_call(pyfuncitem):
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 2:
         pytest.skip(text)
     if status != 0:
-        pytest.fail(text or f"the child ended with status {status}", pytrace=False)
+        pytest.fail(text or f"the child exited with status {status}", pytrace=False)
     return True
 
 
@@ -290,7 +290,7 @@ class Child:
     def start(self, *arguments, **options):
         """Run Python with these arguments and return the CompletedProcess."""
         if not PROCESSES:
-            pytest.skip("there are no processes here")
+            pytest.skip("this system has no processes")
         options.setdefault("env", {**self.environ, **options.pop("environ", {})})
         options.setdefault("timeout", 120)
         return subprocess.run(
@@ -303,7 +303,7 @@ class Child:
         )
 
     def run(self, code, *arguments, **options):
-        """Return what *code* printed; it must end well and say nothing else."""
+        """Return the output of *code*; it must succeed, without errors or warnings."""
         done = self.start("-c", code, *arguments, **options)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -316,5 +316,5 @@ def child(implementation):
 
 @pytest.fixture
 def child_of():
-    """Make a Child of one implementation, or with None of whichever is found."""
+    """Create a Child of one implementation, or with None of the default one."""
     return Child

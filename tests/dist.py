@@ -1,9 +1,9 @@
-"""Make the distributions, check what is in them, and run the tests against each.
+"""Build the distributions, check their contents, and run the tests against each.
 
     make dist
 
-They are the sdist, a wheel for this interpreter, and a wheel of pure Python alone, made
-from the sdist without its table of extension modules. With --pure it is only that one.
+They are the sdist, a wheel for this interpreter, and a wheel of pure Python, built from
+the sdist without its table of extension modules. --pure builds only that one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def build_pure() -> None:
 
 
 def tracked(*folders: str) -> set[str]:
-    """Return the files of the project, those not yet added to git included."""
+    """Return the files of the project, including those not yet added to git."""
     command = ["git", "ls-files", "-co", "--exclude-standard", *folders]
     return set(subprocess.check_output(command, cwd=ROOT, text=True).split())
 
@@ -78,7 +78,7 @@ def meant(*, compiled: bool) -> set[str]:
 
 
 def check(path: Path, files: set[str], expected: set[str]) -> None:
-    """Compare the files that are in a distribution with those that are meant to be."""
+    """Compare the files in a distribution with the expected ones."""
     for file in sorted(files):
         print(" ", file)
     wrong = sorted(files ^ expected)
@@ -126,8 +126,8 @@ def run_tests(path: Path, *arguments: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pure", action="store_true", help="make the pure wheel alone")
-    parser.add_argument("--no-tests", action="store_true", help="only make and check")
+    parser.add_argument("--pure", action="store_true", help="build only the pure wheel")
+    parser.add_argument("--no-tests", action="store_true", help="only build and check")
     parser.epilog = "Other arguments go to pytest."
     options, arguments = parser.parse_known_args()
     shutil.rmtree(DIST, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""What the interpreter that runs the tests has, asked of it and not of its name.
+"""The features of the interpreter that runs the tests, found by trying them.
 
-Whoever needs what may be missing says so: `@needs(raises("os.mkdir", "..."), "why")`.
+A test that needs one says so: `@needs(raises("os.mkdir", "..."), "why")`.
 """
 
 import _thread
@@ -17,7 +17,7 @@ import pytest
 
 
 def needs(there, reason):
-    """Skip a test where something is not there, for a reason in words."""
+    """Skip a test if something is missing, with a reason."""
     return pytest.mark.skipif(not there, reason=reason)
 
 
@@ -39,7 +39,7 @@ THREADS = _threads()
 # Whether this is a build without the global interpreter lock.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
-# WebAssembly would have to leave the stack for that.
+# WebAssembly would have to unwind the stack for that.
 EVENT_LOOPS = sys.platform != "emscripten"
 
 
@@ -57,7 +57,7 @@ FULL = _full()
 
 @cache
 def prints(code):
-    """Return what *code* prints in a process of its own, without audithooks."""
+    """Return the output of *code* in its own process, without audithooks."""
     if not PROCESSES:
         return ""
     command = [sys.executable, "-c", code]
@@ -66,9 +66,9 @@ def prints(code):
 
 @cache
 def raises(event, code):
-    """Whether the interpreter raises *event* for *code*, or at its end.
+    """Whether the interpreter raises *event* for *code*, or at exit.
 
-    Where that cannot be seen, for want of processes, what asks skips for that reason.
+    Without processes this cannot be found out, and tests that ask are skipped.
     """
     hook = f"""
 import os, sys
@@ -82,10 +82,10 @@ sys.addaudithook(hook)
 
 MKDIR = raises("os.mkdir", "try: os.mkdir(os.devnull)\nexcept OSError: pass")
 
-# Whether there are events of the interpreter itself, as at its end.
+# Whether there are events of the interpreter itself, such as at exit.
 CPYTHON_EVENTS = raises("cpython.PyInterpreterState_Clear", "")
 
-# Whether sys.addaudithook() drops a hook without a word for any Exception: up to 3.15.
+# Whether sys.addaudithook() silently drops a hook for any Exception: up to 3.15.
 DROPS = not prints(
     """
 import sys
@@ -100,15 +100,15 @@ except ValueError:
 """
 )
 
-# Whether sys tells a pure Event that there is no hook.
+# Whether a pure Event can find out from sys that there is no hook.
 TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
 
-# Whether a hook that looks for its callers is told of that, in pure Python.
+# Whether looking for the callers of an event raises an event, in pure Python.
 TELLS_OF_FRAMES = raises("sys._getframe", "sys._getframe()")
 
 
 def is_compiled(name):
-    """Whether there is a module of that name, and no stand-in written in Python."""
+    """Whether there is a module of that name that is not a Python substitute."""
     spec = importlib.util.find_spec(name)
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     return spec is not None and (spec.origin or "").endswith((*suffixes, "built-in"))

@@ -1,4 +1,4 @@
-"""Bad and good input for everything that takes some, made from choices of a fuzzer.
+"""Bad and good input for everything that takes input, from the choices of a fuzzer.
 
 `play(choose)` is one round, in which *choose* gives a number below another.
 test_fuzz.py has hypothesis choose; soak/fuzz.py has atheris do so, by coverage.
@@ -20,7 +20,7 @@ ERRORS = (TypeError, ValueError, HookRejected, SystemError, OverflowError, KeyEr
 
 
 class Name(str):
-    """A str that is none of the plain ones."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ def anything(choose):
 
 
 class Player:
-    """Knows the dispatchers, the subscriptions and the clients of a round."""
+    """Holds the dispatchers, the subscriptions and the clients of a round."""
 
     def __init__(self, choose, client=None):
         self.choose = choose
@@ -130,7 +130,7 @@ MOVES = [Player.audit, Player.event, Player.subscribe, Player.change, Player.rai
 
 
 def play(choose, client=None):
-    """Make some moves; what is refused is refused by an error of the right kind."""
+    """Make some moves; bad input must be refused with an error of the right kind."""
     player = Player(choose, client)
     for _ in range(choose(12)):
         with suppress(*ERRORS):

@@ -2,8 +2,8 @@
 
     python model.py IMPLEMENTATION-KIND [--steps N] [--seed N]
 
-runs at least that many steps, in as many programs as it takes. A process of its own has
-room for the hooks that cannot be removed. test_model.py starts it.
+runs at least that many steps, in as many programs as needed, in its own process because
+of the hooks that cannot be removed. test_model.py starts it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from audithooks import HookRejected
 
 
 class Model:
-    """What a domain does, in the plainest words: every event looks through a list."""
+    """A domain at its simplest: every event goes through a list."""
 
-    vetoes = RuntimeError  # for these addaudithook() says nothing
+    vetoes = RuntimeError  # addaudithook() silently ignores these
 
     def __init__(self):
         self.hooks = []
-        self.place = "process"  # where events are raised
+        self.place = "process"  # where events come from
 
     def audit(self, event, *args):
         for hook in [hook for hook in self.hooks if hook.wants(event)]:
@@ -71,7 +71,7 @@ class ModelHook:
 
     exclude, scope, on_error = (), "process", "raise"
     reentrant = permanent = paused = closed = inside = False
-    left = False  # its context is not told from others any more
+    left = False  # its own context closed it, which takes effect at once
 
     def __init__(self, model, function, events=(), **options):
         self.model, self.function, self.events = model, function, events
@@ -103,7 +103,7 @@ class ModelHook:
 
 
 class ModelOfSys(Model):
-    """Where addaudithook() is that of sys, and subscriptions stand behind one hook."""
+    """A domain whose addaudithook() is that of sys; subscriptions share one hook."""
 
     vetoes = Exception if DROPS else RuntimeError
 
@@ -112,7 +112,7 @@ class ModelOfSys(Model):
         super().audit(event, *args)
 
 
-# The scopes of subscriptions, all made in one place, that events from others miss.
+# For each place, the scopes of subscriptions made elsewhere that it does not match.
 UNREACHED = {"process": (), "thread": ("thread", "context"), "context": ("context",)}
 
 NAMES = ["a", "b", "a.b", "a.c", "\N{SNOWMAN}"]
@@ -128,7 +128,7 @@ def run_in_a_thread(function, *arguments):
 
 
 class Side:
-    """Performs steps on a domain or a model, and writes down all that can be seen."""
+    """Performs steps on a domain or a model, and records everything observable."""
 
     def __init__(self, domain):
         self.domain = domain
@@ -142,7 +142,7 @@ class Side:
 
         def hook(event, args):
             if self.over or event not in (*NAMES, *OWN):
-                return  # of the interpreter
+                return  # an event of the interpreter
             self.log.append((number, kind, event, args))
             own = event in OWN
             if kind in ERRORS and own == (kind == "veto") and len(self.log) % 3 == 0:
@@ -179,7 +179,7 @@ class Side:
             self.domain.place = "process"
 
     def perform(self, step):
-        """Do what a step says, and return what became of it."""
+        """Perform a step, and return its result."""
         name, *arguments = step
         try:
             if name == "audit":
@@ -199,7 +199,7 @@ class Side:
         return outcome, [(s.closed, s.paused, s.events) for s in self.subscriptions]
 
 
-# Every step there is, so that one number draws it.
+# All possible steps, so that one number selects one.
 EVENTS = [[], ["a"], ["b", "a"], ["a.*"], ["?"], ["[!a]", "a.b"], OWN]
 EXCLUDE = [[], [], ["a"], ["a*"], ["?.[!b]"]]
 OPTIONS = [
@@ -227,7 +227,7 @@ def machine_for(implementation, kind):
         names.subscribe(print, "a").close()  # connected, before any hook of sys
 
     class Domain:
-        """A domain, with room for what only the model has a use for."""
+        """A domain that accepts the attribute place, which only the model uses."""
 
         def __init__(self):
             found = names.domain if kind == "runtime" else names.Dispatcher()
@@ -249,7 +249,7 @@ def machine_for(implementation, kind):
                 found, expected = self.real.perform(step), self.model.perform(step)
                 assert found == expected, (step, found, expected)
                 assert self.real.log == self.model.log, step
-                # What is left in it decides which hooks raise.
+                # The length of the log decides which hooks raise.
                 del self.real.log[2:], self.model.log[2:]
 
         def teardown(self):

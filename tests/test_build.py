@@ -1,4 +1,4 @@
-"""Installing where there is no compiler, or one that gives up half-way."""
+"""Installing without a compiler, or with one that fails half-way."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ USED = "test.event (1,)\n"
 
 needs_sources = needs(
     PROCESSES and (SOURCES / "audithooks" / "_core" / "hooklist_c.pyx").exists(),
-    "the sources are not beside the tests",
+    "the sources are not next to the tests",
 )
 
 
@@ -57,7 +57,7 @@ def sdist(tmp_path_factory):
 
 @pytest.fixture
 def install(sdist, tmp_path):
-    """Install the sdist in a folder of its own, and return what imports it."""
+    """Install the sdist in a new folder, and return a function that imports it."""
 
     def run_pip(**environ):
         folder = tmp_path / "installed"
@@ -71,10 +71,10 @@ def install(sdist, tmp_path):
 
 
 def used(folder):
-    """Return what a program prints that uses the package in *folder*."""
+    """Return the output of a program that uses the package in *folder*."""
     environ = {**os.environ, "PYTHONPATH": str(folder)}
     environ.pop("AUDITHOOKS_PURE_PYTHON", None)
-    # Without site, and so without what an editable install finds in its place.
+    # Without site, as an editable install would be imported instead.
     return run(sys.executable, "-S", "-W", "error", "-c", USE, env=environ, cwd=folder)
 
 
@@ -117,12 +117,20 @@ def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path)
     assert line == USED
 
 
-def test_missing_headers_are_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("CC", sys.executable)
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    assert building.missing().startswith("Python.h was not found (Debian")
+@needs_sources
+def test_missing_headers_are_named(tmp_path):
+    code = f"""
+import sysconfig
+sysconfig.get_path = lambda name: {str(tmp_path)!r}
+import build_ext
+print(build_ext.missing())
+"""
+    environ = {**os.environ, "CC": sys.executable}
+    command = [sys.executable, "-c", code]
+    missing = run(*command, cwd=SOURCES, env=environ)
+    assert missing.startswith("Python.h was not found (Debian")
     (tmp_path / "Python.h").touch()
-    assert building.missing() == ""
+    assert run(*command, cwd=SOURCES, env=environ) == "\n"
 
 
 @pytest.mark.parametrize("room", ["hooklist", "dispatcher", "runtime"])

@@ -1,4 +1,4 @@
-"""The examples of the README do what it says they do."""
+"""The examples of the README print what it says."""
 
 import re
 import shlex
@@ -16,8 +16,8 @@ EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DO
 SESSIONS = re.findall(
     r"```console\n\$ ((?:.*?\n)(?:> .*?\n)*)(.*?)```", README, re.DOTALL
 )
-# What is different each time: times, processes and threads.
-# Up to 3.9, what runs a module imports threading, and so threads have names.
+# What differs from run to run: times, processes and threads.
+# Up to 3.9, `python -m` imports threading, and so threads have names.
 VARIES = re.compile(
     r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{4,}(,"thread_name":"MainThread")?'
 )

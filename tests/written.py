@@ -1,4 +1,4 @@
-"""What a JsonLines wrote, for the tests of more than one wing."""
+"""The output of a JsonLines, for the tests of several subpackages."""
 
 import json
 

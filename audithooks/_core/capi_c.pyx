@@ -150,7 +150,7 @@ cdef PyObject *subscribe(
     scopes = flags & (AUDITHOOKS_THREAD | AUDITHOOKS_CONTEXT)
     known = scopes | AUDITHOOKS_REENTRANT | AUDITHOOKS_UNRAISABLE
     if flags & ~known or scopes == AUDITHOOKS_THREAD | AUDITHOOKS_CONTEXT:
-        raise ValueError(f"flags must be of AUDITHOOKS_*, with one scope, not {flags}")
+        raise ValueError(f"flags must be AUDITHOOKS_*, at most one scope, not {flags}")
     subscription = domain_of(dispatcher).subscribe(
         capsule_of(hook, data),
         *strings_of(events),

@@ -1,4 +1,4 @@
-"""What capture() gives: a context manager, and the records in its list."""
+"""The context manager of capture(), and the records in its list."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
-    """An event that was captured: its name and the tuple of its arguments.
+    """A captured event: its name and the tuple of its arguments.
 
-    *thread* is the identifier of the thread that raised it, as threading.get_ident()
-    gives it, *time* when it did so, in seconds since the epoch. Records are equal if
-    event and args are.
+    *thread* is the identifier of the thread that raised it, as from
+    threading.get_ident(); *time* is the time of that, in seconds since the epoch.
+    Records are equal if event and args are.
     """
 
     event: str
@@ -29,7 +29,7 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
 
 
 class Capture:
-    """A context manager that gives a list of Record objects. See Dispatcher.capture().
+    """A context manager that collects Record objects. See Dispatcher.capture().
 
     It can be used again, but not while it is in use.
     """
@@ -59,7 +59,7 @@ class Capture:
 
     def __enter__(self) -> list[Record]:
         if self._in_use:
-            raise RuntimeError("this capture() is in use already")
+            raise RuntimeError("this capture() is already in use")
         self._in_use = True  # before other hooks are told of it
         events, exclude, scope = self._arguments
         self._records = []

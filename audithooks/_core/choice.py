@@ -1,8 +1,8 @@
-"""Which implementation is used: the compiled one, or pure Python.
+"""The choice of the implementation: compiled, or pure Python.
 
-The environment variable AUDITHOOKS_PURE_PYTHON decides. Unset or empty, the compiled
-one is used where it can be imported. With 0 it is required, and that it cannot be
-imported is an ImportError of audithooks. Anything else asks for pure Python.
+The environment variable AUDITHOOKS_PURE_PYTHON decides. If it is unset or empty, the
+compiled one is used if it can be imported. With 0 it is required: importing audithooks
+raises ImportError if it cannot be imported. Any other value selects pure Python.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 TYPE_CHECKING = False
 
 FALLBACK_REASON: str | None = None
-"""Why IMPLEMENTATION is "python", in words for people, or None if it is "cython"."""
+"""The reason why IMPLEMENTATION is "python", as text, or None if it is "cython"."""
 
 
 def _reason(error: ImportError) -> str:
@@ -55,7 +55,7 @@ if FALLBACK_REASON is not None:
     _C_API = None
 
 IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
-"""Which implementation this process uses, "cython" or "python"."""
+"""The implementation that this process uses, "cython" or "python"."""
 
 __all__ = (
     "FALLBACK_REASON",

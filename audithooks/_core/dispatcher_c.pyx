@@ -151,12 +151,12 @@ cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcep
 
 
 class Dispatcher(Domain, HookList):
-    """A domain of its own: its events reach its own hooks, and nobody else's.
+    """A separate domain: its events reach only its own hooks.
 
-    *name*, a str, is for those who read the repr.
+    *name*, a str, is shown by the repr.
 
-    Thread-safety: a dispatcher may be used from any thread, and its hooks changed
-    while events are raised; a change counts from the next event on.
+    Thread-safety: a dispatcher may be used from any thread, and its hooks may change
+    while events are raised; a change takes effect with the next event.
     """
 
     __slots__ = ("__weakref__", "name")
@@ -186,12 +186,12 @@ Raise an event with any arguments.
 
 *event* is a str, the name. The hooks that want it are called in the order in
 which they were added, with *event* and the tuple of *args*. The first exception
-that a hook raises comes back to the caller, and later hooks are not called.
-Raises TypeError if *event* is no str, and ValueError if there are hooks and it
-holds a null character or a lone surrogate.
+that a hook raises goes to the caller, and later hooks are not called. Raises
+TypeError if *event* is not a str, and ValueError if there are hooks and it
+contains a null character or a lone surrogate.
 
-Without a hook that wants the event this costs next to nothing: compiled, the
-tuple is not even made. See sys.audit() and PEP 578, "API Summary".
+If no hook wants the event, this is very cheap: the compiled implementation does
+not even create the tuple. See sys.audit() and PEP 578, "API Summary".
 """
 Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &AUDIT)
 
@@ -202,12 +202,12 @@ cdef class Event:
     """An event that is raised often: a name in a domain, resolved once.
 
     *name* is a str, *dispatcher* a Dispatcher, or None for the runtime domain. Calling
-    the Event with some arguments does what audit() does with the name and them. It is
-    true if a hook may be called, so that `if event: event(costly())` does nothing in
-    vain.
+    the Event with arguments does what audit() does with the name and the arguments. It
+    is true if a hook may be called, so that `if event: event(costly())` computes
+    nothing in vain.
 
-    In the runtime domain hooks of sys count as well. The interpreter does not tell
-    which there are: an Event may be true there and call nobody, but not the reverse.
+    In the runtime domain hooks of sys count as well. The interpreter does not show
+    which there are: an Event may be true there and call no hook, but not the reverse.
 
     Raises TypeError for an argument of another type, and ValueError for a name with a
     null character or a lone surrogate.

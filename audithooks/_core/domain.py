@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class HookRejected(RuntimeError):
-    """A hook that is already there refused a subscription.
+    """An existing hook refused a subscription.
 
-    It did so by raising a RuntimeError, which is the cause if it is known, for the
-    event sys.addaudithook. CPython drops that exception where it adds the native hook
-    of the runtime domain; audithooks notices that the hook was not added.
+    It did so by raising a RuntimeError for the event sys.addaudithook; that exception
+    is the cause if it is known. CPython drops it when it adds the native hook of the
+    runtime domain; audithooks then notices that the hook was not added.
     """
 
 
@@ -73,16 +73,16 @@ class Domain:
         self.audit("sys.addaudithook")
 
     def addaudithook(self, hook: HookFunction) -> None:
-        """Add *hook* for every event, for good.
+        """Add *hook* for every event, permanently.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
-        It cannot be removed, and is called again for the events it raises itself. It
+        It cannot be removed, and is also called for the events it raises itself. It
         may be a native hook: see subscribe().
 
-        First the event sys.addaudithook is raised, without arguments. If a hook that
-        is already there raises a RuntimeError, the new hook is not added, without a
-        word; any other exception goes to the caller. Raises TypeError if *hook* cannot
-        be called. See sys.addaudithook() and PEP 578, "Adding audit hooks".
+        First the event sys.addaudithook is raised, without arguments. If an existing
+        hook raises a RuntimeError, the new hook is silently not added; any other
+        exception goes to the caller. Raises TypeError if *hook* is not callable. See
+        sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
         native = native_hook(hook, self._unpack)
         try:
@@ -100,36 +100,37 @@ class Domain:
         reentrant: bool = False,
         on_error: OnError = "raise",
     ) -> Subscription:
-        """Call *hook* for some events until the subscription returned is closed.
+        """Call *hook* for some events until the returned subscription is closed.
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
-        without any, every event is wanted. What *exclude*, a pattern or several,
-        matches is not. Case matters, as in fnmatch.fnmatchcase(). A group such as
-        "@file" stands for its events: see GROUPS in audithooks.catalogue.
+        without any, every event is wanted. *exclude* is one or more patterns of events
+        to leave out. Case matters, as in fnmatch.fnmatchcase(). A group such as "@file"
+        stands for its events: see GROUPS in audithooks.catalogue.
 
         *scope* is "process" for all threads of this interpreter, "thread" for events
         raised in the thread that subscribes, or "context" for events raised in the
-        current context of contextvars and in those copied from it later, which is what
-        asyncio tasks and asyncio.to_thread() run in.
+        current context of contextvars and in contexts copied from it later, such as
+        those of asyncio tasks and asyncio.to_thread().
 
-        While *hook* runs in a thread, events of that thread are not passed to it, so it
-        may log, open files or import; *reentrant* asks for them all the same. Greenlets
-        of one thread count as one here: a hook that switches among them misses events.
+        While *hook* runs in a thread, it is not called for events of that thread, so it
+        may log, open files or import; with *reentrant* it is. All greenlets of one
+        thread count as one: a hook that switches between them misses events.
 
         *on_error* is "raise" to let an exception of *hook* abort the operation that
-        raised the event, or "unraisable" to hand it to sys.unraisablehook() and go on;
-        an exception that is no Exception, such as KeyboardInterrupt, aborts always.
+        raised the event, or "unraisable" to pass it to sys.unraisablehook() and
+        continue; an exception that is not an Exception, such as KeyboardInterrupt,
+        always aborts.
 
         *hook* may be native, a C function of the type Py_AuditHookFunction: a PyCapsule
-        that is named for its signature, such as those in the __pyx_capi__ of a Cython
-        module, with the context as data; or a ctypes function of the prototype
+        named by its signature, such as those in the __pyx_capi__ of a Cython module,
+        with the context as data; or a ctypes function of the prototype
         PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p), without data. Native hooks are
-        called before those in Python, and not any more once they are closed. Code and
-        data have to last as long as the hook. What a ctypes callback in Python raises
+        called before Python hooks, and not after they are closed. Code and data must
+        exist as long as the hook. An exception in a ctypes callback written in Python
         is reported by ctypes and lost; it can only return -1, for a SystemError.
 
-        First the event sys.addaudithook is raised, without arguments. If a hook that is
-        already there raises a RuntimeError, so does this: a HookRejected.
+        First the event sys.addaudithook is raised, without arguments. If an existing
+        hook raises a RuntimeError, this raises HookRejected.
 
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
@@ -171,17 +172,17 @@ class Domain:
     def capture(
         self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
     ) -> Capture:
-        """Return a context manager that gives a list of the events in its block.
+        """Return a context manager that collects the events of its block in a list.
 
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
         is a Record: a named tuple of event and args, with the attributes thread, the
         identifier of the thread that raised the event, and time, in seconds since the
-        epoch. The list stays when the block has ended.
+        epoch. The list remains after the block has ended.
 
         Thread-safety: with scope="process" events of any thread are added as they come.
-        A new thread has a context of its own, asyncio.to_thread() a copy; from CPython
-        3.14 on sys.flags.thread_inherit_context gives each new thread a copy, which is
-        the default without the global interpreter lock.
+        A new thread has its own context, asyncio.to_thread() a copy; from CPython 3.14
+        on sys.flags.thread_inherit_context gives each new thread a copy, which is the
+        default without the global interpreter lock.
         """
         from .capture import Capture
 

@@ -198,7 +198,7 @@ class HookList:
 
 
 def exact_event(event: str) -> str:
-    """Return *event* as an exact str; raise TypeError if it is none."""
+    """Return *event* as an exact str; raise TypeError if it is not a str."""
     if not isinstance(event, str):
         kind = type(event).__name__
         raise TypeError(f"audit() argument 'event' must be str, not {kind}")

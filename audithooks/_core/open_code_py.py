@@ -8,22 +8,22 @@ if TYPE_CHECKING:
 
 
 def set_open_code_hook(hook: Callable[[str], Any]) -> None:
-    """Have *hook* open every file that Python code is read from, for good.
+    """Let *hook* open every file from which Python code is read, permanently.
 
     *hook* is called with the path, an exact str, which is absolute if the import system
-    asks, and returns a binary file, such as io.BytesIO, or raises to refuse. It is
-    asked for imports, for archives of modules, by runpy and by io.open_code(), not for
-    the script on the command line, which is open by then. To read the file itself it
-    uses open(). What it imports when it is called comes back to it.
+    calls it, and returns a binary file, such as io.BytesIO, or raises to refuse. It is
+    called for imports, for archives of modules, by runpy and by io.open_code(), not for
+    the script on the command line, which is already open by then. To read the file, it
+    uses open(). If it imports modules, it is called for these, too.
 
-    There can be one such hook in a process; it cannot be replaced or removed, and is
-    called until the interpreter has ended. Other interpreters cannot ask it, and are
-    refused every file with a PermissionError: to create one fails, which up to CPython
-    3.11 ends the process.
+    A process can have one such hook; it cannot be replaced or removed, and is called
+    until the interpreter has ended. Other interpreters cannot call it, and are refused
+    every file with a PermissionError: creating one fails, which up to CPython 3.11 ends
+    the process.
 
     First CPython raises an event without arguments, setopencodehook. If a hook raises a
-    RuntimeError for it, so does this: a HookRejected. Raises TypeError if *hook* cannot
-    be called, RuntimeError if there is an open code hook already, and
+    RuntimeError for it, this raises HookRejected. Raises TypeError if *hook* is not
+    callable, RuntimeError if there is already an open code hook, and
     NotImplementedError in pure Python. See PEP 578, "Verified Open Hook", and
     PyFile_SetOpenCodeHook().
     """

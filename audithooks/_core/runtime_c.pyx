@@ -264,7 +264,7 @@ cdef bint connect() except -1:
     if load_pointer(&connection) != NULL:
         return False
     if load_pointer(<void **> &owner) == NULL:
-        raise HookRejected("the interpreter has let go of its hooks")
+        raise HookRejected("the interpreter has already cleared its hooks")
     # Without the lock another thread may add its hook between the two.
     store_int(&others, anyone_listens() or (FREE_THREADED and threads_started() > 0))
     number = <void *> add_size(&attempts, 1)
@@ -324,8 +324,8 @@ AUDIT.ml_doc = b"""audit(event, /, *args)
 
 Raise an event with any arguments, as sys.audit() does.
 
-It reaches the hooks of sys and of audithooks alike. The tuple of *args* is made
-only if there is one.
+It reaches the hooks of sys and of audithooks. The tuple of *args* is created only
+if there is a hook.
 """
 lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
 

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 class Subscription:
-    """What subscribe() returns: the way to stop or pause the calls of a hook.
+    """The result of subscribe(): it stops or pauses the calls of a hook.
 
     As a context manager it closes itself at the end of the block. Dropping it does not
     close it.
 
     Thread-safety: every method may be called from any thread, and from the hook itself.
-    A dispatch that is under way is not touched, but that a native hook is not called
-    any more once it is closed, nor one of scope="context" that its own context closed;
-    events raised after close() or pause() returned do not reach the hook.
+    Events raised after close() or pause() returned do not reach the hook. A dispatch
+    that has already started is not changed, except that it does not call a closed
+    native hook, nor a hook of scope="context" that its own context closed.
     """
 
     __slots__ = ("__weakref__", "_closed", "_domain", "_entry", "_events", "_token")
@@ -36,27 +36,27 @@ class Subscription:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The patterns as they were given, groups too; empty if all are wanted."""
+        """The patterns as given, including groups; empty if all events are wanted."""
         return self._events
 
     @property
     def closed(self) -> bool:
-        """Whether the subscription has ended, for good."""
+        """Whether the subscription is closed, which is permanent."""
         return self._closed
 
     @property
     def paused(self) -> bool:
-        """Whether the hook is left out until resume()."""
+        """Whether the hook is not called until resume()."""
         return self._entry.paused
 
     def close(self) -> None:
-        """End the subscription. A closed one is left as it is.
+        """End the subscription. May be called again.
 
         Raises the event audithooks.unsubscribe with the tuple of the patterns. A hook
-        may object: its exception goes to the caller, and nothing is changed.
+        may refuse: its exception goes to the caller, and nothing is changed.
 
-        Of one with scope="context", the context keeps a variable that nobody asks for
-        any more if it is closed elsewhere.
+        If a subscription with scope="context" is closed in another context, an unused
+        variable stays in its own context.
         """
         if self._closed:
             return
@@ -77,7 +77,7 @@ class Subscription:
                 pass
 
     def pause(self) -> None:
-        """Leave the hook out until resume(), keeping its place among the others.
+        """Do not call the hook until resume(). It keeps its place in the order.
 
         Raises the event audithooks.unsubscribe as close() does. Raises ValueError if
         the subscription is closed.

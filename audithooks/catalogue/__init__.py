@@ -1,9 +1,9 @@
-"""What is known about the events of CPython: arguments, versions, groups, decoders.
+"""The events of CPython: arguments, versions, groups, decoders.
 
-EVENTS holds an entry for every event that CPython documents or raises; the table is
-table.py. A group, such as "@file", stands for its events wherever patterns are taken:
-_core/patterns.py asks here what it means, and that is the only room of the core that
-does.
+EVENTS holds an entry for every event that CPython documents or raises; the table is in
+table.py. A group, such as "@file", stands for its events wherever patterns are
+accepted: _core/patterns.py expands it with this module, and is the only module of the
+core that uses it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _LINE = re.compile(
 class Entry(
     namedtuple("Entry", ("name", "arguments", "groups", "since", "until", "note"))  # noqa: PYI024
 ):
-    """What is known about one event.
+    """The description of one event.
 
     *name* and *arguments*, a tuple of names, are those of CPython's documentation.
-    *groups* is a tuple of names without the "@". *since* is the version that brought
-    the event, such as (3, 12), where (3, 8) is as old as audit hooks; *until* is the
-    last version that raises it, or None. *note* is a remark, or empty.
+    *groups* is a tuple of names without the "@". *since* is the version that introduced
+    the event, such as (3, 12); (3, 8) is the first version with audit hooks. *until* is
+    the last version that raises it, or None. *note* is a remark, or empty.
     """
 
     __slots__ = ()
@@ -65,7 +65,7 @@ class Entry(
         )
 
 
-_LATER: dict[tuple[str, str], Version] = {}  # the arguments that came after the event
+_LATER: dict[tuple[str, str], Version] = {}  # the arguments newer than their event
 
 
 def _version(text: str) -> Version:
@@ -80,7 +80,7 @@ def _read(table: str) -> Iterator[Entry]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"the table of events has a line that is none: {line!r}")
+            raise ValueError(f"the table of events has an invalid line: {line!r}")
         arguments = []
         for argument in filter(None, match["arguments"].split(", ")):
             word, _, since = argument.partition(" ")
@@ -114,7 +114,7 @@ GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_groups())
 
 
 def expand(patterns: Sequence[str]) -> tuple[str, ...]:
-    """Return *patterns* with names in place of the groups, such as "@file", among them.
+    """Return *patterns* with each group, such as "@file", replaced by its events.
 
     Raises ValueError for a group that does not exist.
     """
@@ -125,16 +125,16 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
         elif pattern[1:] in GROUPS:
             expanded += sorted(GROUPS[pattern[1:]])
         else:
-            there_are = ", ".join(f"@{group}" for group in GROUPS)
-            raise ValueError(f"there is no group {pattern!r}; there are {there_are}")
+            names = ", ".join(f"@{group}" for group in GROUPS)
+            raise ValueError(f"there is no group {pattern!r}; the groups are {names}")
     return tuple(expanded)
 
 
 def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
     """Return the arguments *args* of *event* in a dict, by their names and in order.
 
-    An argument that the catalogue does not know is called by its place, "arg0" for the
-    first, be it one of an unknown event or one too many of a known one. Arguments that
+    An argument that the catalogue does not know is named by its position, "arg0" for
+    the first: any of an unknown event, or an extra one of a known event. Arguments that
     were not passed are not in the dict.
     """
     entry = EVENTS.get(event)
@@ -160,17 +160,17 @@ class OpenIntent(
 
 
 def open_intent(args: Sequence[Any]) -> OpenIntent:
-    """Tell from the arguments of an `open` event what the file is opened for.
+    """Return what a file is opened for, given the arguments of an `open` event.
 
     *args* are the path, the mode and the flags. open() and io.open() pass mode and
-    flags, os.open() only flags, and some others only a mode; each intent that one of
-    them speaks of is true. PyPy passes flags that mean nothing beside a mode, so there
-    the mode counts alone.
+    flags, os.open() only flags, and some others only a mode; an intent is true if mode
+    or flags express it. On PyPy the flags are meaningless if there is a mode, so only
+    the mode is used.
 
-    A file is created or truncated without being written to if the flags say so. One
-    that is opened by O_PATH is neither read nor written.
+    A file may be created or truncated by the flags without being opened for writing.
+    A file that is opened with O_PATH is neither read nor written.
 
-    Raises TypeError or ValueError for what are no arguments of an `open` event.
+    Raises TypeError or ValueError if *args* are not the arguments of an `open` event.
     """
     if len(args) != len(EVENTS["open"].arguments):
         raise ValueError(
@@ -192,7 +192,7 @@ def open_intent(args: Sequence[Any]) -> OpenIntent:
             return OpenIntent(read, write, create, append, truncate)
     access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
     if not _has(flags, "O_PATH"):
-        # O_RDONLY is 0, which is also what those pass that only have a mode.
+        # O_RDONLY is 0, which callers that only have a mode also pass.
         read = read or access == os.O_RDWR or (access == os.O_RDONLY and mode is None)
         write = write or access in (os.O_WRONLY, os.O_RDWR)
         create = create or _has(flags, "O_CREAT") or _has(flags, "O_TMPFILE")
@@ -202,22 +202,22 @@ def open_intent(args: Sequence[Any]) -> OpenIntent:
 
 
 def _has(flags: int, name: str) -> bool:
-    flag = getattr(os, name, 0)  # not every platform has them all
+    flag = getattr(os, name, 0)  # not every platform has each flag
     return bool(flag) and flags & flag == flag
 
 
 def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
     """Return the command line of a process that *event* starts with arguments *args*.
 
-    The first item is the program that is run, as it was given, and not what it is told
-    to be its name; the others are its arguments. A command for the shell comes as the
-    shell, its option and the command. A command line of Windows, which is one string,
-    is not taken apart: it is the one item, or the last of two if a program was named.
-    bytes and path objects become str as by os.fsdecode().
+    The first item is the program that is run, as the caller named it, and not its
+    argv[0]; the others are its arguments. A shell command becomes the shell, its option
+    and the command. A command line of Windows is one string and is not split: it is the
+    only item, or the last of two if a program was named. bytes and path objects become
+    str as by os.fsdecode().
 
-    Knows subprocess.Popen, os.exec, os.posix_spawn, os.spawn, os.system, os.startfile,
-    os.startfile/2, pty.spawn, _posixsubprocess.fork_exec and _winapi.CreateProcess, and
-    raises ValueError for other events, and for arguments that are none of them.
+    Supports subprocess.Popen, os.exec, os.posix_spawn, os.spawn, os.system,
+    os.startfile, os.startfile/2, pty.spawn, _posixsubprocess.fork_exec and
+    _winapi.CreateProcess. Raises ValueError for other events and for wrong arguments.
     """
     if event not in _SPAWNS:
         raise ValueError(

@@ -1,13 +1,13 @@
 """The table behind the catalogue: every event that CPython documents or raises.
 
 Taken from the documentation of CPython 3.9 to 3.15, "Audit events table", and from what
-their binaries and libraries call; tests/catalogue holds it against the Python it runs
-on. Names of arguments are those of the documentation where it has them.
+their binaries and libraries call; tests/catalogue compares it with the Python that runs
+the tests. Names of arguments are those of the documentation where it has them.
 
-A line is an event, its arguments, and perhaps a note. An argument that came later has
-its version behind it. `3.10-` is the version that brought the event, `-3.12` the last
-that has it; without, it is as old as the hooks, 3.8. A line that ends in a colon opens
-the groups that the lines after it belong to.
+A line is an event, its arguments, and optionally a note. An argument newer than its
+event is followed by its version. `3.10-` is the first version with the event, `-3.12`
+the last; the default is 3.8, the first version with audit hooks. A line that ends in a
+colon names the groups of the lines after it.
 """
 
 TABLE = """
@@ -171,7 +171,7 @@ builtins.input/result(result)
 cpython.PyConfig_Set(name, value) 3.14-
 cpython.PyInterpreterState_Clear()
 cpython.PyInterpreterState_New()
-cpython._PySys_ClearAuditHooks() # for native hooks alone
+cpython._PySys_ClearAuditHooks() # only for native hooks
 pdb.Pdb()
 setopencodehook()
 sys._enablelegacywindowsfsencoding() # Windows
@@ -186,7 +186,7 @@ sys.unraisablehook(hook, unraisable)
 
 interpreter audithooks:
 audithooks.connect(attempt) # once, to hooks of sys
-audithooks.left_out(event, count) # to sinks alone: by limits, or for want of time
+audithooks.left_out(event, count) # only to sinks: over a limit, or queue full
 audithooks.unsubscribe(patterns) # Subscription.close() and pause()
 
 memory:

@@ -1,7 +1,7 @@
 """The pytest plugin of audithooks: the part that pytest always loads.
 
-It adds no hook unless a test run asks for events, by the fixture, a marker or an
-option. What guards tests is guard.py.
+It adds no hook unless a test run uses the fixture, a marker or an option. guard.py
+guards tests.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _EVENTS = pytest.StashKey["list[Record]"]()
 
 MARKERS = (
-    "audit_forbid(*patterns): fail the test if it raises an audit event of such a "
-    "name, pattern or group, as in '@network'",
-    "audit_allow(*patterns): allow a test what is forbidden elsewhere",
-    "audit_events(*patterns): say which events the fixture audit_events captures",
+    "audit_forbid(*patterns): fail the test if it raises an audit event of this name, "
+    "pattern or group, such as '@network'",
+    "audit_allow(*patterns): allow the test events that are forbidden to others",
+    "audit_events(*patterns): select the events that the fixture audit_events captures",
 )
 
 
@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN",
         action="append",
         default=[],
-        help=f"{help}; may be repeated; a group needs the = of --audit-forbid=@network",
+        help=f"{help}; repeatable; a group needs the =, as in --audit-forbid=@network",
     )
     parser.addini("audit_forbid", help, type="linelist", default=[])
 
@@ -71,8 +71,8 @@ def _guard(config: pytest.Config) -> None:
 def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
     """The audit events that are raised while the test function runs, in any thread.
 
-    A list of named tuples of event and args, as audithooks.capture() gives it. The
-    marker audit_events(*patterns) says which; without it, all are in the list.
+    A list of named tuples of event and args, as from audithooks.capture(). The marker
+    audit_events(*patterns) selects them; without it, the list has all events.
     """
     from .. import capture
 
@@ -92,7 +92,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     @functools.wraps(function)
     def test(*args: object, **kwargs: object) -> object:
         __tracebackhide__ = True
-        events.clear()  # of what pytest did to get here
+        events.clear()  # events of pytest itself
         return function(*args, **kwargs)
 
     @functools.wraps(function)
@@ -101,7 +101,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         events.clear()
         return await function(*args, **kwargs)
 
-    # Who runs asynchronous tests asks which they are.
+    # Plugins that run asynchronous tests check whether it is a coroutine function.
     pyfuncitem.obj = async_test if inspect.iscoroutinefunction(function) else test
     try:
         return (yield)

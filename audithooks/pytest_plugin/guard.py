@@ -1,6 +1,6 @@
 """The guard of the pytest plugin: it fails tests that raise forbidden audit events.
 
-__init__.py, which pytest always loads, asks for it if anything is forbidden.
+__init__.py, which pytest always loads, imports it if anything is forbidden.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 100  # from the event outwards, to find the line that caused it
 
-_PYTEST = (  # and what is here for its sake
+_PYTEST = (  # and the modules of this plugin
     os.path.dirname(os.path.dirname(__file__)) + os.sep,
     os.path.dirname(_pytest.__file__) + os.sep,
     os.path.dirname(pluggy.__file__) + os.sep,
 )
 _LIBRARIES = (
-    "<",  # what is frozen, or made at run time
+    "<",  # frozen modules, and code without a file
     *(
         sysconfig.get_path(name) + os.sep
         for name in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -41,18 +41,18 @@ _LIBRARIES = (
 )
 
 
-# What is forbidden to an item, and what is allowed.
+# The patterns that are forbidden to an item, and those that are allowed.
 _PATTERNS = pytest.StashKey[tuple[tuple[str, ...], tuple[str, ...]]]()
 
 
 class Guard:
-    """A plugin that subscribes to what is forbidden, for each phase of a test.
+    """A plugin that subscribes to forbidden events in each phase of a test.
 
-    *patterns* are forbidden to every test, beside those of its markers. The operation
-    is stopped by an exception that fails the test; it is no Exception, so that few
+    *patterns* are forbidden to every test, in addition to those of its markers. An
+    exception stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
-    the end of its phase: set-up, call or tear-down. In a forked child it stops the
-    operation only. What pytest does by itself is not stopped.
+    the end of its phase: set-up, call or tear-down. In a forked child only the
+    operation is stopped. What pytest itself does is not stopped.
 
     Raises pytest.UsageError for wrong patterns.
     """
@@ -94,14 +94,14 @@ class Guard:
                 return
             try:
                 text = self._tell(event, args)
-            except Exception as error:  # it is forbidden all the same
-                text = f"forbidden audit event: {event}, not told for {error!r}"
+            except Exception as error:  # it is forbidden anyway
+                text = f"forbidden audit event: {event}; describing it raised {error!r}"
             if text is not None:
                 seen.append(text)
                 pytest.fail(text)
 
         subscription = subscribe(hook, *forbidden, exclude=allowed)
-        item.stash[_PATTERNS] = forbidden, allowed  # now that they are known to be fine
+        item.stash[_PATTERNS] = forbidden, allowed  # known to be valid now
         try:
             result = yield
         except pytest.skip.Exception:
@@ -112,14 +112,14 @@ class Guard:
                 item.add_report_section(phase, "forbidden events", "\n".join(seen))
             raise
         finally:
-            watching = False  # as close() raises an event, too
+            watching = False  # close() raises an event, too
             subscription.close()
         if seen:
             pytest.fail("\n".join(seen), pytrace=False)
         return result
 
     def _tell(self, event: str, args: tuple[Any, ...]) -> str | None:
-        """Return what to say of an event, or None if pytest raised it by itself."""
+        """Return the message for an event, or None if pytest itself raised it."""
         stack = self._fields.stack()
         cause = _cause(stack) if stack else ("?", 0, "?")
         if cause is None:
@@ -135,9 +135,9 @@ class Guard:
 
 
 def _cause(stack: Sequence[Frame]) -> Frame | None:
-    """Return the innermost frame of the program, or None if pytest comes before it.
+    """Return the innermost frame of the program, or None if pytest is further inside.
 
-    If there is neither, it is that of the library which raised the event.
+    If there is neither, return the frame of the library that raised the event.
     """
     for frame in stack:
         if frame[0].startswith(_PYTEST):
@@ -152,6 +152,6 @@ def _marked(item: pytest.Item, name: str) -> tuple[str, ...]:
     patterns: list[str] = []
     for marker in item.iter_markers(name):
         if marker.kwargs or not marker.args:
-            raise TypeError(f"the marker {name} takes patterns, at least one")
+            raise TypeError(f"the marker {name} takes at least one pattern")
         patterns += marker.args
     return tuple(patterns)

@@ -1,3 +1,3 @@
-"""What is said of an event: plain values for any sink (fields.py), and lines that stay
-whole however many processes write them (lines.py).
+"""Records of events: plain values for any sink (fields.py), and lines that stay whole
+however many processes write them (lines.py).
 """

@@ -1,16 +1,16 @@
-"""What a record of an event says: its arguments by name, plain, short and free of
-secrets, and where it was raised.
+"""The content of a record: the arguments of an event by name, as short plain values
+without secrets, and where the event was raised.
 
-The names are those of the catalogue. values.py makes a value plain, origin.py tells the
-thread, the task and the callers. Nothing here raises events of its own, but what the
-methods of a value do when it is asked for its text.
+The names are those of the catalogue. values.py converts a value to a plain one,
+origin.py finds the thread, the task and the callers. Nothing here raises events, except
+the methods of a value that return its text.
 """
 
 from __future__ import annotations
 
 from _thread import get_ident
 
-# These are gone from where they are looked up when the last event comes.
+# The builtins module is already cleared when the last event comes.
 from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 from time import time_ns
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from .origin import Frame
 
-# Of so many kinds of events the names of the arguments are kept. Others are looked up
-# every time.
+# Argument names are cached for so many kinds of events.
 MAX_KINDS = 4096
 
 MAX_ARGUMENTS = 64  # of one event
@@ -43,7 +42,7 @@ class Record(
         "Record", "event args cut time thread thread_name task stack"
     )
 ):
-    """An event, told by Fields.record(). *time* is in nanoseconds since the epoch."""
+    """An event, from Fields.record(). *time* is in nanoseconds since the epoch."""
 
     __slots__ = ()
 
@@ -57,22 +56,22 @@ class Record(
     stack: list[Frame]
 
     def text(self) -> str:
-        """Return the event as a line for people."""
+        """Return the event as a line of text."""
         args = arguments_text(self.event, self.args, self.cut)
         return f"{printable(self.event)}({args})"
 
 
 class Fields:
-    """Makes the arguments of events plain, short and free of secrets.
+    """Converts the arguments of events to short plain values, without secrets.
 
-    An argument is made plain: None, a bool, a finite float, an int of 64 bits, a str
-    that can be encoded, or lists and dicts of those. A path is told as a str, anything
-    else by its repr(). Of an argument at most *longest* characters are kept, counted
-    over all that is in it.
+    A plain value is None, a bool, a finite float, an int of 64 bits, a str that can be
+    encoded, or lists and dicts of those. A path becomes a str, anything else its
+    repr(). At most *longest* characters of an argument are kept, with all its items
+    counted together.
 
-    *redact*, a pattern or several, names arguments whose values are not told: "name"
-    for those of any event, or "event.name". Those of ENVIRONMENTS are hidden as well,
-    unless *environments* is true. *frames* is how many callers stack() gives.
+    *redact* is one or more patterns of arguments whose values are hidden: "name" for
+    any event, or "event.name". Those of ENVIRONMENTS are hidden as well, unless
+    *environments* is true. *frames* is the number of callers that stack() returns.
 
     Raises TypeError or ValueError for a wrong argument.
 
@@ -93,16 +92,16 @@ class Fields:
         self._longest = at_least(0, "longest", longest)
         self._frames = at_least(0, "frames", frames)
         self._matches = fnmatchcase
-        # Of each kind the names of all its arguments, and of those that are not told.
+        # For each kind the names of all its arguments, and of the hidden ones.
         self._kinds: dict[tuple[str, int], tuple[tuple[str, ...], frozenset[str]]] = {}
-        self._asked: set[int] = set()  # the threads that ask a value for its text
+        self._asked: set[int] = set()  # the threads that call a method of a value
 
     def arguments(
         self, event: str, args: tuple[Any, ...], longest: int | None = None
     ) -> tuple[dict[str, Any], list[str]]:
         """Return the plain arguments by name, and the names of those that were cut.
 
-        "..." among those stands for arguments that were left out altogether.
+        "..." among the latter stands for arguments that were left out completely.
         """
         if not args:
             return {}, []
@@ -148,7 +147,7 @@ class Fields:
         return lambda p: self._matches(whole, p) or self._matches(whole, f"*.{p}")
 
     def record(self, event: str, args: tuple[Any, ...]) -> Record:
-        """Return all there is to tell of an event that is raised here and now."""
+        """Return the record of an event that is being raised in this thread."""
         thread = get_ident()
         return Record(
             short(event),
@@ -173,7 +172,7 @@ class Fields:
 
 
 def at_least(least: int, argument: str, value: int) -> int:
-    """Return *value*, an int, or say what is wrong with *argument*."""
+    """Return *value*, or raise an error that names *argument*."""
     if not isinstance(value, int):
         raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
     if value < least:

@@ -1,4 +1,4 @@
-"""Lines that several threads and processes write to one file, and none of them torn."""
+"""Lines that several threads and processes write to one file without splitting them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from builtins import len  # gone when the last event comes
+from builtins import len  # builtins is already cleared when the last event comes
 from os import write
 
 TYPE_CHECKING = False
@@ -24,12 +24,12 @@ class Lines:
     """Writes lines to *output*, each of them in one write and unbuffered.
 
     *output* is a path, whose file is created or appended to; or a file descriptor or an
-    open file that has one, of which a duplicate is kept. It is closed when nobody
-    writes to it any more. Where others write to it, too, it has to be open for
-    appending.
+    open file that has one, of which a duplicate is kept. The descriptor is closed with
+    the last reference to this object. If others also write to the output, it has to be
+    open for appending.
 
     *most* is the number of bytes that stay together in one write, which in a pipe is
-    PIPE_BUF. It is for the caller to keep to it.
+    PIPE_BUF. The caller must not exceed it.
 
     Thread-safety: may be used from any thread, from signal handlers and in forked
     children. It takes no lock and raises no events.
@@ -40,7 +40,7 @@ class Lines:
     def __init__(self, output: Output) -> None:
         self.fd = -1
         self.name = repr(output)
-        self._torn = False  # whether the last line lacks its end
+        self._torn = False  # whether the last line is incomplete
         if isinstance(output, (str, bytes, os.PathLike)):
             self.fd = open_high(output, APPEND)
         else:
@@ -51,9 +51,9 @@ class Lines:
             self.most = os.fpathconf(self.fd, "PC_PIPE_BUF")
 
     def write(self, line: bytes) -> None:
-        """Write *line*, which has its end. Raises OSError if it cannot be written.
+        """Write *line*, which ends with a newline. Raises OSError if it cannot.
 
-        Where only part of it could be, the next one starts on a line of its own.
+        If only part of it was written, the next one starts on a new line.
         """
         torn, self._torn = self._torn, False
         if torn:
@@ -75,10 +75,10 @@ APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 def duplicate(fd: int) -> int:
-    """Duplicate a file descriptor to a high number, if there are such.
+    """Duplicate a file descriptor to a high number, if the system can.
 
-    A program that closes what it has not opened, as daemons do, opens its own files
-    under the lowest numbers: no line may land in one of them.
+    A program that closes descriptors it has not opened, as daemons do, opens its own
+    files with the lowest numbers: no line may be written to one of them.
     """
     try:
         from fcntl import F_DUPFD, fcntl  # PyPy has no F_DUPFD_CLOEXEC
@@ -100,7 +100,7 @@ def duplicate(fd: int) -> int:
 def open_high(
     path: str | bytes | os.PathLike[str] | os.PathLike[bytes], flags: int
 ) -> int:
-    """Open a file, with a descriptor as duplicate() gives it."""
+    """Open a file with a descriptor like that of duplicate()."""
     fd = os.open(path, flags, 0o666)
     try:
         return duplicate(fd)
@@ -126,15 +126,12 @@ def _descriptor(output: int | HasDescriptor) -> int:
         raise ValueError(f"output must be {expected}, not {output!r}") from error
     flush = getattr(output, "flush", None)
     if flush is not None:
-        flush()  # what was written before comes first
+        flush()  # earlier output comes first
     return fd
 
 
 def json_encoder() -> tuple[Callable[[object], str], Callable[[str], str]]:
-    """Return what json.dumps() does for plain values, without its preparations.
-
-    And the same for a str alone.
-    """
+    """Return a fast json.dumps() for plain values, and one for a str."""
     from json import encoder
 
     quote: Callable[[str], str] = encoder.encode_basestring

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     Frame = tuple[str, int, str]
 
-# Not by choice.py, as most programs do without.
+# Not in choice.py, as most programs do not need it.
 if TYPE_CHECKING or IMPLEMENTATION == "python":
     from .._core.frames_py import code_of, current_frame
 else:
     try:
         from .._core.frames_c import code_of, current_frame
-    except ImportError:  # it alone could not be compiled
+    except ImportError:  # only this module could not be compiled
         from .._core.frames_py import code_of, current_frame
 
 _modules = sys.modules
@@ -29,9 +29,9 @@ _PACKAGE = f"{__name__.partition('.')[0]}."
 
 
 def thread_name(ident: int) -> str | None:
-    """Return the name of a thread, if the program knows about threading.
+    """Return the name of a thread, or None if the threading module does not know it.
 
-    Threads that threading does not know have none. No lock is taken.
+    No lock is taken.
     """
     active = getattr(_modules.get("threading"), "_active", None)
     thread = active.get(ident) if active else None
@@ -39,12 +39,12 @@ def thread_name(ident: int) -> str | None:
         return None
     try:
         return short(thread.name)
-    except Exception:  # a class of the program may have its own way
+    except Exception:  # a class of the program may override name
         return None
 
 
 def task_name() -> str | None:
-    """Return the name of the asyncio task that runs in this thread, if there is one."""
+    """Return the name of the asyncio task that runs in this thread, or None."""
     tasks = _modules.get("asyncio.tasks")
     if tasks is None:
         return None
@@ -52,7 +52,7 @@ def task_name() -> str | None:
         loop = tasks.events._get_running_loop()
         task = None if loop is None else tasks.current_task(loop)
         return None if task is None else short(task.get_name())
-    except Exception:  # it is being imported, or a task has no name
+    except Exception:  # asyncio is being imported, or a task has no name
         return None
 
 
@@ -65,7 +65,7 @@ def short(name: object) -> str | None:
 
 
 def callers() -> Iterator[Frame]:
-    """Give the callers, innermost first, but those of this package at its start."""
+    """Yield the callers, innermost first, except the innermost ones of this package."""
     frame: Any = current_frame()
     inside = True
     while frame is not None:

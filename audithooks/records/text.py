@@ -1,4 +1,4 @@
-"""Plain values and names as text that neither breaks a line nor forges one."""
+"""Plain values and names as text that cannot break or forge a line."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_NAME = 200  # characters of the name of an event, a thread, a task, a function
+MAX_NAME = 200  # characters in the name of an event, a thread, a task, a function
 
 
 class Shown(str):
-    """The text of a value that is no str: what its repr() says, or its path."""
+    """The text of a value that is not a str: its repr(), or its path."""
 
     __slots__ = ()
 
 
 def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
-    """Return what Fields.arguments() gives as it would stand in a call, on one line."""
+    """Return the result of Fields.arguments() like the arguments of a call."""
     known = EVENTS[event].arguments if event in EVENTS else ()
     words = []
     for name, value in plain.items():
         word = f"{name}={_literal(value)}" if name in known else _literal(value)
         if name in cut and isinstance(value, (list, dict)):
-            word += "\N{HORIZONTAL ELLIPSIS}"  # a str says so itself
+            word += "\N{HORIZONTAL ELLIPSIS}"  # a str that is cut already has one
         words.append(word)
     if "..." in cut:
         words.append("...")
@@ -32,7 +32,7 @@ def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Return a plain value as Python would write it; what is no literal, as it is."""
+    """Return a plain value as a Python literal; a Shown as it is."""
     kind = type(value)
     if kind is list:
         return f"[{', '.join(map(_literal, value))}]"
@@ -45,7 +45,7 @@ def _literal(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* with escapes for what would break or forge a line."""
+    """Return *text* with escapes for characters that could break or forge a line."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

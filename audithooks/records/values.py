@@ -1,4 +1,4 @@
-"""Any value made plain and short: None, a bool, a number, text, or lists and dicts."""
+"""Short plain values for any value: None, bools, numbers, text, or lists and dicts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ INT64 = 1 << 63
 
 
 class Shortener:
-    """Makes one value plain, with so much room; *cut* tells whether it was too small.
+    """Converts one value to a plain one of at most *room* characters.
 
-    What may run code of the program, such as a repr(), is done for one value at a time
-    in each thread: *asked* holds the threads that do.
+    *cut* is true if there were more. What may run code of the program, such as repr(),
+    is done for one value at a time in each thread: *asked* holds the threads that do.
     """
 
     def __init__(self, room: int, asked: set[int]) -> None:
@@ -51,7 +51,7 @@ class Shortener:
                 self.cut = self.cut or text in told  # as 1 and "1" look alike
                 told[text] = self.plain(item, depth + 1)
             return told
-        if kind is int:  # whose decimal digits may be too many for str()
+        if kind is int:  # str() limits the number of decimal digits
             return self._text(hex(value))
         return Shown(self._text(self._told(value)))
 
@@ -60,7 +60,7 @@ class Shortener:
             yield self.plain(value, depth + 1)
 
     def _some(self, values: Any, depth: int) -> Iterator[Any]:
-        """Give the items of a container as long as there is room."""
+        """Yield the items of a container while characters are left."""
         try:
             for value in values:
                 if self._room <= 0 or depth == MAX_DEPTH:
@@ -86,7 +86,7 @@ class Shortener:
         return text
 
     def _told(self, value: Any) -> str:
-        """Return the text of a value, which comes from code that may do anything."""
+        """Return the text of a value; the method that returns it may do anything."""
         if issubclass(type(value), str):
             return str.__str__(value)
         thread = get_ident()
@@ -101,13 +101,13 @@ class Shortener:
             return str.__str__(repr(value))
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # such as SystemExit, which is not meant for us
+        except BaseException as error:  # such as SystemExit, which must not end us
             return f"{_instance(value)}: {_name_of(type(error))}>"
         finally:
             self._asked.discard(thread)
 
 
-# The name of a type, whatever its metaclass may say.
+# The name of a type, even if its metaclass overrides it.
 _name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 
 

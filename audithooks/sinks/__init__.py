@@ -1,6 +1,6 @@
-"""Sinks: hooks for subscribe() that write the events they are given.
+"""Sinks: hooks for subscribe() that write events somewhere.
 
-Each has a module of its own. What they write of an event is made by records/fields.py.
+Each has its own module. records/fields.py prepares the content that they write.
 """
 
 from .base import LEFT_OUT

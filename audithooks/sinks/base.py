@@ -1,5 +1,5 @@
-"""What sinks share: they can be closed, count what they leave out, and start anew in a
-forked child.
+"""Common parts of sinks: they can be closed, count the events that they leave out, and
+start again in a forked child.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LEFT_OUT = "audithooks.left_out"
-"""The event, for sinks alone, by which they tell what they were not given.
+"""The event that reports to a sink which events were left out. Only sinks get it.
 
 Its arguments are the name of an event, or "*" for any, and a number.
 """
@@ -26,7 +26,7 @@ class Sink:
     """A hook that is closed at the end of its `with` block."""
 
     def close(self) -> None:
-        """Write what is left, and end. May be called again."""
+        """Write what is left, then close. May be called again."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -42,17 +42,17 @@ class Sink:
 
 
 class Count:
-    """A number that grows by add(), in any thread and without a lock.
+    """A number that add() increases, in any thread and without a lock.
 
-    news() tells by how much since the last time; one thread at a time may ask.
+    news() returns the increase since its last call. One thread at a time may call it.
     """
 
     __slots__ = ("_asked", "_next", "_told", "add")
 
     def __init__(self) -> None:
         self.add = self._next = count().__next__
-        self._told = 0  # the sum of the news
-        self._asked = 0  # how often, as that counts, too
+        self._told = 0  # the sum of all results of news()
+        self._asked = 0  # the number of its calls, each of which increases the count
 
     def news(self) -> int:
         number = self._next() - self._asked - self._told
@@ -62,7 +62,7 @@ class Count:
 
 
 def after_fork(method: Callable[[], None]) -> None:
-    """Call a bound *method* in forked children as long as its object is there."""
+    """Call a bound *method* in forked children as long as its object exists."""
     weak = WeakMethod(method)
 
     def call() -> None:

@@ -1,9 +1,9 @@
-"""JsonLines: a line of JSON for each event, in a file."""
+"""JsonLines: a file with a line of JSON for each event."""
 
 from __future__ import annotations
 
 from _thread import get_ident
-from builtins import divmod, len  # gone when the last event comes
+from builtins import divmod, len  # builtins is cleared when the last event comes
 from itertools import count
 from os import getpid
 from time import gmtime, strftime, time_ns
@@ -31,29 +31,29 @@ class JsonLines(Sink):
     Each line is one JSON object, in one write. Its members are
 
     * time: in UTC, by RFC 3339, with microseconds;
-    * seq: a count of events from 1 on, which goes on in a forked child;
-    * pid, and thread, its identifier; thread_name and task, the name of the asyncio
-      task, where there are any;
+    * seq: a count of events from 1 on, which continues in a forked child;
+    * pid and thread: the identifiers of process and thread;
+    * thread_name and task: the names of the thread and the asyncio task, if any;
     * event: the name;
     * args: an object of the arguments by name. *redact*, *environments* and *longest*
-      are those of Fields, which tells how they are made plain;
-    * cut, if something was: the names of the arguments that were shortened, with "..."
-      for any that were left out altogether;
-    * action, what became of it, where the caller told;
-    * stack, with *frames*: so many callers, innermost first, each of them an object of
-      file, line and function.
+      are those of Fields, which describes the plain values;
+    * cut, if anything was cut: the names of the arguments that were shortened, with
+      "..." for any that were left out completely;
+    * action: the result of the event, if the caller gave it;
+    * stack, with *frames*: that many callers, innermost first, each of them an object
+      of file, line and function.
 
     Text is UTF-8; a lone surrogate is written as its escape in Python.
 
-    Nothing is buffered: the events of a process that is killed are there, up to the
-    last. A line that cannot be written raises OSError, one after close() ValueError;
-    what that means is the choice of subscribe(): on_error="raise" aborts the operation,
-    "unraisable" reports each event that is lost. Where only part of a line could be
-    written, the next one starts on a line of its own.
+    Nothing is buffered: if a process is killed, its events are there up to the last. A
+    line that cannot be written raises OSError, an event after close() ValueError. The
+    argument of subscribe() decides what that means: on_error="raise" aborts the
+    operation, "unraisable" reports each lost event. If only part of a line was written,
+    the next one starts on a new line.
 
     Thread-safety: may be called from any thread, from signal handlers and in forked
     children, which write to the same file. It takes no lock and raises no events. If
-    others write to the output, too, it has to be open for appending, as a path is. In
+    others also write to the output, it has to be open for appending, as a path is. In
     a pipe only PIPE_BUF bytes stay together, so arguments are cut until they fit.
     """
 
@@ -71,13 +71,13 @@ class JsonLines(Sink):
         self._frames = frames
         self._encode, self._quote = json_encoder()
         self._next = count(1).__next__
-        self._second = 0, ""  # the last one, and how it is written
+        self._second = 0, ""  # the last second, and its text
         self._file: Lines | None = Lines(output)
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         file = self._file
         if file is None:
-            raise ValueError("an event came after close() of its JsonLines")
+            raise ValueError("an event came after close() of this JsonLines")
         head = self._head(event)
         ending = f',"action":{self._quote(action)}' if action else ""
         tail = f"{ending}{self._stack()}" if self._frames else ending
@@ -92,7 +92,7 @@ class JsonLines(Sink):
         file.write(line)
 
     def _head(self, event: str) -> str:
-        """Return what a line says before the arguments."""
+        """Return the part of a line before the arguments."""
         seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
         second, text = self._second
         if seconds != second:
@@ -133,7 +133,7 @@ class JsonLines(Sink):
         return f"{head}{self._encode(plain)}{tail}}}\n".encode()
 
     def close(self) -> None:
-        """Close the file, or the duplicate of what was given. May be called again."""
+        """Close the file, or the duplicate of a given one. May be called again."""
         self._file = None
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Limited: passes events on to another sink, but not too many."""
+"""Limited: passes a limited number of events on to another sink."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
     from .._core.types import HookFunction
 
-MAX_NAMES = 4096  # of what Limited remembers
+MAX_NAMES = 4096  # that Limited remembers
 
 
 class Limited(Sink):
-    """A hook that passes events on to a sink, but not all, and tells how many not.
+    """A hook that passes a limited number of events on to a sink and counts the others.
 
-    *per_second* is how many events of one name are passed on in a second. *unique*, in
-    seconds, is for how long an event with the same arguments as one that was passed on
-    is left out; events that differ only where a long argument is cut are not the same.
-    One of the two has to be given; both may be.
+    *per_second* is the number of events of one name that are passed on in a second.
+    *unique* is a number of seconds: that long after an event was passed on, events with
+    the same arguments are left out; an event with a cut argument equals no other. At
+    least one of the two is required.
 
-    What is left out is told by an event audithooks.left_out to the sink, with the name
-    of an event and how many of it were left out since the last time: before the first
-    event that comes *every* seconds after the last report, at close(), and when the
-    interpreter exits. close() closes the sink, too, if it can be.
+    An event audithooks.left_out reports to the sink the name of an event and how many
+    of it were left out since the last report: before the first event that comes *every*
+    seconds after the last report, at close(), and when the interpreter exits. close()
+    also closes the sink if it has a close().
 
-    Of at most MAX_NAMES names, and as many arguments, something is remembered: further
-    names are counted together, as "*", and the oldest arguments are forgotten.
+    At most MAX_NAMES names, and as many arguments, are remembered: further names are
+    counted together as "*", and the oldest arguments are forgotten.
 
     Thread-safety: may be called from any thread, from signal handlers and in forked
-    children, which tell only of what they left out themselves. No lock is waited for;
-    the limits may be exceeded by as many events as come at the same moment.
+    children, which report only what they left out themselves. No call waits for a lock;
+    the limits may be exceeded by the number of events that come at the same moment.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Limited(Sink):
         if not callable(sink):
             raise TypeError(f"sink must be callable, not {type(sink).__name__}")
         if per_second is None and unique is None:
-            raise TypeError("one of per_second and unique has to be given")
+            raise TypeError("per_second or unique is required")
         if per_second is not None:
             per_second = at_least(1, "per_second", per_second)
         self._sink = sink
@@ -70,7 +70,7 @@ class Limited(Sink):
         atexit.register(self._report)
 
     def _start_anew(self) -> None:
-        # For each name the counter of what was left out, and how far it was told.
+        # For each name the number of events left out.
         self._counts: dict[str, Count] = {}
         self._due = monotonic() + self._every
         self._reporting = allocate_lock()
@@ -88,7 +88,7 @@ class Limited(Sink):
         self._sink(event, args)
 
     def _key(self, event: str, args: tuple[Any, ...]) -> int | None:
-        """Return what is the same for equal events, or None if that is not asked."""
+        """Return a key that is the same for equal events, or None if not needed."""
         if self._unique is None:
             return None
         plain, cut = self._fields.arguments(event, args)
@@ -129,7 +129,7 @@ class Limited(Sink):
         return "*"
 
     def _report(self) -> None:
-        """Tell the sink what was left out since the last time."""
+        """Report to the sink what was left out since the last report."""
         if not self._reporting.acquire(blocking=False):
             return
         try:
@@ -142,7 +142,7 @@ class Limited(Sink):
             self._reporting.release()
 
     def close(self) -> None:
-        """Tell what was left out, and close the sink. May be called again."""
+        """Report what was left out, and close the sink. May be called again."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Logging: each event as a record of the logging module."""
+"""Logging: a record of the logging module for each event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Logging(QueuedSink):
     """A hook that logs each event.
 
     *logger* is a logging.Logger or the name of one, *level* the level of its records,
-    logging.INFO unless said otherwise. The message is the event as a call, such as
+    by default logging.INFO. The message is the event as a call, such as
     open(path='x', mode='r', flags=0). Time, thread and task are those of the event;
     with *frames*, so are path, line and function. Each record has these attributes:
 
@@ -29,19 +29,20 @@ class Logging(QueuedSink):
 
     *redact*, *environments*, *longest* and *frames* are those of Fields.
 
-    logging takes locks, and raises events while it holds them. So records are made
-    where the event is raised, and given to the logger by a thread of its own, whose
-    events are not logged: no thread waits for a lock because of an event. The price is
-    that those of the last moment are lost if the process is killed or ends by
-    os._exit(), which JsonLines does not pay. flush() waits for them, and so does the
-    interpreter when it exits. While *most* events wait, further ones are left out; then
-    an event audithooks.left_out with "*" and their number is logged.
+    logging takes locks, and raises events while it holds them. So records are created
+    where the event is raised, and a separate thread, whose events are not logged,
+    passes them to the logger: no thread waits for a lock because of an event. In
+    return, unlike with JsonLines, the latest events are lost if the process is killed
+    or ends by os._exit(). flush() waits for them, and so does the interpreter when it
+    exits. While *most* events wait, further ones are left out; then an event
+    audithooks.left_out with "*" and their number is logged.
 
-    Handlers report their errors themselves, as ever; those of filters and the like go
-    to sys.unraisablehook(). An event after close() raises ValueError.
+    Handlers report their errors themselves, as always with logging; other errors, such
+    as those of filters, go to sys.unraisablehook(). An event after close() raises
+    ValueError.
 
     Thread-safety: may be called from any thread, from signal handlers and in forked
-    children, which start a thread of their own.
+    children, which start their own thread.
     """
 
     def __init__(

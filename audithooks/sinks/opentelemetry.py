@@ -1,4 +1,4 @@
-"""OpenTelemetry: each event as a log record of OpenTelemetry."""
+"""OpenTelemetry: an OpenTelemetry log record for each event."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ if TYPE_CHECKING:
 class OpenTelemetry(QueuedSink):
     """A hook that emits each event as a log record of OpenTelemetry.
 
-    *provider* is a LoggerProvider, such as one of the SDK with an exporter of OTLP
-    behind a BatchLogRecordProcessor; without one, it is the global provider. Needs
-    opentelemetry-api, which comes with audithooks[otel] as the SDK does.
+    *provider* is a LoggerProvider, such as one of the SDK with an OTLP exporter and a
+    BatchLogRecordProcessor; by default, it is the global provider. Needs
+    opentelemetry-api, which audithooks[otel] installs together with the SDK.
 
-    The name of the event is that of the record, its body the event as a call, as in
-    Logging. The attributes are
+    The event name of the record is the name of the event, the body is the event as a
+    call, as in Logging. The attributes are
 
     * thread.id, thread.name and process.pid;
     * with *frames*, code.file.path, code.line.number and code.function.name of the
       caller, and code.stacktrace if there are more;
-    * audithooks.args.NAME for each argument that is not None, with JSON for what is
-      neither a scalar nor a list of one kind of scalars;
+    * audithooks.args.NAME for each argument that is not None, as JSON if it is neither
+      a scalar nor a list of one kind of scalars;
     * audithooks.cut and audithooks.task.
 
     The record has the trace context of the event. *redact*, *environments*, *longest*,
-    *frames*, *most*, threads, forks, flush() and the end of a process are as in
-    Logging. What waits in the provider is its own business; it is to be shut down after
-    this.
+    *frames*, *most*, threads, forks, flush() and the exit of a process are as in
+    Logging. flush() and close() do not flush the provider; shut it down after this.
 
-    What is done while OpenTelemetry suppresses instrumentation, as its exporters do for
-    their own work, is left out.
+    Events are left out while OpenTelemetry suppresses instrumentation, as its exporters
+    do for their own work.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Sinks whose delivery takes locks: a queue, and a thread that delivers what is in it.
+"""Sinks whose delivery takes locks: a queue, and a thread that delivers its items.
 
-A hook is called wherever an event is raised: perhaps in a thread that holds a lock of
-the very engine it is to write to. So it must never wait for one. The thread is to such
-a sink what logging.handlers.QueueListener is to a QueueHandler.
+A hook is called wherever an event is raised, perhaps in a thread that holds a lock of
+the library that the sink writes to. So it must never wait for a lock. The thread works
+like logging.handlers.QueueListener for a QueueHandler.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ EXIT_SECONDS = 10
 class QueueListener:
     """Calls *deliver* with each item that was put, in order and in one thread.
 
-    At most *most* items wait. Beyond that they are left out, and *left_out* is called
-    with their number before the next delivery. What either raises is reported by
+    At most *most* items wait. Further ones are left out, and *left_out* is called with
+    their number before the next delivery. Exceptions of either go to
     sys.unraisablehook().
 
-    When the interpreter exits, the items that wait are delivered, unless that takes
-    more than EXIT_SECONDS, and later ones are not. A forked child has a thread of its
-    own, and does not deliver what waits in its parent.
+    When the interpreter exits, waiting items are delivered, unless that takes more than
+    EXIT_SECONDS; later ones are not. A forked child has its own thread, and does not
+    deliver what waits in its parent.
 
     Thread-safety: may be used from any thread and from signal handlers. put() takes no
-    lock that anybody waits for.
+    lock that any thread waits for.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class QueueListener:
     def _start_anew(self) -> None:
         self._queue = self._make_queue()
         self._losses = Count()
-        self._unstarted = [True]  # who takes it out starts the thread
+        self._unstarted = [True]  # the thread that pops this starts the other one
         self._thread: int | None = None
 
     def _start(self) -> None:
@@ -75,7 +75,7 @@ class QueueListener:
             raise
 
     def put(self, item: object) -> None:
-        """Hand *item* over, unless it comes from the thread that delivers."""
+        """Put *item* into the queue, unless the thread that delivers calls this."""
         if self._ended or get_ident() == self._thread:
             return
         if self._unstarted:
@@ -86,9 +86,9 @@ class QueueListener:
             self._queue.put(item)
 
     def flush(self, timeout: float = -1) -> bool:
-        """Wait until all that was put is delivered. Return whether it is.
+        """Wait until all items so far are delivered. Return whether they are.
 
-        *timeout* is in seconds; there is none if it is negative.
+        *timeout* is in seconds; if it is negative, there is no limit.
         """
         if self._ended or get_ident() == self._thread:
             return False
@@ -100,7 +100,7 @@ class QueueListener:
         return done.acquire(timeout=timeout if timeout >= 0 else -1)
 
     def close(self) -> None:
-        """Deliver what was put, and end. May be called again."""
+        """Deliver waiting items, then end the thread. May be called again."""
         atexit.unregister(self._exit)
         self.flush()
         self._end()
@@ -136,7 +136,7 @@ class QueueListener:
     def _call(self, function: Callable[..., None], *args: object) -> None:
         try:
             function(*args)
-        except BaseException as error:  # SystemExit, too: nobody else delivers
+        except BaseException as error:  # even SystemExit: no other thread delivers
             report(function, error)
 
 
@@ -144,8 +144,8 @@ _Lock = type(allocate_lock())
 
 
 class QueuedSink(Sink):
-    """What Logging and OpenTelemetry share: a record is made where the event is raised,
-    and delivered by a thread of its own.
+    """Base of Logging and OpenTelemetry: a record is created where the event is raised,
+    and delivered by a separate thread.
     """
 
     def __init__(
@@ -174,17 +174,17 @@ class QueuedSink(Sink):
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if self._closed:
             kind = type(self).__name__
-            raise ValueError(f"an event came after close() of its {kind}")
+            raise ValueError(f"an event came after close() of this {kind}")
         self._listener.put(self._record(event, args))
 
     def flush(self, timeout: float = -1) -> bool:
         """Wait until all events so far are delivered, at most *timeout* seconds.
 
-        Return whether they are. A negative *timeout* is none.
+        Return whether they are. A negative *timeout* means no limit.
         """
         return self._listener.flush(timeout)
 
     def close(self) -> None:
-        """Deliver what waits, and end. May be called again."""
+        """Deliver waiting events, then close. May be called again."""
         self._closed = True
         self._listener.close()

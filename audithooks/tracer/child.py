@@ -1,4 +1,4 @@
-"""The tracer in a child process that is followed: _follow/sitecustomize.py calls it."""
+"""The tracer in a child process that is followed; _follow/sitecustomize.py calls it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .tracer import start
 
 
 def follow() -> None:
-    """Trace this process, if a parent wants it. What hinders that is told on stderr."""
-    told = os.environ.get(VARIABLE)
-    if told is None:
+    """Trace this process if a parent wants it. If it fails, write why to stderr."""
+    encoded = os.environ.get(VARIABLE)
+    if encoded is None:
         return
     try:
-        options = Options(**json.loads(told))
-        # From 3.10 on it is known here what is run.
+        options = Options(**json.loads(encoded))
+        # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
         options = options._replace(command=" ".join(command))
         start(options, os.open(options.output, APPEND, 0o666))

@@ -1,7 +1,7 @@
-"""Events in the Trace Event Format of Chrome, which ui.perfetto.dev shows, too.
+"""Events in the Trace Event Format of Chrome, which ui.perfetto.dev also shows.
 
-The format is an array of JSON objects. Its end may be missing, so that the trace of a
-process that is killed can be read, and several processes can append to one file.
+The format is an array of JSON objects. Its end may be missing, so the trace of a
+process that was killed can be read, and several processes can append to one file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..records.origin import task_name, thread_name
 from ..records.text import encodable
 
 try:
-    # That of the system: in a trace those of all processes stand together.
+    # The system's identifiers, as a trace has the threads of all processes.
     from _thread import get_native_id as thread_id
 except ImportError:
     from _thread import get_ident as thread_id
@@ -32,9 +32,9 @@ HEAD = "[\n"
 class ChromeTrace:
     """Writes an instant event for each event to the file descriptor *fd*.
 
-    It has the groups of the event as categories, the arguments by name that *fields*
-    makes plain, the asyncio task and the callers. A process, which runs *command*, and
-    a thread are named before their first event. The file has to begin with HEAD.
+    It has the groups of the event as categories, the arguments by name as plain values
+    of *fields*, the asyncio task and the callers. The process, which runs *command*,
+    and each thread are named before their first event. The file must begin with HEAD.
 
     Thread-safety: may be called from any thread, and in forked children.
     """
@@ -48,7 +48,7 @@ class ChromeTrace:
         self._named: dict[int, str] = {}  # the threads of this process
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
-        """Write an event, and what became of it, if that is known."""
+        """Write an event, and its result *action* if known."""
         pid, thread = os.getpid(), thread_id()
         if pid != self._pid:
             self._pid = pid
@@ -58,27 +58,27 @@ class ChromeTrace:
         if name is not None and self._named.get(thread) != name:
             self._named[thread] = name
             self._name("thread_name", pid, thread, name)
-        told, cut = self._fields.arguments(event, args)
+        shown, cut = self._fields.arguments(event, args)
         if cut:
-            told["(cut)"] = cut
+            shown["(cut)"] = cut
         task = task_name()
         if task is not None:
-            told["(task)"] = task
+            shown["(task)"] = task
         for number, (file, line, function) in enumerate(self._fields.stack()):
-            told[f"(caller {number})"] = f"{file}:{line} in {function}"
+            shown[f"(caller {number})"] = f"{file}:{line} in {function}"
         if action:
-            told["(action)"] = action
+            shown["(action)"] = action
         groups = EVENTS[event].groups if event in EVENTS else ("other",)
         self._write(
             {
                 "name": event[:200],
                 "cat": ",".join(groups),
-                "ph": "i",  # an instant
-                "s": "t",  # of a thread
+                "ph": "i",  # instant event
+                "s": "t",  # its scope: the thread
                 "ts": time.time_ns() / 1000,
                 "pid": pid,
                 "tid": thread,
-                "args": told,
+                "args": shown,
             }
         )
 

@@ -1,8 +1,7 @@
 """The command line: run a program and show the audit events it raises.
 
-Its options are read by options.py, the program is run by program.py, and its events are
-shown by tracer.py, in child processes by means of following.py; `events` prints the
-catalogue.
+options.py reads the options, program.py runs the program, and tracer.py shows its
+events, in child processes with following.py; `events` prints the catalogue.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _version() -> str:
-    import platform  # here, as the traced program may want to import them itself
+    import platform  # here, so that a traced program still has to import them itself
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as version_of
 
@@ -43,7 +42,7 @@ def _program(parser: Parser, given: argparse.Namespace) -> Program:
     if program == "--" and args:
         program, *args = args
     if program is None or (given.module and given.code):
-        parser.error("what to run is one of: a SCRIPT, -m MODULE or -c CODE")
+        parser.error("the program must be one of: a SCRIPT, -m MODULE or -c CODE")
     if given.module:
         return Module(program, args)
     if given.code:
@@ -57,7 +56,7 @@ def _program(parser: Parser, given: argparse.Namespace) -> Program:
 
 
 def _output(parser: Parser, path: str | None) -> int:
-    """Return a file descriptor that the program will not take for its own."""
+    """Return a file descriptor that the program does not take for its own."""
     if path is None:
         return duplicate(2)
     try:
@@ -70,19 +69,19 @@ def _followed(parser: Parser, options: Options, fd: int) -> Options:
     """Return the options for child processes, with an output that they can open."""
     output = options.output
     if not output:
-        # A child may have another stderr; this is a name of ours while we run, or what
-        # takes our place by os.exec().
+        # A child may have another stderr. This path leads to ours as long as this
+        # process exists, even after os.exec().
         output = f"/proc/{os.getpid()}/fd/{fd}"
         try:
             os.close(os.open(output, APPEND))
         except OSError:
-            parser.error("-f needs a file to write to here: -o FILE")
+            parser.error("on this system -f needs an output file: -o FILE")
         os.set_inheritable(fd, True)
     return options._replace(output=output, progress=False)
 
 
 def _print_events(patterns: Sequence[str]) -> None:
-    """Print the catalogue, or what *patterns* match of it."""
+    """Print the catalogue, or the events in it that match *patterns*."""
     from ..catalogue import EVENTS
 
     domain = Dispatcher()
@@ -109,7 +108,7 @@ def _print_events(patterns: Sequence[str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the program that *argv*, by default that of the process, asks for."""
+    """Run the command line *argv*, by default that of the process."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["events"]:
         _print_events(argv[1:])
@@ -127,11 +126,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         os.write(fd, HEAD.encode())
     if options.follow:
-        from .following import lead
+        from .following import set_environment
 
-        lead(_followed(parser, options, fd))
+        set_environment(_followed(parser, options, fd))
     try:
         start(options, fd)
-    except RuntimeError as error:  # a hook that is there already does not want it
+    except RuntimeError as error:  # an existing hook refuses it
         parser.error(str(error))
     program.run()

@@ -1,8 +1,8 @@
-"""How child processes are followed: their Pythons are told by the environment to trace.
+"""Following child processes: environment variables make their Pythons trace.
 
-PYTHONPATH leads them to a folder with a sitecustomize.py, which calls child.py and then
-makes way for that of the program. Children that are forked need none of it: they have
-the hooks of their parents. Options that ignore the environment (-E, -I, -S) are obeyed.
+PYTHONPATH has a folder with a sitecustomize.py, which calls child.py and then imports
+that of the program. Forked children do not need this: they have the hooks of their
+parents. Options that ignore the environment (-E, -I, -S) are respected.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
 SPAWNS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn")
 
 
-def lead(options: Options) -> None:
-    """Change the environment so that child processes are traced by *options*."""
-    _tell(os.environ, json.dumps(options._asdict()))
+def set_environment(options: Options) -> None:
+    """Change the environment so that child processes are traced with *options*."""
+    _set_variables(os.environ, json.dumps(options._asdict()))
 
 
-def _tell(environ: MutableMapping[str, str], told: str) -> None:
-    environ[VARIABLE] = told
+def _set_variables(environ: MutableMapping[str, str], encoded: str) -> None:
+    environ[VARIABLE] = encoded
     before = os.fsdecode(environ.get("PYTHONPATH") or "")  # subprocess takes any path
     path = before.split(os.pathsep) if before else []
     if FOLDER not in path:
         environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *path])
 
 
-def mend(event: str, args: tuple[Any, ...]) -> None:
-    """Add what leads a child to an environment that a program has made for it.
+def complete_environment(event: str, args: tuple[Any, ...]) -> None:
+    """Add the variables to an environment that the program made for a child.
 
-    This is a hook for SPAWNS. Without it, programs that leave PYTHONPATH out, as venv
-    does, would not be followed.
+    This is a hook for SPAWNS. Without it, children would not be followed if the program
+    leaves out PYTHONPATH, as venv does.
     """
     environ = named(event, args).get("env")
     if isinstance(environ, dict) and VARIABLE in os.environ:
-        _tell(environ, os.environ[VARIABLE])
+        _set_variables(environ, os.environ[VARIABLE])

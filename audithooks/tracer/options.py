@@ -1,4 +1,4 @@
-"""The options of the command line: which there are, and what they come to."""
+"""The options of the command line, and their result."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, NoReturn
 
-# Characters of an argument that are shown: on a line for people, and for programs.
+# Characters of an argument that are shown, by format.
 LONGEST = {"text": 80, "json": 1000, "chrome": 1000}
 
 EXAMPLES = """\
 examples:
   %(prog)s script.py                       every event, a line each
-  %(prog)s -e @file -e '!os.*' -m pip list  a group of events, but some of it
+  %(prog)s -e @file -e '!os.*' -m pip list  a group of events without some of it
   %(prog)s -C -c 'import json'              lines, and a table at the end
   %(prog)s -f -o run.json --chrome -m venv new
                                            for ui.perfetto.dev, with child processes
   %(prog)s --deny @network -m pip download six
                                            a program without the network
-  %(prog)s events @process                  what there is to be seen
+  %(prog)s events @process                  list a group of events
 
 PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @file;
 `%(prog)s events` lists them.
@@ -41,11 +41,11 @@ class Options(
         "timestamps threads color lines summary progress command began",
     )
 ):
-    """What is traced, and how it is shown. All of it can be written as JSON."""
+    """What is traced, and how it is shown. It can be encoded as JSON."""
 
     __slots__ = ()
 
-    events: list[str]  # patterns, as those of subscribe()
+    events: list[str]  # patterns, as in subscribe()
     exclude: list[str]
     deny: list[str]
     follow: bool  # into child processes
@@ -53,7 +53,7 @@ class Options(
     format: Literal["text", "json", "chrome"]
     longest: int  # characters of an argument
     redact: list[str]
-    environments: bool  # are they shown?
+    environments: bool  # whether they are shown
     frames: int  # how many callers are shown
     timestamps: Literal["", "absolute", "relative", "delta"]
     threads: bool
@@ -61,13 +61,13 @@ class Options(
     lines: bool  # one for each event
     summary: bool
     progress: bool
-    command: str  # what is run, for people
-    began: int  # when, in nanoseconds since the epoch
+    command: str  # the program and its arguments, to be shown
+    began: int  # the start, in nanoseconds since the epoch
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help tells more)\n")
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
 def command_name() -> str:
@@ -109,9 +109,9 @@ def make_parser() -> Parser:
         "-f",
         "--follow",
         action="store_true",
-        help="trace child processes, too: forked ones, and Pythons that are started",
+        help="also trace child processes: forked ones, and Pythons that are started",
     )
-    where = parser.add_argument_group("where to, and in which format")
+    where = parser.add_argument_group("output")
     where.add_argument(
         "-o", metavar="FILE", dest="output", help="write to FILE, not to stderr"
     )
@@ -135,14 +135,14 @@ def make_parser() -> Parser:
         "-C",
         "--summary",
         action="store_true",
-        help="at the end, write a table of the events and how often they came",
+        help="at the end, write a table of the events and their counts",
     )
     where.add_argument(
         "--summary-only",
         action="store_true",
-        help="write the table, and no line for each event",
+        help="write only the table, without a line for each event",
     )
-    shown = parser.add_argument_group("what is shown of an event")
+    shown = parser.add_argument_group("details of events")
     shown.add_argument(
         "-t",
         "--time",
@@ -150,8 +150,8 @@ def make_parser() -> Parser:
         dest="timestamps",
         choices=["absolute", "relative", "delta"],
         default="",
-        help="begin lines with the time: absolute, relative to the start, or delta, "
-        "since the line before",
+        help="begin lines with the time: absolute, relative to the start, or as the "
+        "delta to the previous line",
     )
     shown.add_argument(
         "-T", "--threads", action="store_true", help="show the thread and asyncio task"
@@ -170,15 +170,15 @@ def make_parser() -> Parser:
         metavar="N",
         dest="frames",
         type=int,
-        help="show that line and its callers, N in all",
+        help="show that line and its callers, N in total",
     )
     shown.add_argument(
         "-s",
         "--longest",
         metavar="N",
         type=int,
-        help=f"show at most N characters of an argument: {LONGEST['text']}, or in JSON "
-        f"{LONGEST['json']:,}, if not told otherwise",
+        help=f"show at most N characters of an argument (default {LONGEST['text']}, in "
+        f"JSON {LONGEST['json']:,})",
     )
     shown.add_argument(
         "--redact",
@@ -190,24 +190,27 @@ def make_parser() -> Parser:
     shown.add_argument(
         "--environments",
         action="store_true",
-        help="show the environments of child processes, which are hidden otherwise",
+        help="show the environments of child processes, which are hidden by default",
     )
     shown.add_argument(
         "--color",
         choices=["auto", "always", "never"],
         default="auto",
-        help="color lines; auto does if they go to a terminal and NO_COLOR is not set",
+        help="color lines; auto colors them on a terminal unless NO_COLOR is set",
     )
     parser.add_argument(
         "-q",
         "--quiet",
         action="store_true",
-        help="no progress on the terminal when the output is a file",
+        help="show no progress on the terminal if the output is a file",
     )
     parser.add_argument(
-        "-V", "--version", action="store_true", help="say which version runs, and how"
+        "-V",
+        "--version",
+        action="store_true",
+        help="show the version and the implementation",
     )
-    # What comes after these is the program's, as after a SCRIPT.
+    # Arguments after these belong to the program, as after a SCRIPT.
     parser.add_argument("-m", dest="module", action="store_true", help="run a MODULE")
     parser.add_argument(
         "-c", dest="code", action="store_true", help="run a piece of CODE"
@@ -217,19 +220,19 @@ def make_parser() -> Parser:
 
 
 def read(parser: Parser, given: argparse.Namespace) -> Options:
-    """Return what the options come to, or end with what is wrong with them."""
+    """Return the result of the options, or exit with an error message."""
     longest = LONGEST[given.format] if given.longest is None else given.longest
     for option, number in (("--stack", given.frames), ("--longest", longest)):
         if number < 0:
             parser.error(f"{option} must not be negative: {number}")
     if given.format != "text" and (given.timestamps or given.threads):
         parser.error(
-            f"-t and -T are for lines of text; --{given.format} shows all that"
+            f"-t and -T are for text lines; --{given.format} always shows both"
         )
     if given.format == "chrome" and given.output is None:
-        parser.error("--chrome needs a file to write to: -o FILE")
+        parser.error("--chrome needs an output file: -o FILE")
     if given.format != "text" and (given.summary or given.summary_only):
-        parser.error(f"the summary is a table of text, and not for --{given.format}")
+        parser.error(f"the summary is a text table, not for --{given.format}")
     excluded = [pattern[1:] for pattern in given.patterns if pattern.startswith("!")]
     terminal = os.isatty(2)
     options = Options(

@@ -1,7 +1,7 @@
 """Run a Python program in this process as the interpreter would have started it.
 
-The program has its own sys.argv, sys.path[0] and __main__; its exit status and uncaught
-exceptions are the interpreter's business as ever. This is what cli.py traces.
+The program has its own sys.argv, sys.path[0] and __main__; the interpreter handles its
+exit status and uncaught exceptions as always. cli.py traces such a program.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 
 class Program:
-    """A program that was found and can be run, once."""
+    """A program that was found and can be run once."""
 
     def __init__(self, argv: list[str], path0: str) -> None:
         self._argv = argv
         self._path0 = path0
 
     def load(self, main: ModuleType) -> CodeType:
-        """Return the code to run, and tell *main* where it came from."""
+        """Return the code to run, and set the attributes of *main* for it."""
         raise NotImplementedError
 
     def run(self) -> None:
-        """Run the program as __main__. What it raises comes back, SystemExit too.
+        """Run the program as __main__. Its exceptions propagate, also SystemExit.
 
-        When that ends the process, its traceback starts with the program's own frames.
+        If one ends the process, its traceback starts with the program's own frames.
         """
         main = ModuleType("__main__")
         main.__builtins__ = builtins  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ class Program:
             code = self.load(main)
             exec(code, main.__dict__)
         except BaseException as error:
-            # Past this frame, and that of load().
+            # Skip this frame, and that of load().
             traceback = error.__traceback__ and error.__traceback__.tb_next
             if code is None:
                 traceback = traceback and traceback.tb_next
@@ -70,7 +70,7 @@ def safe_path() -> bool:
 
 
 class _ExceptHook:
-    """sys.excepthook as it was, called with the frames of the program alone."""
+    """The original sys.excepthook, called with only the frames of the program."""
 
     def __init__(self, excepthook: Any, traceback: TracebackType | None) -> None:
         self._excepthook = excepthook
@@ -87,7 +87,7 @@ class _ExceptHook:
 
 
 class Code(Program):
-    """What `python -c SOURCE` runs, or `python -` with *argv0* and *name*."""
+    """The program of `python -c SOURCE`, or of `python -` with *argv0* and *name*."""
 
     def __init__(
         self, source: str, args: list[str], argv0: str = "-c", name: str = "<string>"
@@ -102,7 +102,7 @@ class Code(Program):
 
 
 class Module(Program):
-    """What `python -m NAME` runs. Whether there is one is seen when it is run."""
+    """The program of `python -m NAME`. run() fails if it does not exist."""
 
     def __init__(self, name: str, args: list[str]) -> None:
         super().__init__(["-m", *args], os.getcwd())
@@ -119,7 +119,7 @@ class Module(Program):
                 spec = importlib.util.find_spec(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # it is missing to a parent, and not in the name
+                raise  # a parent imports a module that is missing
             spec = None
         except ValueError as error:
             about = f"Error while finding module specification for {name!r}"
@@ -136,9 +136,9 @@ class Module(Program):
 
 
 class Script(Program):
-    """What `python PATH` runs: a file, or the __main__ of a folder or an archive.
+    """The program of `python PATH`: a file, or the __main__ of a folder or archive.
 
-    Raises OSError if there is nothing to run at *path*.
+    Raises OSError if there is no program at *path*.
     """
 
     def __init__(self, path: str, args: list[str]) -> None:
@@ -173,7 +173,7 @@ class Script(Program):
 
 
 def _adopt(main: ModuleType, spec: ModuleSpec) -> Any:
-    """Make *main* the module of *spec*, and return what gives its code, or None."""
+    """Make *main* the module of *spec*, and return its loader's get_code, or None."""
     main.__spec__ = spec
     main.__loader__ = spec.loader
     main.__package__ = spec.parent

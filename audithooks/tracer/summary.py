@@ -1,4 +1,4 @@
-"""The table at the end of a trace: which events came, and how often."""
+"""The table at the end of a trace: the events and their counts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Of so many events of a kind the arguments are told apart. Beyond, memory would grow.
+# Limits the memory for the distinct arguments of one kind of event.
 MOST_DISTINCT = 10_000
 
 
 class _Kind:
-    """What is counted of the events of one name."""
+    """The counts of the events of one name."""
 
     __slots__ = ("count", "first", "seen")
 
@@ -31,11 +31,11 @@ class _Kind:
 class Summary:
     """Counts events, and writes a table of them to the file descriptor *fd*.
 
-    Times are relative to *began*. With *command*, the table says that it is of this
-    process, which runs that.
+    Times are relative to *began*. With *command*, the table names this process and the
+    command it runs.
 
-    Thread-safety: may be used from any thread; of events that come in the same moment
-    one may be missed in the count.
+    Thread-safety: may be used from any thread; of events that come at the same moment
+    one may be missing in the count.
     """
 
     def __init__(self, fd: int, fields: Fields, began: int, command: str = "") -> None:
@@ -47,7 +47,7 @@ class Summary:
         self._kinds: dict[str, _Kind] = {}
 
     def of_child(self) -> Summary:
-        """Return an empty one, for a forked child."""
+        """Return an empty summary for a forked child."""
         return Summary(*self._arguments)
 
     def count(self, event: str, args: tuple[Any, ...]) -> None:
@@ -56,11 +56,11 @@ class Summary:
             kind = self._kinds.setdefault(event, _Kind(time.time_ns()))
         kind.count += 1
         if len(kind.seen) < MOST_DISTINCT:
-            told = arguments_text(event, *self._fields.arguments(event, args))
-            kind.seen.add(hash(told))
+            text = arguments_text(event, *self._fields.arguments(event, args))
+            kind.seen.add(hash(text))
 
     def write(self) -> None:
-        """Write the table, the most frequent event first, in one piece."""
+        """Write the table in one write, the most frequent event first."""
         rows = sorted(self._kinds.items(), key=lambda row: (-row[1].count, row[0]))
         total = sum(kind.count for _, kind in rows)
         width = max(len("events"), len(f"{total:,}"))

@@ -1,4 +1,4 @@
-"""Events as lines of text, for people."""
+"""Events as lines of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-# Of the first group of an event that has one. "31" is red: see ECMA-48, "SGR".
+# An event has the color of its first group in here. "31" is red: see ECMA-48, "SGR".
 COLORS = {
     "process": "31",
     "thread": "32",
@@ -31,10 +31,10 @@ _DENIED = "1;31"
 class TextLines:
     """Writes a line for each event to the file descriptor *fd*, in a single write.
 
-    *fields* makes the arguments plain. Before the event stand the time, if *timestamps*
-    is "absolute", "relative" to *began* or the "delta" since the last line, the process
-    with *processes*, and the thread and the asyncio task with *threads*; behind it, the
-    callers that *fields* gives.
+    *fields* converts the arguments to plain values. The event is preceded by the time,
+    if *timestamps* is "absolute", "relative" to *began* or the "delta" since the last
+    line, by the process with *processes*, and by the thread and the asyncio task with
+    *threads*; it is followed by the callers that *fields* finds.
 
     Thread-safety: may be called from any thread, and in forked children.
     """
@@ -60,7 +60,7 @@ class TextLines:
         self._main = get_ident()
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
-        """Write the line of an event, and what became of it, if that is known."""
+        """Write the line of an event, and its result *action* if known."""
         prefix = [self._time()] if self._timestamps else []
         if self._processes:
             prefix.append(str(os.getpid()))
@@ -106,9 +106,9 @@ def _colored(event: str, name: str) -> str:
 
 
 def write_text(lines: Lines, text: str, ending: str = "") -> None:
-    """Write *text*, *ending* and the end of the line, in bytes that stay together.
+    """Write *text*, *ending* and the end of the line in one write that is not split.
 
-    *text* is cut if there are too many.
+    *text* is cut if there are too many bytes.
     """
     data = text.encode("utf-8", "backslashreplace")
     end = f"{ending}\n".encode()

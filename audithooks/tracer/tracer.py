@@ -1,8 +1,8 @@
 """The tracer: hooks that show the events of this process, count them and refuse them.
 
-start() makes of the options what is written where: cli.py calls it, and child.py in the
-children that are followed. Lines are made by text.py, chrome.py and sinks/jsonlines.py,
-the table at the end by summary.py.
+start() sets it up from the options: cli.py calls it, and in followed children child.py.
+text.py, chrome.py and sinks/jsonlines.py write the lines, summary.py the table at the
+end.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ PROGRESS_EVERY = 1_000_000_000  # ns
 
 
 class Tracer:
-    """What is subscribed for the events that are shown, and deny() for those refused.
+    """The hook for the events that are shown; deny() is the hook for refused events.
 
-    *record* writes an event, with DENIED or nothing as its third argument; *summary*
-    counts. Either may be None. With *follow*, the events of forked children are shown,
-    too; otherwise only what is refused there is. With *progress*, a line on stderr
-    tells how many events came.
+    *record* writes an event, with DENIED or "" as its third argument; *summary* counts
+    it. Either may be None. With *follow*, the events of forked children are shown, too;
+    otherwise only the refused ones are. With *progress*, a line on stderr shows the
+    number of events.
 
-    Output that cannot be written to any more ends the trace, and not the program.
+    If the output can no longer be written to, the trace ends, not the program.
     """
 
     def __init__(
@@ -60,30 +60,30 @@ class Tracer:
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
     def start(self) -> None:
-        """Begin. What was raised before, by making this ready, is left out."""
+        """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        self._see(event, args)
+        self._show(event, args)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
         """Show an event and refuse it. Raises PermissionError.
 
-        What is raised while it is shown, by the repr() of an argument for one, is
-        refused as well, but not shown.
+        Events that are raised while it is shown, for instance by the repr() of an
+        argument, are refused as well, but not shown.
         """
         thread = get_ident()
         if thread not in self._refusing:
             self._refusing.add(thread)
             try:
-                self._see(event, args, DENIED)
-            except Exception as error:  # it is refused all the same
+                self._show(event, args, DENIED)
+            except Exception as error:  # it is refused anyway
                 report(self.deny, error)
             finally:
                 self._refusing.discard(thread)
         raise PermissionError(errno.EPERM, f"{event} is denied by audithooks")
 
-    def _see(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+    def _show(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         if not self._running:
             return
         if os.getpid() != self._pid:
@@ -104,14 +104,14 @@ class Tracer:
     def _try(self, write: Callable[..., None], *args: object) -> None:
         try:
             write(*args)
-        except BrokenPipeError:  # the reader has seen enough
+        except BrokenPipeError:  # nobody reads any more
             self._record = None
         except OSError as error:
             self._record = None
             sys.stderr.write(f"audithooks: the trace ends here: {error}\n")
 
     def finish(self) -> None:
-        """Write the table, and nothing more."""
+        """Write the table, and nothing after it."""
         self._running = False
         if self._progress is not None:
             self._progress.clear()
@@ -122,7 +122,7 @@ class Tracer:
 
 
 class _Progress:
-    """A line on a terminal that tells how many events came, and how many a second."""
+    """A line on a terminal with the number of events, in total and per second."""
 
     def __init__(self) -> None:
         self._events = 0
@@ -135,7 +135,7 @@ class _Progress:
         now = time.monotonic_ns()
         if now - self._since >= PROGRESS_EVERY:
             rate = (self._events - self._before) * 1e9 / (now - self._since)
-            # What the program writes next starts where this does.
+            # The next output of the program starts at the start of this line.
             self._write(f"\r{self._events:,} events, {rate:,.0f} a second\x1b[K\r")
             self._before, self._since = self._events, now
             self._shown = True
@@ -147,7 +147,7 @@ class _Progress:
     def _write(self, text: str) -> None:
         try:
             os.write(2, text.encode())
-        except OSError:  # a terminal that went away needs no progress
+        except OSError:  # the terminal is gone
             self._shown = False
 
 
@@ -155,7 +155,7 @@ def start(options: Options, fd: int) -> None:
     """Show the events of this process on the file descriptor *fd* from now on.
 
     The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
-    pattern that is wrong, and HookRejected.
+    wrong pattern, and HookRejected.
     """
     fields = Fields(
         options.redact, options.environments, options.longest, options.frames
@@ -171,13 +171,13 @@ def start(options: Options, fd: int) -> None:
     tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
     atexit.register(tracer.finish)  # now, so that it is called last
     unwanted = [*options.exclude, *options.deny]
-    # What goes wrong in it is for sys.unraisablehook(), and does not stop the program.
+    # An error in the tracer goes to sys.unraisablehook() and does not stop the program.
     subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
     if options.follow:
-        from .following import SPAWNS, mend
+        from .following import SPAWNS, complete_environment
 
-        subscribe(mend, *SPAWNS, on_error="unraisable")
-    if options.deny:  # last, as nothing is added after it if it is not to be
+        subscribe(complete_environment, *SPAWNS, on_error="unraisable")
+    if options.deny:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *options.deny, reentrant=True)
     tracer.start()
 

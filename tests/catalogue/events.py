@@ -1,7 +1,7 @@
-"""Raise as many events as can be raised, and print which came with how many arguments.
+"""Raise as many events as possible, and print each with the number of its arguments.
 
-A program that tests/test_catalogue.py runs in a process of its own. Each function here
-is one attempt; what it lacks, such as a module or a right, ends it and no other.
+tests/catalogue/test_catalogue.py runs this program. Each function is one attempt; if
+something is missing, such as a module or a permission, only that attempt ends.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ def hook(event, args):
 
 
 def child(code, stdin=""):
-    """Run *code* in a Python that tells the events of its own."""
+    """Run *code* in a Python that prints its own events."""
     run("-c", f"import events; events.told()\n{code}", input=stdin)
 
 
@@ -58,7 +58,7 @@ def run(*arguments, **options):
 def told():
     """Write the events of this process to its stderr as they come."""
 
-    def tell(event, args, write=os.write, len=len):  # globals are gone in the end
+    def tell(event, args, write=os.write, len=len):  # globals are cleared at exit
         if not event.startswith("test."):
             write(2, f"event {event} {len(args)}\n".encode())
 
@@ -151,7 +151,7 @@ def sockets():
 
 
 def protocols():
-    """Clients of a server that says what they want to hear."""
+    """Clients of a server that gives the answers they expect."""
     import http.client
     import socket
     import urllib.request
@@ -222,7 +222,7 @@ def protocols():
 
 
 def vetoed(event, call):
-    """Make a call whose event is enough; that it is refused is what was to happen."""
+    """Make a call only for its event; a hook refuses it."""
     refused.add(event)
     try:
         call()
@@ -241,7 +241,7 @@ def refuse(event, args):
 def processes():
     import webbrowser
 
-    nobody = 2**22 + 1  # beyond what Linux gives
+    nobody = 2**22 + 1  # beyond the limit of Linux
     for call in (
         lambda: os.execv("/no/such", ["x"]),
         lambda: child("import os; os.fork() or os._exit(0)"),
@@ -275,7 +275,7 @@ def remote():
 
 
 def imports():
-    import colorsys  # noqa: F401 - one that nobody else needs
+    import colorsys  # noqa: F401 - a module that was not imported before
     import ensurepip
     import marshal
     import pickle
@@ -301,7 +301,7 @@ def code():
 
 
 def starts():
-    """What the interpreter raises when it starts a program, each seen by a hook."""
+    """The events that the interpreter raises when it starts a program."""
     with open("sitecustomize.py", "w") as file:
         file.write("import events; events.told()\n")
     with open("program.py", "w") as file:

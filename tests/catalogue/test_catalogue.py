@@ -1,4 +1,4 @@
-"""The catalogue: held against what this Python raises, and its decoders."""
+"""The catalogue, compared with the events that this Python raises, and its decoders."""
 
 import ast
 import json
@@ -24,16 +24,16 @@ from audithooks.catalogue import (
 
 on_cpython = sys.implementation.name == "cpython"
 
-# What tests/events.py cannot raise in every CPython of Linux.
+# What events.py cannot raise in every CPython on Linux.
 NOT_TRIED = {
-    "audithooks.connect",  # to hooks of sys, and those alone that cannot be asked for
-    "audithooks.left_out",  # for sinks alone
+    "audithooks.connect",  # only to hooks of sys
+    "audithooks.left_out",  # only for sinks
     "cpython.PyInterpreterState_New",  # from 3.13 on only for interpreters made in C
-    "cpython._PySys_ClearAuditHooks",  # for native hooks alone
-    "cpython.remote_debugger_script",  # needs the rights of a debugger
-    "ensurepip.bootstrap",  # which Debian leaves out
-    "os.chflags",  # of BSD
-    "sqlite3.enable_load_extension",  # which SQLite may have been built without
+    "cpython._PySys_ClearAuditHooks",  # only for native hooks
+    "cpython.remote_debugger_script",  # needs the permissions of a debugger
+    "ensurepip.bootstrap",  # Debian leaves it out
+    "os.chflags",  # only on BSD
+    "sqlite3.enable_load_extension",  # SQLite may be built without it
     "sqlite3.load_extension",
 }
 
@@ -42,7 +42,7 @@ NOT_TRIED = {
 def raised():
     """The events that a program raised, each with a number of arguments."""
     if not PROCESSES:
-        pytest.skip("there are no processes here")
+        pytest.skip("this system has no processes")
     done = subprocess.run(
         [sys.executable, pathlib.Path(__file__).with_name("events.py")],
         capture_output=True,
@@ -71,7 +71,7 @@ def test_nearly_all_that_is_in_the_catalogue_is_raised(raised):
     if not on_cpython:
         pytest.skip("PyPy raises few of the events of CPython")
     if not sys.platform.startswith("linux"):
-        pytest.skip("what can be raised depends on the platform")
+        pytest.skip("the events depend on the platform")
     possible = {
         entry.name
         for entry in EVENTS.values()
@@ -80,12 +80,12 @@ def test_nearly_all_that_is_in_the_catalogue_is_raised(raised):
     assert possible - {event for event, _ in raised} <= NOT_TRIED
 
 
-# In a stand-in for shutil, which Debian's smallest Python is without.
+# Of a replacement for shutil in Debian's minimal Python.
 DEBIANS = {"tempfile._rmtree"}
 
 
 def audits(tree):
-    """The calls of sys.audit() with a constant name, in a module."""
+    """The calls of sys.audit() with a constant name in a module."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
@@ -124,7 +124,7 @@ def test_an_event_has_one_entry():
 
 
 def test_a_line_that_is_none_is_an_error():
-    with pytest.raises(ValueError, match=r"is none: 'open\(path'"):
+    with pytest.raises(ValueError, match=r"invalid line: 'open\(path'"):
         list(catalogue._read("file:\nopen(path"))
 
 
@@ -250,12 +250,12 @@ def test_intent_of_a_mode_and_flags_that_say_more():
     if on_cpython:
         assert intent == OpenIntent(True, True, False, True, False)
     else:
-        assert intent == READ  # the flags of PyPy mean nothing
+        assert intent == READ  # the flags of PyPy have no meaning
 
 
 def test_intent_of_flags_of_linux():
     if not hasattr(os, "O_PATH"):
-        pytest.skip("O_PATH and O_TMPFILE are of Linux")
+        pytest.skip("O_PATH and O_TMPFILE exist only on Linux")
     assert open_intent(("x", None, os.O_PATH)) == (False,) * 5
     temporary = open_intent(("x", None, os.O_TMPFILE | os.O_WRONLY))
     assert temporary == WRITE._replace(create=True)
@@ -312,7 +312,7 @@ def test_spawn_argv(event, args, argv):
 
 def test_spawn_argv_of_a_shell():
     if os.name == "nt":
-        pytest.skip("the shell of Windows is another")
+        pytest.skip("Windows has another shell")
     assert spawn_argv("os.system", (b"ls -l",)) == ("/bin/sh", "-c", "ls -l")
 
 
@@ -380,7 +380,9 @@ def test_a_subscription_shows_groups_as_they_were_given(domain):
 def test_an_unknown_group_is_an_error_that_names_the_known(domain, arguments):
     with (
         domain.capture("sys.addaudithook") as told,
-        pytest.raises(ValueError, match=r"no group '@(files)?'; there are .*@file, "),
+        pytest.raises(
+            ValueError, match=r"no group '@(files)?'; the groups are .*@file,"
+        ),
     ):
         domain.subscribe(
             print, *arguments.get("events", ()), exclude=arguments.get("exclude", ())

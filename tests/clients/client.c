@@ -1,4 +1,4 @@
-/* A C extension that uses every function of audithooks.h, as the tests tell it to. */
+/* A C extension that calls every function of audithooks.h for the tests. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -101,7 +101,7 @@ hook_named(const char *name)
             return hooks[i].hook;
         }
     }
-    return NULL; /* which is one of the things to pass wrongly */
+    return NULL; /* a wrong argument, for tests of errors */
 }
 
 static PyObject *
@@ -128,11 +128,11 @@ addaudithook(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OsO", &dispatcher, &hook, &data)) {
         return NULL;
     }
-    Py_INCREF(data); /* the hook is for good */
+    Py_INCREF(data); /* the hook is permanent */
     return done(AuditHooks_AddAuditHook(api, dispatcher, hook_named(hook), data));
 }
 
-/* Make an array of the strings in a tuple, or of None. */
+/* Make an array of the strings in a tuple; NULL for None. */
 static int
 strings_of(PyObject *strings, const char **array, const char ***found)
 {

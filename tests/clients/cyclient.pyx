@@ -74,7 +74,7 @@ def audit(event, *args):
 
 @cython.no_gc_clear
 cdef class Farewell:
-    """Raises events when it goes, which may be when the collector cleared all else."""
+    """Raises events when it is freed, perhaps after the collector cleared the rest."""
 
     cdef tuple events
 

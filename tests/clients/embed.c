@@ -1,5 +1,5 @@
-/* Runs the scripts on its command line in one interpreter after the other. A hook that
-   is added before each counts the events whose name begins with "embed.". */
+/* Runs each script of its command line in a new interpreter, one after the other. A hook
+   that is added before counts the events whose name begins with "embed.". */
 
 #include <Python.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-"""Scenarios for `sys` and for what stands in for it; each prints what it saw.
+"""Scenarios for `sys` and its replacement; each prints what it saw.
 
     python scenarios.py NAME (sys | audithooks)
 
-test_drop_in.py runs each in a process of its own and compares what was printed.
+test_drop_in.py runs each in its own process and compares the output.
 """
 
 import importlib
@@ -14,7 +14,7 @@ def show(*things):
 
 
 def shown(prefix="test."):
-    """Return a hook that prints the events that begin so."""
+    """Return a hook that prints the events with this prefix."""
 
     def hook(event, args):
         if event.startswith(prefix):

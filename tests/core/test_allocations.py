@@ -1,22 +1,21 @@
-"""What costs next to nothing allocates nothing: counted, not timed."""
+"""Cheap operations allocate no memory: counted, not timed."""
 
 import inspect
 
 import pytest
 
-tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
+tracemalloc = pytest.importorskip("tracemalloc", reason="there is no tracemalloc")
 
-# There are few enough arguments for every interpreter to pass them without a copy on
-# the heap.
+# So few arguments that every interpreter passes them without a copy on the heap.
 RAISE = "audit('test.event', 1, 2, 3, 4, 5, 6, 7)"
 CALL = "audit(1, 2, 3, 4, 5, 6, 7)"
-NOTHING = "callable(audit)"  # a call that takes no memory
+NOTHING = "callable(audit)"  # a call that allocates no memory
 
 
 def peak(statement, audit):
-    """Return how far a million runs of a statement raised the memory in use, in bytes.
+    """Return the bytes by which a million runs of a statement raised the memory in use.
 
-    No tuple of that size is left in a free list, so that packing the arguments shows.
+    The free list has no tuple of this size, so that packing the arguments is seen.
     """
     from itertools import repeat
     from tracemalloc import get_traced_memory, reset_peak, start, stop
@@ -24,13 +23,13 @@ def peak(statement, audit):
     namespace = {"audit": audit}
     exec(f"def run(rounds):\n    for _ in rounds: {statement}", namespace)
     run = namespace["run"]
-    run(repeat(None, 1000))  # what is made only once is made now
+    run(repeat(None, 1000))  # allocates what is allocated only once
     rounds = repeat(None, 1_000_000)
     tuples = [tuple(range(7)) for _ in repeat(None, 5000)]
     start()
     try:
         before, _ = get_traced_memory()
-        before, _ = get_traced_memory()  # with that number itself
+        before, _ = get_traced_memory()  # including the memory of that number
         reset_peak()
         run(rounds)
         return get_traced_memory()[1] - before
@@ -40,7 +39,7 @@ def peak(statement, audit):
 
 
 def allocates(statement, audit):
-    """Whether a statement took any memory that a call need not take."""
+    """Whether a statement allocates more memory than the cheapest call."""
     return peak(statement, audit) > peak(NOTHING, audit)
 
 
@@ -90,7 +89,7 @@ def test_an_event_that_no_hook_wants(compiled):
 
 
 def test_an_event_of_the_runtime_domain_that_no_hook_wants(compiled, child_of):
-    """CPython packs the arguments for any native hook. Nothing is added to that."""
+    """CPython packs the arguments for any native hook. audithooks adds nothing."""
     code = f"""
 import ctypes, sys
 from audithooks import Event, audit, subscribe

@@ -1,6 +1,6 @@
 """The C API: clients in C, C++ and Cython, and a program that embeds Python.
 
-They are compiled for this run against the header that is installed.
+They are compiled for this run against the installed header.
 """
 
 import gc
@@ -22,7 +22,7 @@ REENTRANT, UNRAISABLE, THREAD, CONTEXT = 1, 2, 4, 8
 
 @pytest.fixture
 def api(compiled, client):
-    """The client, connected; compiled comes first, to leave it out with --pure."""
+    """The client, connected; compiled comes first, so that --pure skips it."""
     assert client.connect() == 1
     return client
 
@@ -210,7 +210,7 @@ def test_native_hooks_come_first(compiled, domain, api, seen):
     api.subscribe(domain.dispatcher, "positive", seen, (b"x",), None, 0)
     domain.audit("x")
     assert names(seen) == ["x", "x", "python", "sys", "python"]
-    # And again, from a route that was carried over.
+    # Again, with a route that was kept through the change.
     del seen[:]
     api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
     domain.audit("x")
@@ -257,7 +257,7 @@ def test_a_traceback_shows_nothing_of_audithooks(compiled, domain, api, seen):
 
 
 def test_python_code_of_a_native_hook_is_traced(compiled, api):
-    # As in sys: only around Python hooks is tracing off.
+    # As in sys, tracing is off only around Python hooks.
     class Data(list):
         def __repr__(self):
             return "data"
@@ -340,7 +340,7 @@ def test_a_tuple_is_passed_as_the_arguments(compiled, domain, api, seen):
 
 def test_an_event_that_nobody_wants_is_not_built(compiled, domain, api, seen):
     domain.subscribe(lambda event, args: seen.append(args), "y")
-    if domain.kind == "dispatcher":  # elsewhere it is looked at if there is any hook
+    if domain.kind == "dispatcher":  # the other one uses the format if it has any hook
         api.audit(domain.dispatcher, "x", "!")
     api.audit_tuple(domain.dispatcher, "x", (1,))
     assert seen == []
@@ -469,7 +469,7 @@ def test_the_macro_evaluates_its_arguments_only_if_enabled(compiled, api, seen):
     event = api.get_event(dispatcher, "x")
     assert api.evaluations(event) == 0
     with dispatcher.subscribe(lambda event, args: None, "y"):
-        assert api.evaluations(event) == 1  # to find out that nobody wants it
+        assert api.evaluations(event) == 1  # to find out that no hook wants it
         assert api.evaluations(event) == 0
     with api.subscribe(dispatcher, "log", seen, (b"x",), None, 0):
         assert api.evaluations(event) == 100
@@ -631,7 +631,7 @@ def test_the_functions_cython_exports_are_hooks(compiled, cyclient, dispatcher):
 def test_events_may_be_raised_while_the_collector_clears_their_list(
     compiled, child_of, cyclient
 ):
-    """What is known of an event must not outlive the routes that were cleared."""
+    """An event must not keep a route that was cleared."""
     printed = child_of("cython").run(
         """
 import gc
@@ -777,13 +777,13 @@ work(None, audit)
 """
 
 
-ROOMS = ["hooklist", "dispatcher", "event", "runtime", "open_code", "capi"]
+MODULES = ["hooklist", "dispatcher", "runtime", "open_code", "frames", "capi"]
 
 
 def errors_of_ours(report):
-    """Return the errors in a report of memcheck that have a frame of ours.
+    """Return the errors in a report of memcheck that have a frame in our modules.
 
-    What the import of a module interns is no leak of its: CPython 3.13 never frees it.
+    CPython 3.13 never frees strings that a module interns at import: that is no leak.
     """
     from xml.etree import ElementTree
 
@@ -796,20 +796,20 @@ def errors_of_ours(report):
             function.startswith("__pyx_pymod_exec") for function in functions
         ):
             continue
-        if names & {"client", *(f"_{room}_c" for room in ROOMS)}:
+        if names & {"client", *(f"{module}_c" for module in MODULES)}:
             found.append(ElementTree.tostring(error, encoding="unicode"))
     return found
 
 
 @needs(
     not building.config("Py_GIL_DISABLED"),
-    "memory is not that of malloc() without the global interpreter lock",
+    "without the global interpreter lock memory is not allocated by malloc()",
 )
 def test_memcheck_finds_no_error(compiled, client_folder, tmp_path):
     if not shutil.which("valgrind"):
-        pytest.skip("there is no valgrind")
+        pytest.skip("valgrind is not installed")
     report = tmp_path / "report.xml"
-    suppressions = Path("/usr/lib/valgrind/python3.supp")  # where Debian has them
+    suppressions = Path("/usr/lib/valgrind/python3.supp")  # the place in Debian
     building.run(
         *("valgrind", "--leak-check=full", "--show-leak-kinds=definite"),
         *([f"--suppressions={suppressions}"] if suppressions.exists() else []),

@@ -30,7 +30,7 @@ def test_its_own_end_is_not_in_the_list(domain):
         name for name, _ in events if name.startswith(("test.", "audithooks."))
     ] == [
         "test.event",
-        "audithooks.unsubscribe",  # that of the inner one
+        "audithooks.unsubscribe",  # of the inner capture()
     ]
 
 
@@ -165,7 +165,7 @@ def test_threads_each_capture_their_own(domain):
         assert [args for _, args in events] == [(number,)] * 50
 
 
-@needs(THREADS, "there are no threads here, which asyncio.to_thread() takes")
+@needs(THREADS, "asyncio.to_thread() needs threads")
 def test_tasks_each_capture_their_own(domain):
     """Across await and asyncio.to_thread(), and in the tasks that a task starts."""
 

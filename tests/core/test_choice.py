@@ -5,7 +5,7 @@ from features import FREE_THREADED, needs
 
 SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
 
-# A finder that lets no compiled module in, as where there was no compiler.
+# A finder that blocks compiled modules, as if there had been no compiler.
 BLOCK = """
 import sys
 class Finder:
@@ -41,10 +41,10 @@ def test_a_required_implementation_that_is_missing_is_an_error(child_of):
 
 @needs(
     FREE_THREADED,
-    "this build cannot do without the global interpreter lock",
+    "this build always has the global interpreter lock",
 )
 def test_importing_leaves_the_gil_off(child):
-    """A module that did not declare itself would switch it on for the whole process."""
+    """A module without the declaration would switch it on for the whole process."""
     printed = child.run(
         "import sys, audithooks; audithooks.subscribe(print, 'test.*')\n"
         "import threading; print(audithooks.IMPLEMENTATION, sys._is_gil_enabled())"
@@ -62,6 +62,6 @@ print(*sorted(set(sys.modules) - before))
 """
     )
     loaded = {name.partition(".")[0] for name in printed.split()}
-    # cython_runtime and its like are registries that Cython keeps as modules.
+    # Cython keeps registries such as cython_runtime as modules.
     cython = {name for name in loaded if name.startswith(("cython_", "_cython_"))}
     assert loaded - cython <= {"audithooks", "__future__"}

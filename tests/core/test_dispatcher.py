@@ -1,4 +1,4 @@
-"""What is particular to a Dispatcher."""
+"""Tests that only concern a Dispatcher."""
 
 import gc
 import inspect
@@ -157,7 +157,7 @@ def test_a_dispatcher_may_be_used_by_a_finalizer_of_its_cycle(impl):
 
 
 def test_endless_names_take_no_memory(impl):
-    tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
+    tracemalloc = pytest.importorskip("tracemalloc", reason="there is no tracemalloc")
     dispatcher = impl.Dispatcher()
     dispatcher.subscribe(print, "test.wanted")
     for i in range(5000):

@@ -13,7 +13,7 @@ from audithooks import HookRejected, Subscription
 
 
 class Log(list):
-    """A hook that keeps the events that tests raise, and leaves the interpreter's."""
+    """A hook that keeps the events of tests, but not those of the interpreter."""
 
     def __call__(self, event, args):
         if event.startswith("test."):
@@ -56,7 +56,7 @@ def test_both_kinds_of_hooks_stand_in_one_order(domain):
     domain.subscribe(lambda *_: order.append("third"), "test.event")
     domain.audit("test.event")
     if (domain.implementation, domain.kind) == ("python", "runtime"):
-        # Subscriptions stand together, behind one hook of sys.
+        # All subscriptions share one hook of sys.
         assert order == ["first", "third", "second"]
     else:
         assert order == ["first", "second", "third"]
@@ -155,7 +155,7 @@ def test_patterns(domain, patterns, exclude, wanted):
     seen = []
     hook = seen.append
     domain.subscribe(lambda event, args: hook(event), *patterns, exclude=exclude)
-    for _ in range(2):  # once worked out, once remembered
+    for _ in range(2):  # matched first, cached then
         for name in ("test.a", "test.b", "test.A", "test.ab"):
             domain.audit(name)
     assert [event for event in seen if event.startswith("test.")] == wanted * 2
@@ -186,7 +186,7 @@ def test_a_route_follows_what_is_added_and_closed(domain):
 def test_names_that_share_an_address_are_told_apart(domain):
     log = Log()
     domain.subscribe(log, "test.wanted*")
-    for i in range(3000):  # each name is likely to take the place of the one before
+    for i in range(3000):  # each name is likely to have the address of the one before
         domain.audit(f"test.wanted{i:04}" if i % 3 == 0 else f"test.missed{i:04}")
     assert log.events == [f"test.wanted{i:04}" for i in range(0, 3000, 3)]
 
@@ -205,7 +205,7 @@ def test_more_names_than_routes_are_kept(domain):
 
 
 def test_long_names_take_no_memory(domain):
-    tracemalloc = pytest.importorskip("tracemalloc", reason="memory is not counted")
+    tracemalloc = pytest.importorskip("tracemalloc", reason="there is no tracemalloc")
     domain.subscribe(print, "test.wanted*")
     tracemalloc.start()
     try:
@@ -279,7 +279,7 @@ def test_a_failing_unraisablehook_is_no_end(domain, monkeypatch, capfd):
     domain.audit("test.event")
 
 
-# Adding, and who may object.
+# Adding, and refusals.
 
 
 def test_an_addition_is_announced_to_the_hooks_there(domain):
@@ -309,7 +309,7 @@ def test_any_other_error_vetoes_an_addition_aloud(domain, error):
     domain.subscribe(raiser(error, "sys.addaudithook"))
     of_sys = (domain.implementation, domain.kind) == ("python", "runtime")
     if of_sys and error is ValueError and DROPS:
-        domain.addaudithook(log)  # sys.addaudithook() itself
+        domain.addaudithook(log)  # this is sys.addaudithook()
     else:
         with pytest.raises(error):
             domain.addaudithook(log)
@@ -455,7 +455,7 @@ def test_the_repr_tells_hook_patterns_and_state(domain):
     assert "to every event" in repr(domain.subscribe(Log()))
 
 
-# A dispatch runs over the list as it was.
+# A dispatch uses the list as it was when it started.
 
 
 def test_a_hook_added_meanwhile_counts_from_the_next_event(domain):
@@ -491,7 +491,7 @@ def test_a_hook_of_its_own_context_is_not_called_once_closed(domain):
 
 
 def test_a_known_route_may_be_dropped_while_it_is_run(domain):
-    """Its hooks are called to the end, with what it was made of reused meanwhile."""
+    """All its hooks are called, although its memory may be reused meanwhile."""
     seen, junk = [], []
 
     def churn(event, args):
@@ -688,7 +688,7 @@ def test_scope_context_is_the_context_that_subscribed_and_its_copies(domain):
 # Lifetime.
 
 
-@needs(FORK, "a process cannot be forked here")
+@needs(FORK, "this system has no fork")
 def test_hooks_survive_a_fork(domain):
     log = Log()
     domain.subscribe(log, "test.event")
@@ -731,7 +731,7 @@ def test_a_closed_subscription_lets_go_of_its_hook(domain):
 
 
 def test_a_finalizer_may_change_the_list(domain):
-    """It runs where a change drops the last reference to a hook."""
+    """It runs when a change drops the last reference to a hook."""
     log = Log()
 
     class Hook:

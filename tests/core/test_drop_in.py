@@ -1,4 +1,4 @@
-"""audithooks in the place of sys: the same scenarios, the same transcripts.
+"""audithooks in place of sys: the same scenarios have the same output.
 
 And CPython's own tests of audit hooks, with the functions of sys replaced.
 """

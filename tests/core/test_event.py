@@ -1,4 +1,4 @@
-"""Event: a name that was resolved, in both domains."""
+"""Event: a resolved name, in both domains."""
 
 import gc
 import weakref
@@ -41,7 +41,7 @@ def test_it_stays_right_while_hooks_come_and_go(domain, event):
 
 def test_it_is_true_if_a_hook_wants_it(domain, event):
     if (domain.implementation, domain.kind) == ("python", "runtime") and not TOLD:
-        pytest.skip("nobody can tell: it is always true here")
+        pytest.skip("it is always true here, as sys does not show its hooks")
     other = domain.event("test.other")
     assert not event
     subscription = domain.subscribe(lambda *_: None, "test.event")
@@ -200,7 +200,7 @@ def test_a_hook_of_sys_that_comes_after_ours_is_counted(child):
 import sys, audithooks
 event = audithooks.Event("test.event")
 audithooks.subscribe(print, "test.other").close()
-audithooks.subscribe(print, "test.other").close()  # announced to nobody
+audithooks.subscribe(print, "test.other").close()  # no hook sees this event
 unknown = bool(event)
 sys.addaudithook(lambda *_: None)
 print(unknown, bool(event))

@@ -1,7 +1,7 @@
-"""What an allocation that fails, or a finalizer in the middle of things, may do.
+"""Failing allocations, and finalizers that run in the middle of an operation.
 
-Each was a crash or a lost hook once. The compiled implementation has most to lose, and
-the child that runs it would not survive.
+Each was once a crash or a lost hook, in most cases of the compiled implementation,
+which would end the child process that runs it.
 """
 
 import gc
@@ -12,16 +12,16 @@ from features import FREE_THREADED, is_compiled, needs
 
 needs_testcapi = needs(
     is_compiled("_testcapi"),
-    "this Python was installed without the module that makes allocations fail",
+    "this Python was installed without _testcapi, which makes allocations fail",
 )
 
 needs_threshold = needs(
-    hasattr(gc, "set_threshold"), "the collector cannot be told when to run"
+    hasattr(gc, "set_threshold"), "the garbage collector has no threshold"
 )
 
-# Runs a step with the n-th allocation failing, for every n until it passes; after
-# each, the domain has to be as it was or as it should be, and in the end there has to
-# be as much memory in use as before.
+# Runs a step with the n-th allocation failing, for every n until it passes. After each
+# run the domain must be unchanged or correctly changed. At the end the memory in use
+# must be the same as before.
 FAIL = """
 import _testcapi, gc, sys
 import audithooks
@@ -124,21 +124,21 @@ STEPS = {
 @pytest.mark.parametrize("step", STEPS)
 def test_an_allocation_that_fails_changes_nothing(child, step, kind):
     if step == "audit with a wrong name" and child.implementation == "python":
-        pytest.skip("raising an exception without memory is beyond the interpreter")
+        pytest.skip("the interpreter itself cannot raise exceptions without memory")
     if FREE_THREADED:
-        pytest.skip("the interpreter itself crashes where there is no room for a list")
+        pytest.skip("the interpreter itself crashes if it cannot allocate a list")
     if "subscribe" in step and sys.version_info >= (3, 12):
-        pytest.skip("the interpreter itself crashes, with pure Python too")
+        pytest.skip("the interpreter itself crashes, even with pure Python")
     if (
         "subscribe" in step
         and child.implementation == "python"
         and sys.version_info < (3, 11)
     ):
-        pytest.skip("the interpreter itself loses a MemoryError: a SystemError")
+        pytest.skip("the interpreter itself turns a MemoryError into a SystemError")
     if (step, kind) == ("audit with a wrong name", "Runtime"):
-        pytest.skip("what becomes of the name is up to sys.audit()")
+        pytest.skip("sys.audit() decides what happens to the name")
     if (step, kind) == ("addaudithook", "Runtime"):
-        pytest.skip("such hooks stay in sys, so that no round begins like the first")
+        pytest.skip("such hooks stay in sys, so rounds do not start alike")
     do, check = STEPS[step]
     printed = child.run(
         FAIL
@@ -157,8 +157,8 @@ print("survived", *used)
     word, *used = printed.split()
     assert word == "survived"
     if child.implementation == "cython":
-        # CPython itself loses the arguments where a Python function cannot be called,
-        # and up to 3.10 keeps more now and then, even if nothing fails.
+        # CPython itself leaks the arguments if a Python function cannot be called, and
+        # up to 3.10 sometimes keeps more memory, even if nothing fails.
         grown = [int(after) - int(before) for before, after in zip(used, used[1:])]
         assert min(grown) < 5, grown
 
@@ -220,7 +220,7 @@ print("survived")
 
 @needs_threshold
 def test_the_list_may_change_while_a_tuple_subclass_is_copied(child):
-    """The prompt of input() is passed on by C code as the arguments."""
+    """input() passes its prompt as the tuple of arguments, from C code."""
     printed = child.run(
         """
 import gc, io, sys, audithooks

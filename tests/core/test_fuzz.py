@@ -1,6 +1,6 @@
-"""Names, patterns, formats and capsules of every kind: an error, or the right outcome.
+"""Names, patterns, formats and capsules of every kind: an error, or the right result.
 
-soak/fuzz.py goes on for longer, guided by coverage.
+soak/fuzz.py does the same for longer, guided by coverage.
 """
 
 from time import perf_counter
@@ -22,7 +22,7 @@ def test_any_input_is_refused_or_does_what_it_should(compiled, client, data):
     play(lambda below: data.draw(st.integers(0, below - 1)), client)
 
 
-# Each makes a backtracking matcher try very many ways before it fails.
+# A backtracking matcher tries a great number of ways before each of these fails.
 SLOW = [
     lambda size: (["*a" * 8 + "b"], "a" * size),
     lambda size: (["?*" * 8 + "b"], "a" * size),
@@ -34,7 +34,7 @@ SLOW = [
 
 @pytest.mark.parametrize("slow", range(len(SLOW)))
 def test_a_pattern_takes_time_in_proportion_to_the_name(impl, slow):
-    """Names that are long, so that no route is kept and each is matched anew."""
+    """The names are so long that no route is cached and each is matched again."""
 
     def cost(size):
         patterns, name = SLOW[slow](size)
@@ -48,5 +48,5 @@ def test_a_pattern_takes_time_in_proportion_to_the_name(impl, slow):
             best = min(best, perf_counter() - start)
         return best
 
-    # Eight times as long: in proportion 8, with its square 64.
+    # A name 8 times as long: the ratio is 8 if time is linear, 64 if it is quadratic.
     assert cost(8 * 2000) < 24 * cost(2000) + 0.001

@@ -1,4 +1,4 @@
-"""Nothing grows: memory and references are what they were, whatever was done."""
+"""Nothing leaks: memory and references are the same after many operations."""
 
 import sys
 
@@ -6,9 +6,9 @@ import pytest
 from conftest import Child
 from features import FREE_THREADED, needs
 
-pytestmark = needs(hasattr(sys, "getallocatedblocks"), "memory is not counted")
+pytestmark = needs(hasattr(sys, "getallocatedblocks"), "blocks are not counted")
 
-# Each is done many times; the subject is the one object that all of them refer to.
+# Each runs many times; all of them refer to one object, the subject.
 OPERATIONS = {
     "audit": "audit('test.event', subject)",
     "audit that misses": "audit('test.missed', subject)",
@@ -41,7 +41,7 @@ for bad in ({'scope': 1}, {'on_error': ''}, {'exclude': ['']}):
     except (TypeError, ValueError): pass""",
 }
 
-# Names that are new take memory until so many routes are kept: fill() sees to that.
+# New names take memory until the cache of routes is full: fill() fills it.
 PREPARE = """
 import gc, sys, audithooks
 from audithooks import Dispatcher, Event, HookRejected
@@ -89,7 +89,7 @@ def test_nothing_grows(implementation, dispatcher, size, figure):
         blocks, *references = map(int, line.split())
         assert blocks < 50, f"{name}: {blocks} blocks more after {number} times"
         assert references == [0, 0], name
-        figure("operations that left nothing behind", number)
+        figure("operations that leaked nothing", number)
 
 
 def test_dispatchers_in_cycles_leave_nothing(implementation, size, figure):
@@ -122,7 +122,7 @@ print(*[two - one for one, two in zip(before, after)])
 """
     )
     blocks, references = map(int, printed.split())
-    # Without the lock the interpreter frees some of them late.
+    # Without the global interpreter lock the interpreter frees some of them late.
     assert blocks < (number if FREE_THREADED else 50)
     assert references == 0
-    figure("dispatchers in cycles that left nothing behind", number)
+    figure("dispatchers in reference cycles that leaked nothing", number)

@@ -17,9 +17,9 @@ def test_a_domain_does_what_its_model_does(implementation, kind, size, figure):
     steps = 0
     while steps < size(5000, 250_000):
         domain = f"{implementation}-{kind}"
-        # Hooks that cannot be removed slow a process down.
+        # Hooks that cannot be removed make a process slow.
         done = Child(implementation).start(str(MODEL), domain, "--steps", "5000")
         assert done.returncode == 0, done.stdout + done.stderr
         steps += int(re.findall(r"(\d+) steps", done.stdout)[0])
         print(done.stdout)
-    figure("random steps that did what the model does", steps)
+    figure("random steps with the same result as the model", steps)

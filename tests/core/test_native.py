@@ -1,4 +1,4 @@
-"""Native hooks that Python hands over, in capsules and from ctypes, in both domains."""
+"""Native hooks that Python code passes, as capsules or from ctypes, in both domains."""
 
 import gc
 import sys
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def library(client):
-    """The client as ctypes sees it."""
+    """The client, loaded by ctypes."""
     return ctypes.PyDLL(client.__file__)
 
 
@@ -95,7 +95,7 @@ def test_a_scope_holds_for_native_hooks(domain, client):
 
 
 def test_a_native_hook_that_is_closed_is_not_entered_any_more(domain, client):
-    # Its data may be gone, and the dispatch runs over the hooks as they were.
+    # Its data may be freed, and the dispatch uses the list as it was when it started.
     subscriptions, seen = [], []
     closing = ctypes.PYFUNCTYPE(*PROTOTYPE)(
         lambda event, args, data: subscriptions[0].close() or 0
@@ -139,7 +139,7 @@ def test_a_function_of_a_library_is_a_hook(domain, library):
     seen = []
     domain.subscribe(lambda event, args: seen.append(args), "x")
     domain.subscribe(exported(library), "x")
-    domain.audit("x", 1)  # it has no list to write to
+    domain.audit("x", 1)  # the hook has no list to write to
     assert seen == [(1,)]
 
 
@@ -221,13 +221,13 @@ def test_the_process_ends_cleanly_with_a_callback_of_ctypes(child, how):
 
 
 def test_native_hooks_see_events_as_of_ctypes(domain, client):
-    """But not those of the calls that pure Python makes by ctypes for their sake."""
+    """But not events of the ctypes calls by which pure Python calls native hooks."""
     seen = []
     for _ in range(2):
         domain.subscribe(
             client.capsule("log", seen), "ctypes.call_function", reentrant=True
         )
-    del seen[:]  # what is done to a capsule
+    del seen[:]  # events of preparing a capsule
     for pointer in [], 7, None:
         domain.audit("ctypes.call_function", pointer, ())
     assert [args[0] for _, args in seen] == [[], [], 7, 7, None, None]

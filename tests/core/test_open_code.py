@@ -1,4 +1,4 @@
-"""The verified open hook. It stays for the process, so each test has a child."""
+"""The verified open hook. It stays in the process, so each test has a child process."""
 
 import pytest
 

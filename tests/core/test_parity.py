@@ -1,6 +1,6 @@
 """The compiled modules and their mirrors: the same names, signatures and docstrings.
 
-That they do the same is what test_model.py sees.
+test_model.py tests that they do the same.
 """
 
 import inspect
@@ -49,7 +49,7 @@ def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
     for name in classes[0]:
         ours, mirror = (getattr(module, name) for module in modules)
         assert doc(ours) == doc(mirror)
-        # Some of the runtime domain are those of sys, in one of the two.
+        # In one of the two, the runtime domain has these functions from sys.
         of_sys = {"addaudithook", "audit"} if name == "Runtime" else set()
         assert public(ours) - of_sys == public(mirror) - of_sys
         ours_alone = {name for name in vars(ours) if not name.startswith("__")}

@@ -1,4 +1,4 @@
-"""Hooks that do what they should not: the list stays whole, and the process alive."""
+"""Hooks that misbehave: the list of hooks stays intact, and the process alive."""
 
 import inspect
 import os
@@ -62,7 +62,7 @@ def test_a_hook_may_close_all_there_are(request, domain, native):
     assert all(subscription.closed for subscription in subscriptions)
 
 
-@needs(FORK, "a process cannot be forked here")
+@needs(FORK, "this system has no fork")
 def test_a_hook_may_fork(domain):
     seen, children = [], []
 
@@ -151,7 +151,7 @@ def test_a_hook_whose_cantrace_changes_the_list(domain, where):
         domain.subscribe(lambda *_: seen.append("later"), "test.event") for _ in "12"
     ]
     compiled = domain.implementation == "cython"
-    if compiled:  # pure Python does not ask
+    if compiled:  # pure Python does not look up __cantrace__
         with pytest.raises(Boom):
             domain.audit("test.event")
         assert seen == []
@@ -166,7 +166,7 @@ def test_a_hook_whose_cantrace_changes_the_list(domain, where):
 
 @needs(
     sys.implementation.name != "pypy",
-    "near the limit, PyPy may fail in a finally clause before it did anything",
+    "near the limit, PyPy may fail at the start of a finally clause",
 )
 @pytest.mark.parametrize("on_error", ["raise", "unraisable"])
 def test_recursion_to_the_limit_leaves_the_list_whole(domain, on_error, monkeypatch):
@@ -195,7 +195,7 @@ def test_recursion_to_the_limit_leaves_the_list_whole(domain, on_error, monkeypa
 
 
 def deep(function):
-    """Call a function again and again, each time with less room on the stack."""
+    """Call a function at each depth of the stack, from the recursion limit outwards."""
     try:
         deep(function)
     finally:
@@ -209,13 +209,13 @@ def attempt(function, *arguments):
         pass
 
 
-# PyPy may run the handler in a callback of a weak reference, which can only report it.
+# PyPy may run the handler in a weak reference callback, where exceptions are reported.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seconds", [0.5])
 def test_a_signal_handler_that_raises_leaves_no_hook_deaf(domain, seconds):
     signal = pytest.importorskip("signal")
     if not hasattr(signal, "setitimer"):
-        pytest.skip("there are no interval timers here")
+        pytest.skip("this system has no interval timers")
     from time import monotonic
 
     seen = []

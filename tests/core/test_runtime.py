@@ -3,7 +3,7 @@
 import pytest
 from features import CPYTHON_EVENTS, DROPS, PROCESSES, needs, prints
 
-needs_the_end = needs(CPYTHON_EVENTS, "the interpreter raises no event at its end")
+needs_the_end = needs(CPYTHON_EVENTS, "the interpreter raises no event at exit")
 
 
 def test_audit_is_that_of_sys_where_sys_is_lazy(child):
@@ -31,7 +31,7 @@ print("imported")
 audithooks.subscribe(print, "test.event")
 """
     )
-    # Pure, hooks of sys that are there already see what shows that a hook was added.
+    # In pure Python, this event tests whether a hook was added. Hooks of sys see it.
     probe = "audithooks.connect\n" if child.implementation == "python" else ""
     assert printed == f"imported\nsys.addaudithook\n{probe}"
 
@@ -119,7 +119,7 @@ logging.getLogger().disabled = True
     ("error", "expected"), [("RuntimeError", "HookRejected"), ("OSError", "OSError")]
 )
 def test_a_hook_of_sys_may_refuse_the_connection(child, error, expected):
-    """CPython drops a native hook without a word for a RuntimeError."""
+    """CPython silently drops a native hook for a RuntimeError."""
     if child.implementation == "python" and DROPS:
         expected = "HookRejected"
     printed = child.run(
@@ -177,7 +177,7 @@ print(seen.count("sys.addaudithook"))
 
 
 def test_a_hook_that_subscribes_during_the_first_addition(child):
-    """Two connections are under way then; one of them must stay idle."""
+    """It starts a second connection during the first; one of them must stay idle."""
     printed = child.run(
         """
 import sys, audithooks
@@ -196,7 +196,7 @@ sys.audit("test.event", 1)
 
 @needs_the_end
 def test_the_last_event_is_seen_and_nothing_after(child):
-    """Also by a subscription, and without any name of the builtins left."""
+    """Also by a subscription, and when the builtins are already cleared."""
     printed = child.run(
         """
 import audithooks, os, atexit, sys
@@ -224,7 +224,7 @@ atexit.register(audithooks.audit, "test.atexit")
 
 @needs_the_end
 def test_the_last_event_may_raise_others(child):
-    """A hook of sys sees it when the builtins are gone, and hands it on."""
+    """A hook of sys sees it when the builtins are cleared, and raises others."""
     printed = child.run(
         """
 import os, sys
@@ -305,7 +305,7 @@ attempt("test.\\0")
 
 @needs(
     not PROCESSES or prints("import sys; del sys.audit; import colorsys; print(1)"),
-    "every import calls sys.audit() here, so it cannot be taken away",
+    "every import calls sys.audit() here, so it cannot be removed",
 )
 def test_without_audit_hooks_in_sys_a_dispatcher_stands_in(child_of):
     printed = child_of("python").run(

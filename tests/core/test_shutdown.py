@@ -1,10 +1,10 @@
-"""The end of a process: events are raised until nothing is left; nothing crashes."""
+"""The exit of a process: events are raised until the end, and nothing crashes."""
 
 import pytest
 from conftest import Child
 from features import FREE_THREADED
 
-# What raises events late, and how the process ends. Both alternate with each run.
+# A program with late events. They and the kind of exit vary with the number of the run.
 PROGRAM = """
 import atexit, gc, os, sys, threading, time
 {prepare}
@@ -72,8 +72,8 @@ owner = Owner()
 def test_the_end_is_that_without_audithooks(implementation, size, figure):
     if FREE_THREADED and implementation == "python":
         pytest.skip(
-            "at its end the interpreter itself may wait for ever for the lock of a dict"
-            " that was handed to a daemon thread"
+            "at exit the interpreter itself may hang at the lock of a dict that a"
+            " daemon thread holds"
         )
     number = size(20, 200)
     child = Child(implementation)

@@ -1,8 +1,8 @@
-"""Several interpreters in one process: each has hooks of its own.
+"""Several interpreters in one process: each has its own hooks.
 
-The compiled modules belong to the interpreter that imports them first, and the others
-have the mirror. The native hook is called for the events of all of them, on several
-processors at a time where each has a lock of its own.
+The compiled modules belong to the interpreter that imports them first; the others use
+pure Python. The native hook is called for the events of all of them, on several
+processors at once if each interpreter has its own lock.
 """
 
 import sys
@@ -32,7 +32,7 @@ def run(interpreter, code):
 destroy = interpreters.destroy
 """
 
-# What a test has each subinterpreter do first.
+# The code that each subinterpreter runs first.
 LISTEN = """
 import sys
 import audithooks
@@ -156,9 +156,9 @@ print(seen == list(range(20)))
     assert printed == "True\n"
 
 
-@needs(sys.version_info >= (3, 12), "before 3.12, interpreters take turns by one lock")
+@needs(sys.version_info >= (3, 12), "before 3.12, interpreters share one lock")
 def test_they_run_at_the_same_time(run):
-    """Every interpreter raises events and changes its hooks; none is lost or strays."""
+    """Each interpreter raises events and changes hooks; none is lost or misplaced."""
     printed = run(
         """
 exec(LISTEN)
@@ -197,7 +197,7 @@ print(failures, len(seen))
     assert printed == "[] 20000\n"
 
 
-@needs(find_spec("concurrent.interpreters"), "concurrent.interpreters came with 3.14")
+@needs(find_spec("concurrent.interpreters"), "concurrent.interpreters is new in 3.14")
 def test_the_public_module_for_them(run):
     printed = run(
         """

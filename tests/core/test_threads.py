@@ -1,5 +1,5 @@
 """Many threads raise events while others change the hooks: no event is lost, and none
-reaches a hook that is closed.
+reaches a closed hook.
 
 Without the global interpreter lock they do so at the same time. There,
 tests/matrix/tsan.sh runs this file with ThreadSanitizer.
@@ -17,7 +17,7 @@ SCOPES = "process", "thread", "context"
 
 
 def run(seconds, *functions):
-    """Call each function again and again, in a thread of its own."""
+    """Call each function again and again, each in its own thread."""
     finished = threading.Event()
     failed = []
 
@@ -40,7 +40,7 @@ def run(seconds, *functions):
 
 
 class Emitter:
-    """Raises an event in each way there is, and counts."""
+    """Raises an event in every way, and counts."""
 
     def __init__(self, domain, number):
         self.domain, self.number = domain, number
@@ -67,14 +67,14 @@ class Emitter:
 
 
 def test_every_rule_holds_in_sixteen_threads(domain, seconds, figure):
-    """What stays has every event, in order, and what is closed or paused has none."""
+    """Open hooks get every event, in order; closed or paused ones get none."""
     emitters = [Emitter(domain, number) for number in EMITTERS]
     rounds = dict.fromkeys(("subscribe", "pause", "add", "refuse", "truth"), 0)
     permanent, out_of_order = [], []
 
     def stays(event, args):
         emitters[args[0]].seen += 1
-        domain.audit("test.event", args[0])  # which this hook does not see
+        domain.audit("test.event", args[0])  # this hook does not see it
 
     def follows(event, args):
         emitter = emitters[args[0]]
@@ -152,12 +152,12 @@ def test_every_rule_holds_in_sixteen_threads(domain, seconds, figure):
     assert out_of_order == []
     assert min(rounds.values()) > 1
     raised = sum(emitter.raised for emitter in emitters)
-    figure("events of 8 threads, while 8 others change the list", raised)
-    figure("changes of the list meanwhile", sum(rounds.values()))
+    figure("events of 8 threads while 8 others change the hooks", raised)
+    figure("changes of the hooks meanwhile", sum(rounds.values()))
 
 
 def test_many_threads_subscribe_for_the_first_time(domain):
-    """They may all connect to the interpreter at once, and one connection is left."""
+    """All may connect to the interpreter at once; one connection remains."""
     barrier = threading.Barrier(len(EMITTERS))
     calls = []
 
@@ -197,7 +197,7 @@ def test_one_subscription_is_closed_by_many_threads(domain):
 
 
 def test_each_thread_knows_which_hooks_it_runs(domain, seconds):
-    """A chain of hooks, each of which raises its own event, the first and the next."""
+    """A chain of hooks; each raises its own event, the first one and the next one."""
     chain = range(20)
     calls = [[0] * len(chain) for _ in EMITTERS]
     raised = [0] * len(EMITTERS)
@@ -260,7 +260,7 @@ def test_native_hooks_come_and_go(compiled, client, domain, seconds):
 
 @needs(
     not FREE_THREADED,
-    "the lock of a dict may belong to a thread that is not in the child, for good",
+    "the child may hang at the lock of a dict that a thread of the parent holds",
 )
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_fork_while_another_thread_changes_the_list(domain, size, figure):
@@ -299,4 +299,4 @@ def test_a_fork_while_another_thread_changes_the_list(domain, size, figure):
         finished.set()
         for thread in threads:
             thread.join()
-    figure("forks while other threads change the list", rounds)
+    figure("forks while other threads change the hooks", rounds)

@@ -9,7 +9,7 @@ import pytest
 
 
 def in_this_file(calls):
-    """Return a trace function: the collector may call anything at any time."""
+    """Return a trace function for this file: the collector may call other code."""
 
     def trace(frame, event, arg):
         if frame.f_code.co_filename == __file__:
@@ -20,7 +20,7 @@ def in_this_file(calls):
 
 @pytest.fixture
 def traced(compiled):
-    """Return a function that gives the names of the functions traced in an audit."""
+    """Return a function that returns the names of the functions traced in an audit."""
 
     def run(*hooks):
         dispatcher = compiled.Dispatcher()
@@ -141,7 +141,7 @@ def test_tracing_goes_on_after_an_error(compiled):
     assert calls == ["after"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
 def test_a_hook_is_not_monitored(compiled):
     def hook(event, args):
         helper()

@@ -1,4 +1,4 @@
-"""What the README says audithooks is not: each is shown to be so.
+"""The limits of audithooks that the README describes.
 
 And that its figures are those of the last runs.
 """
@@ -15,7 +15,7 @@ import figures
 
 
 def test_hostile_code_can_remove_a_hook_unseen(child):
-    """Even a permanent one: whatever Python holds, Python code can find and change."""
+    """Even a permanent one: Python code can find and change every Python object."""
     printed = child.run(
         """
 import gc, sys
@@ -47,7 +47,7 @@ subprocess.run([sys.executable, "-c", "import sys; sys.audit('test.event')"])
 
 
 def test_what_native_code_does_raises_no_events(child):
-    pytest.importorskip("ctypes", reason="there is no ctypes to call native code with")
+    pytest.importorskip("ctypes", reason="this Python was built without ctypes")
     printed = child.run(
         """
 import ctypes, os

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build a CPython 3.13 without the GIL from Debian's sources: freethreaded.sh DIR, with
-# more options for its configure if need be. Needs a compiler and the headers of OpenSSL,
+# more options for its configure if needed. Needs a compiler and the headers of OpenSSL,
 # zlib and libffi.
 set -euo pipefail
 prefix=$1
@@ -27,4 +27,4 @@ cd source
 ./configure --quiet --disable-gil --prefix="$prefix" "$@"
 make --silent --jobs=2
 make --silent install
-cp Tools/tsan/suppressions_free_threading.txt "$prefix" # the races it knows of
+cp Tools/tsan/suppressions_free_threading.txt "$prefix" # its known races

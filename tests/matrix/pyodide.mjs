@@ -1,14 +1,14 @@
 // Python for WebAssembly as a command line: node pyodide.mjs PACKAGE FOLDER [ARG]...
 //
-// PACKAGE is the npm package of Pyodide, unpacked. Python sees nothing of the system's
-// files but FOLDER, which is its current folder, too.
+// PACKAGE is the unpacked npm package of Pyodide. Of the system's files Python sees only
+// FOLDER, which is also its current folder.
 import { pathToFileURL } from "node:url";
 
 const [folder, root, ...args] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(`${folder}/pyodide.mjs`));
 const pyodide = await loadPyodide({
     args,
-    // Pyodide asks for an interactive end by default, which hides the status.
+    // By default Pyodide exits as if interactive, which hides the status.
     env: { ...process.env, HOME: root, TMPDIR: root, PYTHONINSPECT: "" },
     fsInit: (FS) => {
         FS.mkdirTree(root);

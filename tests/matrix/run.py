@@ -1,10 +1,10 @@
-"""Run the tests on every Python that is there or can be got, and print a table.
+"""Run the tests on every Python that is installed or can be, and print a table.
 
     make matrix ARGS='--help'
 
-Pythons are those of pyenv and of PATH. Debian unstable, a build without the GIL and
-Pyodide are got once and kept in the user's cache. Each works on a copy of the sources
-there, as builds for several Pythons would get into each other's way.
+Installed Pythons are those of pyenv and of PATH. Debian unstable, a build without the
+GIL and Pyodide are installed once into the user's cache. Each Python has its own copy
+of the sources there, as builds for several Pythons would conflict.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ print(json.dumps({
 class Python(NamedTuple):
     name: str
     minor: tuple[int, int]
-    command: str  # as its system knows it
+    command: str  # in its own system
     executable: str
-    pure: bool  # what the extension modules need is not there
-    tree: Path | None = None  # of Debian, in which it lives
+    pure: bool  # extension modules cannot be built
+    tree: Path | None = None  # the tree of Debian that contains it
 
     @property
     def system(self) -> list[str]:
-        """What stands before a command that runs where this Python lives."""
+        """The prefix of a command that runs in the system of this Python."""
         if self.tree is None:
             return []
         mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev"'
@@ -83,16 +83,16 @@ class Result(NamedTuple):
         return self.passed is None and not self.failed
 
 
-# What there is.
+# Finding and installing Pythons.
 
 
 def probe(command: str, where: str = "", tree: Path | None = None) -> Python | None:
-    """Ask a Python what it is. None if there is none that is 3.9 or later."""
+    """Return the Python of *command*, or None if it is not 3.9 or later."""
     python = Python("", (0, 0), command, "", True, tree)
     try:
         done = subprocess.run(
             [*python.system, command, "-c", PROBE],
-            capture_output=True,  # a shim says that it stands for nothing
+            capture_output=True,  # a shim of pyenv without a Python prints an error
             text=True,
         )
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def at_hand() -> list[Python]:
         if version.startswith("3.")
     ]
     system = shutil.which("python3", path=os.defpath)
-    commands += [(system, "the system's")] if system else []
+    commands += [(system, "system")] if system else []
     commands += [(f"python3.{minor}", "") for minor in range(9, 20)]
     commands += [("pypy3", "")]
     pythons: dict[str, Python] = {}
@@ -141,13 +141,13 @@ def at_hand() -> list[Python]:
 
 
 def of_debian() -> list[Python]:
-    """Return the Pythons of Debian unstable; its tree is made if that can be."""
+    """Return the Pythons of Debian unstable; install its tree if possible."""
     if not DEBIAN.exists():
         if shutil.which("debootstrap") is None or os.getuid() != 0:
             return []
         log = CACHE / "debian.log"
         if not done(["bash", str(HERE / "debian.sh"), str(DEBIAN)], ROOT, log):
-            sys.exit(f"the tree of Debian unstable could not be made: see {log}")
+            sys.exit(f"Debian unstable could not be installed: see {log}")
     if os.getuid() != 0:
         return []
     commands = [f"python3.{minor}" for minor in range(14, 20)] + ["pypy3"]
@@ -156,7 +156,7 @@ def of_debian() -> list[Python]:
 
 
 def free_threaded() -> list[Python]:
-    """Return a CPython without the GIL; it is built if that can be."""
+    """Return a CPython without the GIL; build it if possible."""
     if not FREE_THREADED.exists():
         if shutil.which("apt-get") is None or shutil.which("gcc") is None:
             return []
@@ -173,7 +173,7 @@ def free_threaded() -> list[Python]:
 
 
 def done(command: list[str], folder: Path, log: Path, **environ: str) -> bool:
-    """Run a command that writes to *log*, and return whether it ended well."""
+    """Run a command that writes to *log*, and return whether it succeeded."""
     env = {**os.environ, **environ}
     env.pop("AUDITHOOKS_PURE_PYTHON", None)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ def done(command: list[str], folder: Path, log: Path, **environ: str) -> bool:
 
 
 def copy_sources(folder: Path) -> None:
-    """Copy what git has, or would have, of the sources to an empty folder."""
+    """Copy the sources that git tracks, or would track, to an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     command = ["git", "ls-files", "-co", "--exclude-standard"]
     for file in subprocess.check_output(command, cwd=ROOT, text=True).splitlines():
@@ -246,7 +246,7 @@ def run_tests(python: Python, seconds: float) -> Result:
 
 
 def run_pyodide(seconds: float) -> Result:
-    """Install the pure wheel beside pytest, and run in Pyodide what can run there."""
+    """Install the pure wheel and pytest, and run the tests in Pyodide."""
     name = "Pyodide"
     if shutil.which("node") is None or shutil.which("npm") is None:
         return Result(name)
@@ -278,7 +278,7 @@ def run_pyodide(seconds: float) -> Result:
     needed = re.findall(r'"((?:pytest|hypothesis)>=.*?)"', config)
     if not done([*pip, str(wheel), *needed], folder, log):
         return Result(name, "python", failed=True)
-    # The stack of Node's default is too short for the frames of a test.
+    # The default stack of Node is too small for the frames of a test.
     node = ["node", "--stack-size=6000", str(HERE / "pyodide.mjs"), str(package)]
     pytest = [
         "-m",
@@ -297,7 +297,7 @@ def run_pyodide(seconds: float) -> Result:
     return found
 
 
-# What is printed.
+# Printing the results.
 
 
 def rows_of(results: list[Result]) -> dict[str, str]:
@@ -333,7 +333,7 @@ def reasons(results: list[Result]) -> str:
 
 
 def write(rows: dict[str, str], only: bool) -> None:
-    """Put the table where the README has room for it; with *only*, others stay."""
+    """Put the table between the markers in the README; with *only*, keep other rows."""
     readme = README.read_text(encoding="utf-8")
     before, rest = readme.split(MARKS[0])
     old, after = rest.split(MARKS[1])
@@ -347,10 +347,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--leave-out", nargs="+", default=[], choices=["debian", "nogil", "pyodide"])
-    add("--only", nargs="+", metavar="TEXT", help="those with a TEXT in the name")
-    add("--seconds", type=float, default=2, help="how long each race is (default 2)")
-    add("--jobs", type=int, default=2, help="how many run at a time (default 2)")
-    add("--require-all", action="store_true", help="what is missing is a failure")
+    add("--only", nargs="+", metavar="TEXT", help="only Pythons with TEXT in the name")
+    add("--seconds", type=float, default=2, help="of each thread test (default 2)")
+    add("--jobs", type=int, default=2, help="Pythons tested at a time (default 2)")
+    add("--require-all", action="store_true", help="fail if a Python is missing")
     add("--write", action="store_true", help="put the table, or rows, into the README")
     options = parser.parse_args()
 
@@ -394,9 +394,9 @@ def timed(function, *arguments) -> Result:  # type: ignore[no-untyped-def]
 
 
 def absent(pythons: list[Python], left_out: list[str]) -> list[Result]:
-    """Return what should be there and is not."""
+    """Return the Pythons that are missing or left out."""
     debian = [python for python in pythons if python.tree]
-    wanted = {  # and who would bring it
+    wanted = {  # and the option that leaves it out
         **{f"CPython 3.{minor}": ("", f"CPython 3.{minor}.") for minor in range(9, 14)},
         "PyPy": ("", "PyPy"),
         "CPython 3.14": ("debian", "CPython 3.14."),

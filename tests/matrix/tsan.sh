@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run the races between threads with ThreadSanitizer: tsan.sh DIR [SECONDS]. A CPython
-# for that, without the GIL, is built in DIR if there is none. Fails if a race is found
-# that is none of those that CPython lists as its own.
+# Run the thread tests with ThreadSanitizer: tsan.sh DIR [SECONDS]. Builds a CPython
+# without the GIL for that in DIR if there is none. Fails if it finds a race that is not
+# among the known races of CPython.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 prefix=$(realpath -m "$1")
@@ -17,19 +17,19 @@ cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/README.md" 
 cd "$work"
 rm -f audithooks/*.so audithooks/*.c
 
-# By another Python, as pip and Cython take long with ThreadSanitizer.
+# With another Python, as pip and Cython are slow with ThreadSanitizer.
 python3 -m venv venv
 venv/bin/pip install --quiet "cython>=3.2"
 venv/bin/pip install --quiet --target site pytest
 config=$prefix/bin/python3-config
-for module in audithooks/*.pyx; do
+for module in audithooks/_core/*.pyx; do
     venv/bin/cython "$module"
     # shellcheck disable=SC2046
     gcc -shared -fPIC -fsanitize=thread -g -O1 $("$config" --includes) \
         "${module%.pyx}.c" -o "${module%.pyx}$("$config" --extension-suffix)"
 done
 
-# A test of the runtime domain starts its threads in a fork.
+# A test of the runtime domain starts its threads in a forked child.
 TSAN_OPTIONS="suppressions=$prefix/suppressions_free_threading.txt log_path=$work/race"
 TSAN_OPTIONS="$TSAN_OPTIONS die_after_fork=0 exitcode=0"
 export TSAN_OPTIONS

@@ -1,4 +1,4 @@
-"""The pytest plugin, in runs of pytest of their own."""
+"""The pytest plugin, in separate runs of pytest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from features import PROCESSES, TOLD, needs
 
 pytest_plugins = ["pytester"]
 
-pytestmark = needs(PROCESSES, "there are no processes here")
+pytestmark = needs(PROCESSES, "this system has no processes")
 
 STRICT = [
     "-Werror",
@@ -22,7 +22,7 @@ STRICT = [
 
 @pytest.fixture
 def run_by(pytester):
-    """Make a function that runs pytest on a test file, in a process of its own."""
+    """Return a function that runs pytest on a test file, in its own process."""
 
     def make(child):
         def run(code, *arguments, plugins=(), ini=""):
@@ -47,7 +47,7 @@ def run(run_by, child):
 
 @pytest.fixture
 def run_any(run_by, child_of):
-    """Run pytest with whichever implementation is found."""
+    """Run pytest with the default implementation."""
     return run_by(child_of(None))
 
 
@@ -64,7 +64,7 @@ def test_the_plugin_is_found_by_pytest(pytester):
 
 
 def test_a_package_that_was_imported_before_is_no_trouble(child_of):
-    """As it is by python -m audithooks -m pytest: pytest rewrites assertions."""
+    """As with python -m audithooks -m pytest, when pytest rewrites assertions."""
     result = child_of(None).start(
         "-c",
         """
@@ -265,8 +265,8 @@ def test_no_group():
     result.assert_outcomes(passed=2, failed=2, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "*TypeError: the marker audit_forbid takes patterns, at least one",
-            "*ValueError: there is no group '@nowhere'; there are @*",
+            "*TypeError: the marker audit_forbid takes at least one pattern",
+            "*ValueError: there is no group '@nowhere'; the groups are @*",
             "*: app.use()",
             "*: socket.__new__(*",
             "*: app.other()",
@@ -277,7 +277,7 @@ def test_no_group():
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("@nowhere", "ERROR: audit_forbid: there is no group '@nowhere'; there are @*"),
+        ("@nowhere", "ERROR: audit_forbid: there is no group '@nowhere'; the groups *"),
         ("", "ERROR: audit_forbid: events must not hold an empty pattern"),
     ],
 )

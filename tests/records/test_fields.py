@@ -1,4 +1,4 @@
-"""What is said of the arguments of an event, as a JsonLines writes it."""
+"""The arguments of an event as plain values, as a JsonLines writes them."""
 
 from __future__ import annotations
 

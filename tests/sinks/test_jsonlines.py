@@ -1,4 +1,4 @@
-"""JsonLines: what a line says, and that nothing a program does stops or tears it."""
+"""JsonLines: the content of a line, and that nothing stops or splits it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_events_are_counted(dispatcher, path):
     assert [record["seq"] for record in records(path)] == [1, 2, 3]
 
 
-@needs(EVENT_LOOPS, "an event loop cannot be run to its end here")
+@needs(EVENT_LOOPS, "this system cannot run an event loop to its end")
 def test_a_task_is_named(dispatcher, path):
     async def main():
         asyncio.current_task().set_name("the task")
@@ -121,7 +121,7 @@ def test_threads_write_whole_lines(dispatcher, path):
     assert {record["thread_name"] for record in found} == {t.name for t in runs}
 
 
-@needs(FORK, "a process cannot be forked here")
+@needs(FORK, "this system has no fork")
 def test_forked_children_write_to_the_same_file(dispatcher, path):
     sink = JsonLines(path)
     dispatcher.subscribe(sink)
@@ -159,7 +159,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="this Python tells of no end"
+    sys.implementation.name != "cpython", reason="this Python raises no event at exit"
 )
 def test_it_writes_up_to_the_last_event(child, path):
     code = """
@@ -219,13 +219,13 @@ def test_a_descriptor_or_file_is_duplicated(dispatcher, path):
     by_fd.close()
 
 
-@needs(PROCESSES, "there are no processes here")
+@needs(PROCESSES, "this system has no processes")
 def test_the_descriptor_is_not_inherited(path):
     with JsonLines(path) as sink:
         assert not os.get_inheritable(sink._file.fd)
 
 
-@needs(FULL, "there is no full device here")
+@needs(FULL, "this system has no /dev/full")
 def test_a_full_disk_is_an_error_of_the_operation(dispatcher):
     sink = JsonLines("/dev/full")
     dispatcher.subscribe(sink, "x")
@@ -233,7 +233,7 @@ def test_a_full_disk_is_an_error_of_the_operation(dispatcher):
         dispatcher.audit("x")
 
 
-@needs(FULL, "there is no full device here")
+@needs(FULL, "this system has no /dev/full")
 def test_a_full_disk_may_be_only_reported(dispatcher, monkeypatch):
     reports = []
     monkeypatch.setattr(sys, "unraisablehook", reports.append)
@@ -243,7 +243,7 @@ def test_a_full_disk_may_be_only_reported(dispatcher, monkeypatch):
     assert [report.exc_type for report in reports] == [OSError, OSError]
 
 
-@needs(PROCESSES, "no pipe is ever full here")
+@needs(PROCESSES, "pipes are never full on this system")
 def test_a_torn_line_does_not_spoil_the_next(dispatcher):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -291,7 +291,7 @@ def test_a_line_stays_together_in_a_pipe(dispatcher, args, frames, cut):
 
 
 def all_of(reader):
-    """Give what there is to read."""
+    """Return what can be read without waiting."""
     while True:
         try:
             yield reader.recv(1 << 20)
@@ -299,7 +299,7 @@ def all_of(reader):
             return
 
 
-@needs(PROCESSES, "no socket is ever full here")
+@needs(PROCESSES, "sockets are never full on this system")
 def test_a_line_stays_torn_until_another_is_whole(dispatcher):
     reader, writer = socket.socketpair()
     with reader, writer:

@@ -1,4 +1,4 @@
-"""Limited: what is passed on, and what is told of the rest."""
+"""Limited: which events are passed on, and how the others are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def events():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of the limits, which stands still."""
+    """The clock of the limits, which only tests advance."""
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr("audithooks.sinks.limited.monotonic", lambda: clock.now)
     return clock
@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def limited(events):
-    """Make a Limited that passes on to events."""
+    """Return a function that creates a Limited, which passes events on to a list."""
 
     def make(**options):
         return Limited(lambda event, args: events.append((event, args)), **options)
@@ -155,7 +155,7 @@ def test_a_limit_may_be_closed_again(path):
     sink = Limited(JsonLines(path), unique=60)
     sink("x", ())
     sink.close()
-    sink("x", ())  # is left out, and not told to a file that is closed
+    sink("x", ())  # left out, but not reported to a closed file
     sink.close()
     assert [record["event"] for record in records(path)] == ["x"]
 
@@ -163,7 +163,7 @@ def test_a_limit_may_be_closed_again(path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, TypeError, "one of per_second and unique has to be given"),
+        ({}, TypeError, "per_second or unique is required"),
         ({"sink": 5, "unique": 1}, TypeError, "sink must be callable, not int"),
         ({"per_second": 0}, ValueError, "per_second must be at least 1, not 0"),
         ({"per_second": 1.5}, TypeError, "per_second must be an int, not float"),

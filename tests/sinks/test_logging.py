@@ -1,4 +1,4 @@
-"""Logging: what the logger gets, and that no thread waits for it."""
+"""Logging: the records of the logger, and that no thread waits for it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ logger.addHandler(Slow(sys.argv[1]))
 subscribe(Logging(logger), "x")
 for i in range(100):
     audit("x", i)
-warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+warnings.simplefilter("ignore", DeprecationWarning)  # for a fork with threads
 if os.fork() == 0:
     audit("x", "child")
 else:
@@ -254,7 +254,7 @@ def test_nothing_is_logged_after_close(dispatcher, logger, kept, number):
     dispatcher.subscribe(sink, "x")
     for _ in range(number):
         sink.close()
-    with pytest.raises(ValueError, match=r"after close\(\) of its Logging"):
+    with pytest.raises(ValueError, match=r"after close\(\) of this Logging"):
         dispatcher.audit("x")
     assert not sink.flush()
     assert repr(sink) == "<Logging to 'audit', closed>"
@@ -280,7 +280,7 @@ def syslog(tmp_path):
     """A syslog daemon: its address, the file it writes, and its configuration."""
     daemon = shutil.which("rsyslogd", path=os.environ["PATH"] + ":/usr/sbin")
     if daemon is None:
-        pytest.skip("there is no syslog daemon: rsyslogd is not installed")
+        pytest.skip("rsyslogd is not installed")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         address = free.getsockname()

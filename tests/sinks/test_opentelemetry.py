@@ -1,4 +1,4 @@
-"""OpenTelemetry: what a collector gets."""
+"""OpenTelemetry: the records that a collector gets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from audithooks.sinks import OpenTelemetry
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
-    """What receives logs by OTLP over HTTP."""
+    """A server that receives logs by OTLP over HTTP."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -32,10 +32,10 @@ class Collector(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector():
-    """An OTLP receiver; .url, and records() gives what it got so far."""
+    """An OTLP receiver with a .url; records() returns what it got so far."""
     service = pytest.importorskip(
         "opentelemetry.proto.collector.logs.v1.logs_service_pb2",
-        reason="what reads OTLP is not installed: opentelemetry-proto",
+        reason="opentelemetry-proto is not installed",
     )
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     server.requests = []
@@ -128,7 +128,7 @@ print(os.getpid())
 
 
 def test_the_work_of_the_exporter_is_not_exported(child_of, collector):
-    """Else each batch would make the next one."""
+    """Otherwise each batch would cause the next one."""
     code = f"""{EXPORT}
 with OpenTelemetry(provider) as sink, subscribe(sink, exclude="audithooks.*"):
     for _ in range(5):
@@ -158,7 +158,7 @@ print(format(span.get_span_context().span_id, "016x"))
 
 @needs(
     sys.implementation.name != "pypy",
-    "a thread that OpenTelemetry starts in a forked child of PyPy never comes up",
+    "in a forked child of PyPy, the thread of OpenTelemetry does not start",
 )
 def test_a_forked_child_exports_its_own(child_of, collector):
     code = f"""{EXPORT}
@@ -166,7 +166,7 @@ import os, warnings
 sink = OpenTelemetry(provider)
 subscribe(sink, "app.*")
 audit("app.event", "before")
-warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+warnings.simplefilter("ignore", DeprecationWarning)  # for a fork with threads
 if os.fork() == 0:
     audit("app.event", "child")
     sink.close()

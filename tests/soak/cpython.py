@@ -29,13 +29,13 @@ atexit.register(note)
 """
 
 
-# Tests that wait for ever on some machines, hook or not, as containers lack what they
+# Tests that hang on some machines, with or without a hook, as containers lack what they
 # connect to.
 ENDLESS = {"*VSOCK*": "test.test_socket.ThreadedVSOCKSocketStreamTest"}
 
 
 def left_out():
-    """Return the patterns of tests that do not end here."""
+    """Return the patterns of tests that hang on this machine."""
     found = []
     for pattern, name in ENDLESS.items():
         try:
@@ -51,7 +51,7 @@ def left_out():
 
 
 def outcomes(report):
-    """Return what became of each test in a report of regrtest."""
+    """Return the outcome of each test in a report of regrtest."""
     found = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
@@ -60,7 +60,7 @@ def outcomes(report):
 
 
 def run(modules, ignored, folder, implementation=None):
-    """Run test modules; return their outcomes, and how many events were seen."""
+    """Run test modules; return their outcomes, and the events and processes seen."""
     folder.mkdir(parents=True)
     log = folder / "log"
     environ = {**os.environ, "TMPDIR": str(folder)}
@@ -71,7 +71,7 @@ def run(modules, ignored, folder, implementation=None):
         (site / "sitecustomize.py").write_text(SITE.format(log=str(log)))
         environ["PYTHONPATH"] = os.pathsep.join([str(site), str(ROOT)])
         environ["AUDITHOOKS_PURE_PYTHON"] = str(int(implementation == "python"))
-    # The interpreter itself, as some tests expect to be run outside of an environment.
+    # The interpreter itself, as some tests fail in a virtual environment.
     python = str(Path(sys.executable).resolve())
     report = folder / "report.xml"
     with open(folder / "output", "wb") as output:
@@ -106,10 +106,10 @@ def differing(plain, hooked):
 
 
 def compare(folder, modules, say):
-    """Run all thrice, and again what differs. Return figures, notes and failures."""
+    """Run all three times, and again what differs. Return figures, notes, failures."""
     figures, failures = [], []
     ignored = left_out()
-    notes = [f"Left out: `{name}`, which does not end here." for name in ignored]
+    notes = [f"Left out: `{name}`, which hangs on this machine." for name in ignored]
     plain, *_ = run(modules, ignored, folder / "plain")
     counts = Counter(plain.values())
     broken = sorted(n for n, kind in plain.items() if kind in ("failure", "error"))
@@ -129,17 +129,17 @@ def compare(folder, modules, say):
             two, *_ = run(again, ignored, folder / name, implementation)
             left = set(differing(one, two))
             flaky = [name for name in differ if name not in left]
-            notes += [f"`{name}` came out differently once." for name in flaky]
+            notes += [f"`{name}` had another outcome once." for name in flaky]
             differ = [name for name in differ if name in left]
             say(f"run again: {len(differ)} differ")
         failures += [f"{implementation}: {name}" for name in differ]
         label = "compiled" if implementation == "cython" else "pure"
         figures += [
-            (f"tests of CPython with a hook of every event, {label}", len(hooked)),
-            (f"outcomes other than without it, {label}", len(differ)),
+            (f"tests of CPython with a hook for every event, {label}", len(hooked)),
+            (f"outcomes that differ from those without the hook, {label}", len(differ)),
             (f"events they raised, {label}", events),
-            (f"processes they raised them in, {label}", processes),
+            (f"processes that raised them, {label}", processes),
         ]
     if broken:
-        notes.append(f"Without a hook these fail, too: {', '.join(broken)}.")
+        notes.append(f"These also fail without a hook: {', '.join(broken)}.")
     return figures, notes, failures

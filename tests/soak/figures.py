@@ -16,7 +16,7 @@ END = "<!-- make soak and make sanitize: to here -->\n"
 
 
 def rendered(kept):
-    """Return what the README shows of what is kept."""
+    """Return the part of the README with the figures in *kept*."""
     block = ""
     for target, parts in sorted(kept.items(), reverse=True):
         notes = [note for part in parts.values() for note in part["notes"]]
@@ -35,7 +35,7 @@ def shown(number):
 
 
 def keep(target, part, found, notes=()):
-    """Put the figures of one part of a run into their places."""
+    """Write the figures of one part of a run to figures.json and to the README."""
     kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     kept.setdefault(target, {})[part] = {
         "on": f"CPython {platform.python_version()}, {os.cpu_count()} cores",

@@ -1,4 +1,4 @@
-"""Rounds of fuzzing.py for some seconds, guided by the coverage of the pure mirrors.
+"""Rounds of fuzzing.py for some seconds, guided by the coverage of the pure modules.
 
     python fuzz.py SECONDS FOLDER
 
@@ -45,7 +45,7 @@ def one(data):
     global rounds
     if time.monotonic() - start > SECONDS:
         report()
-        os._exit(0)  # libFuzzer would end the process itself
+        os._exit(0)  # libFuzzer would exit with its own status
     given = atheris.FuzzedDataProvider(data)
     fuzzing.play(lambda below: given.ConsumeIntInRange(0, below - 1), client)
     rounds += 1

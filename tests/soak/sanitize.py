@@ -2,9 +2,9 @@
 
     python tests/soak/sanitize.py [arguments of pytest]
 
-The compiled modules are built once more, with the checks in them, in a copy of this
-tree. A finding is anything that one of the sanitizers writes, in any process: they see
-the modules and the clients of the tests, and the memory of all.
+The compiled modules are built again, with the checks, in a copy of this tree. A finding
+is anything that a sanitizer writes, in any process: they check the modules and the
+clients of the tests, and the memory of the whole process.
 """
 
 from __future__ import annotations
@@ -29,17 +29,16 @@ CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
 COPIED.append("build_ext.py")
 
-# Left out: callgrind and memcheck cannot run what runs under a sanitizer, and the
-# latter has a run of its own. What test_build.py builds and installs is another build.
-# And a fork beside busy threads may leave the allocator of AddressSanitizer locked in
-# the child, for good. A Python that is started by an environment of its own has not the
-# libraries of the sanitizers.
+# Left out: callgrind and memcheck cannot run a program with a sanitizer, and memcheck
+# has its own run. test_build.py makes other builds, without the checks. A fork while
+# other threads are busy may leave the allocator of AddressSanitizer locked in the child
+# permanently. A Python with another environment lacks the sanitizers' libraries.
 LEFT_OUT = ["--ignore=tests/test_gate.py", "--ignore=tests/test_build.py"]
 LEFT_OUT += ["-k", "not memcheck and not fork_while and not another_environment"]
 
 
 def copied(folder):
-    """Copy what the tests need, without what was built, and return the modules."""
+    """Copy what the tests need, except built files, and return the modules."""
     unwanted = shutil.ignore_patterns("*.so", "*.c", "__pycache__", "results")
     for name in COPIED:
         source, target = figures.ROOT / name, folder / name
@@ -68,7 +67,7 @@ def library(name):
 
 
 def run_tests(arguments, folder, environ=None):
-    """Run pytest and show what it says; return whether it failed, and what passed."""
+    """Run pytest and show its output; return whether it failed, and what passed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     process = subprocess.Popen(
         [*command, *arguments],
@@ -87,7 +86,7 @@ def run_tests(arguments, folder, environ=None):
 
 def main():
     start = time.monotonic()
-    # A job in the background ignores it, but some tests send it.
+    # A background job ignores SIGINT, but some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -99,11 +98,11 @@ def main():
         environ = {
             **os.environ,
             "AUDITHOOKS_PURE_PYTHON": "0",
-            # PyMem_Free() and the like would hide what is used after it was freed.
+            # The allocators of Python would hide memory that is used after it is freed.
             "PYTHONMALLOC": "malloc",
             "PYTHONPATH": str(folder),
             "LD_PRELOAD": library("libasan.so"),
-            # CPython itself leaves memory behind; test_leaks.py and memcheck look.
+            # CPython itself leaks; test_leaks.py and memcheck look for leaks of ours.
             "ASAN_OPTIONS": f"detect_leaks=0:{log}",
             "UBSAN_OPTIONS": f"print_stacktrace=1:{log}",
         }
@@ -115,7 +114,7 @@ def main():
     failed = failed or mistaken or bool(found)
     numbers = [
         ("modules built with AddressSanitizer and UBSan", len(modules)),
-        ("tests passed under them", passed),
+        ("tests passed with them", passed),
         ("findings", len(found)),
         ("programs of the C API passed under memcheck", programs),
         ("seconds", round(time.monotonic() - start)),

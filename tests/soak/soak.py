@@ -1,9 +1,9 @@
-"""Everything that takes long, in less than half an hour on two cores.
+"""The long tests, in less than half an hour on two cores.
 
     python tests/soak/soak.py [--quick] [part ...]
 
-Two lanes of parts run side by side. The figures are printed, and those of what passed
-are kept by figures.py.
+Two lanes of parts run in parallel. The figures are printed, and figures.py keeps those
+of the parts that passed.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ def fuzz(seconds, folder):
         )
     if done.returncode or not (folder / "rounds.json").exists():
         print(output.read_text(errors="replace")[-5000:])
-        return [], [], [f"the fuzzer ended with {done.returncode}"]
+        return [], [], [f"the fuzzer exited with {done.returncode}"]
     rounds, how = json.loads((folder / "rounds.json").read_text())
     say(f"fuzzer: {rounds:,} rounds, {how}")
-    return [(f"rounds of a fuzzer in {seconds} s, {how}", rounds)], [], []
+    return [(f"rounds of the fuzzer in {seconds} s, {how}", rounds)], [], []
 
 
 def run(part, folder, quick):
@@ -91,7 +91,7 @@ def run(part, folder, quick):
         found, notes, failures = fuzz(15 if quick else 600, folder)
     else:
         found, notes, failures = tests(part, folder, quick)
-    found.append((f"seconds of {part}", round(time.monotonic() - start)))
+    found.append((f"seconds for {part}", round(time.monotonic() - start)))
     if not failures and not quick:
         with KEEPING:
             figures.keep("soak", part, found, notes)
@@ -102,12 +102,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     everything = [part for lane in LANES for part in lane]
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(everything)}")
-    parser.add_argument("--quick", action="store_true", help="for who changes this")
+    parser.add_argument("--quick", action="store_true", help="to test this script")
     options = parser.parse_args()
     wanted = options.parts or everything
     if set(wanted) - set(everything):
         parser.error(f"the parts are {', '.join(everything)}")
-    # A job in the background ignores it, but some tests of CPython wait for it.
+    # A background job ignores SIGINT, but some tests of CPython wait for it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with TemporaryDirectory() as name, ThreadPoolExecutor(len(LANES)) as pool:
@@ -122,7 +122,7 @@ def main():
         [figure for found, _, _ in results for figure in found],
         [note for _, notes, _ in results for note in notes],
     )
-    print(f"{time.monotonic() - START:14.0f}  seconds in all")
+    print(f"{time.monotonic() - START:14.0f}  seconds in total")
     failures = [failure for _, _, failed in results for failure in failed]
     if failures:
         sys.exit("failed: " + "; ".join(failures))

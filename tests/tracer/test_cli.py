@@ -1,4 +1,4 @@
-"""The command line, as it is called: python -m audithooks."""
+"""The command line, called as python -m audithooks."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def names(lines):
     return [line.partition("(")[0] for line in lines.splitlines()]
 
 
-# What is shown.
+# The output.
 
 
 def test_every_event_has_a_line_on_stderr(trace):
@@ -216,7 +216,7 @@ threads = [threading.Thread(target=run) for _ in range(4)]
     assert lines == [f"test.x({'-' * 50!r})"] * 800
 
 
-# The program is as without the tracer.
+# The program runs as without the tracer.
 
 WHERE = """
 import sys
@@ -319,7 +319,7 @@ def test_a_module_that_cannot_be_run_is_one_line(trace, name, told):
 
 
 def test_the_tracer_imports_nothing_from_the_current_folder(trace, script):
-    for name in ("argparse", "gettext", "shutil"):  # none that `python -m` imports
+    for name in ("argparse", "gettext", "shutil"):  # `python -m` does not import these
         script("raise SystemExit('shadowed')", f"{name}.py")
     assert trace("-e", "test.*", "-c", "print('on')").stdout == "on\n"
 
@@ -330,7 +330,7 @@ def test_the_tracer_leaves_most_imports_to_the_program(trace):
     assert trace("-e", "test.*", "-c", code).stdout == plain.stdout
 
 
-@needs(CPYTHON_EVENTS, "there is no event where a program starts")
+@needs(CPYTHON_EVENTS, "the interpreter raises no event at the start of a program")
 def test_nothing_of_the_tracer_is_shown(trace, script, tmp_path):
     """The events are those that a hook of sys sees in the same program."""
     path = script("""
@@ -357,13 +357,13 @@ sys.addaudithook(hook)
     traced = names(trace(path).stderr)
     assert traced[:3] == plain[:3] == ["open", "compile", "exec"]
     after = [events[events.index("test.start") :] for events in (plain, traced)]
-    # A folder of sys.path more is looked into in one of them.
+    # One of them searches one more folder of sys.path.
     plain, traced = ([e for e in events if e != "os.listdir"] for events in after)
     assert traced == plain
     assert {"import", "open", "exec", "test.thread"} <= set(traced)
 
 
-@needs(PROCESSES, "there are no processes here")
+@needs(PROCESSES, "this system has no processes")
 def test_head_ends_it_quietly(trace, script):
     path = script(
         "import sys\nfor i in range(20_000): sys.audit('test.x', i)\n"
@@ -386,14 +386,14 @@ def test_head_ends_it_quietly(trace, script):
 
 def test_a_disk_that_is_full_ends_the_trace_and_not_the_program(trace):
     if not os.path.exists("/dev/full"):
-        pytest.skip("there is no /dev/full here")
+        pytest.skip("this system has no /dev/full")
     done = trace("-o", "/dev/full", "-c", "print('on')")
     assert done.stdout == "on\n"
     assert done.stderr.count("audithooks: the trace ends here: ") == 1
     assert done.returncode == 0
 
 
-# PyPy ends without what atexit has, and so without a summary.
+# PyPy exits without the functions of atexit, and so without a summary.
 AT_EXIT_AFTER_INTERRUPT = prints("""
 import atexit, os, sys
 sys.stderr = open(os.devnull, "w")
@@ -419,22 +419,22 @@ except KeyboardInterrupt:
         assert "in all" in done.stderr
 
 
-# Wrong calls.
+# Wrong usage.
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
-        (["-m"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
-        (["-m", "-c", "1"], "what to run is one of: a SCRIPT, -m MODULE or -c CODE"),
+        ([], "the program must be one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m"], "the program must be one of: a SCRIPT, -m MODULE or -c CODE"),
+        (["-m", "-c", "1"], "the program must be one of: a SCRIPT, -m MODULE or -c C"),
         (["--nothing", "x.py"], "unrecognized arguments: --nothing"),
         (["nothing.py"], "can't run 'nothing.py': No such file or directory"),
         (["."], "can't run '.': it has no __main__ module"),
         (["-e", "", "-c", "1"], "events must not hold an empty pattern"),
         (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
         (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
-        (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; there are @audit"),
+        (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; the groups are @"),
         (["--redact", "", "-c", "1"], "redact must not hold an empty pattern"),
         (["-t", "now", "-c", "1"], "invalid choice: 'now'"),
         (["--color", "red", "-c", "1"], "invalid choice: 'red'"),
@@ -442,9 +442,9 @@ except KeyboardInterrupt:
         (["--stack", "-1", "-c", "1"], "--stack must not be negative: -1"),
         (["--stack", "few", "-c", "1"], "invalid int value: 'few'"),
         (["--json", "--chrome", "-c", "1"], "not allowed with argument --json"),
-        (["--chrome", "-c", "1"], "--chrome needs a file to write to: -o FILE"),
-        (["--json", "-T", "-c", "1"], "-t and -T are for lines of text"),
-        (["--json", "-C", "-c", "1"], "the summary is a table of text"),
+        (["--chrome", "-c", "1"], "--chrome needs an output file: -o FILE"),
+        (["--json", "-T", "-c", "1"], "-t and -T are for text lines"),
+        (["--json", "-C", "-c", "1"], "the summary is a text table"),
         (["--sum", "-c", "1"], "unrecognized arguments: --sum"),
     ],
 )
@@ -469,7 +469,7 @@ def test_version_tells_the_implementation(trace):
     assert f"implementation {trace.child.implementation}" in done.stdout
 
 
-# Which events.
+# The selection of events.
 
 
 def test_an_exclamation_mark_leaves_events_out(trace):
@@ -564,7 +564,7 @@ def test_what_cannot_be_shown_is_denied_all_the_same(trace):
 import audithooks.tracer.tracer, sys
 def fail(self, event, args, action=""):
     raise ZeroDivisionError
-audithooks.tracer.tracer.Tracer._see = fail
+audithooks.tracer.tracer.Tracer._show = fail
 try:
     sys.audit("test.x")
 except PermissionError as error:
@@ -600,7 +600,7 @@ except PermissionError as error:
     assert done.returncode == 0
 
 
-# What is shown of an event.
+# The details of events.
 
 AUDIT = "import sys; sys.audit('test.a'); sys.audit('test.b')"
 
@@ -725,9 +725,9 @@ def test_colors_are_for_terminals_or_on_demand(trace):
 
 
 def at_a_terminal(trace, *arguments, **environ):
-    """Run the tracer with a terminal as its stderr, and return what that shows."""
+    """Run the tracer with a terminal as its stderr, and return its output."""
     if not PROCESSES:
-        pytest.skip("there are no processes here")
+        pytest.skip("this system has no processes")
     pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -740,7 +740,7 @@ def at_a_terminal(trace, *arguments, **environ):
     try:
         while chunk := os.read(master, 65536):
             shown += chunk
-    except OSError:  # Linux has this in place of an end
+    except OSError:  # on Linux this is the end of the file
         pass
     os.close(master)
     assert process.wait(60) == 0
@@ -822,7 +822,7 @@ thread.join()
     assert thread == last["tid"] != first["tid"]
 
 
-@needs(PROCESSES, "there are no processes here")
+@needs(PROCESSES, "this system has no processes")
 def test_chrome_trace_of_a_command_that_is_no_text(trace, tmp_path):
     code = "import sys; sys.audit('test.x')"
     trace("--chrome", "-o", "trace", "-e", "test.*", "-c", code, os.fsdecode(b"\xff"))
@@ -965,9 +965,9 @@ print(subprocess.run([sys.executable, "-c", {AUDIT!r}], stderr=-3).returncode)
     assert "test.b() = denied" in (tmp_path / "trace").read_text()
 
 
-@needs(os.path.exists("/proc/self/fd"), "there is no /proc here")
+@needs(os.path.exists("/proc/self/fd"), "this system has no /proc")
 def test_what_takes_the_place_of_the_program_is_followed(trace):
-    """Without -o, where the output has a name only as long as somebody holds it."""
+    """Without -o, when the output has a path only as long as it is open."""
     code = f"""
 import os, sys
 sys.audit("test.first")
@@ -1016,7 +1016,7 @@ subprocess.run([sys.executable, "-c", {AUDIT!r}])
     assert done.returncode == 0
 
 
-# However it ends.
+# Every kind of exit.
 
 
 @pytest.mark.parametrize(
@@ -1070,11 +1070,11 @@ def test_events_that_there_are_not(trace):
     told = "python -m audithooks events: no event matches nothing.*\n"
     assert (done.stdout, done.stderr, done.returncode) == ("", told, 1)
     done = trace("events", "@nothing")
-    assert "there is no group '@nothing'; there are @audithooks, " in done.stderr
+    assert "there is no group '@nothing'; the groups are @audithooks, " in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
 
 
-# As a command.
+# The installed command.
 
 
 def test_the_command_is_installed(child, tmp_path, script):

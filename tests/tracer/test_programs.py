@@ -1,4 +1,4 @@
-"""Real programs under the tracer: they do what they do without it, and it sees them."""
+"""Real programs with the tracer: they run as without it, and it sees their events."""
 
 import json
 import re
@@ -21,8 +21,8 @@ CORE = Path(__file__).parent.parent / "core"
 def trace(child, tmp_path):
     """Run Python with these arguments, plain and traced; return the records of events.
 
-    Output, errors and exit status are the same in both, but for what *varies*, a
-    regular expression.
+    Output, errors and exit status must be the same in both, except for matches of
+    *varies*, a regular expression.
     """
 
     def run(*arguments, options=(), varies="(?!)", **more):
@@ -43,7 +43,7 @@ def trace(child, tmp_path):
 
 
 def records(path):
-    """The records of a trace. Lines that are torn or cut off are no JSON."""
+    """The records of a trace. A line that is split or incomplete is not JSON."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -94,7 +94,7 @@ def test_pip_that_fails(trace):
 
 
 def test_pytest_runs_tests_of_this_project(trace, request):
-    # Not those that ask whether anybody listens: the tracer does.
+    # Without tests of whether there are hooks: the tracer adds some.
     files = [str(CORE / name) for name in ("test_capture.py", "test_dispatcher.py")]
     arguments = ["-q", "-p", "no:cacheprovider", *files]
     if request.config.option.pure:
@@ -125,7 +125,7 @@ def test_pytest_with_a_test_that_fails(trace, tmp_path):
 
 
 def serve(child, folder, *tracer):
-    """Let http.server answer one request; return what it said, and the answer."""
+    """Let http.server answer one request; return its log, and the answer."""
     server = subprocess.Popen(
         [
             sys.executable,
@@ -153,7 +153,7 @@ def serve(child, folder, *tracer):
     return said, body, server.returncode
 
 
-@needs(PROCESSES, "there are no processes here")
+@needs(PROCESSES, "this system has no processes")
 def test_http_server_serves_a_request(child, tmp_path):
     (tmp_path / "page.txt").write_text("hello")
     trace = str(tmp_path / "trace")
@@ -243,7 +243,7 @@ if __name__ == "__main__":
 
 def test_venv_is_followed_into_a_new_python_by_another_environment(trace, tmp_path):
     if find_spec("ensurepip") is None or not on_cpython:
-        pytest.skip("this Python has no ensurepip that can be left to the new one")
+        pytest.skip("this Python has no ensurepip for the new environment")
     path = tmp_path / "program.py"
     path.write_text("""
 import os, subprocess, sys, venv

@@ -1,7 +1,7 @@
-"""Found by every Python that a tracer follows: see audithooks/tracer/following.py.
+"""Every Python that a tracer follows imports this: see audithooks/tracer/following.py.
 
-It may be a Python of any version. What the program would have found without the tracer,
-in sys.path and as its own sitecustomize, is found all the same.
+It may be a Python of any version. The program finds the same sys.path and the same
+sitecustomize as without the tracer.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 
 def follow(folder):
-    """Trace this process by the audithooks around *folder*, whatever sys.path is."""
+    """Trace this process with the audithooks around *folder*, whatever sys.path is."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     package = os.path.dirname(os.path.dirname(folder))
@@ -22,7 +22,7 @@ def follow(folder):
     try:
         spec.loader.exec_module(module)
         from audithooks.tracer.child import follow
-    except ImportError as error:  # such as that the compiled modules are of another
+    except ImportError as error:  # for instance, compiled for another version
         del sys.modules["audithooks"]
         sys.stderr.write(
             "audithooks: process %d is not traced: %s\n" % (os.getpid(), error)
@@ -37,6 +37,6 @@ sys.path_importer_cache.pop(folder, None)
 if sys.version_info >= (3, 9):
     follow(folder)
 
-# As site.py would have done without this file.
+# site.py would have imported this one without this file.
 del sys.modules["sitecustomize"]
 import sitecustomize  # noqa: E402,F401
