@@ -15,7 +15,7 @@ from libc.string cimport memcpy, strchr, strlen
 from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
 from audithooks._core.dispatcher_c cimport find
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, dispatch, is_missed, load_int, load_size,
+    FREE_THREADED, Arguments, HookList, Route, calls_scoped, dispatch, is_empty, is_missed, load_int, load_size,
     load_version, miss, route_of
 )
 from audithooks._core.python cimport (
@@ -26,8 +26,8 @@ from audithooks._core.python cimport (
 )
 
 from .dispatcher_c import Dispatcher, Event
+from .hooklist_c import Subscription
 from .runtime_c import runtime
-from .subscription import Subscription
 
 
 cdef extern from *:
@@ -232,19 +232,24 @@ cdef bint is_sound(const char *format) noexcept:
     return True
 
 
-cdef int deliver(PyObject *route, PyObject *event, Given *given) noexcept:
+cdef int deliver(
+    HookList hooks, PyObject *route, PyObject *event, Given *given
+) noexcept:
     """Call the hooks of a route, which is an owned reference and consumed, or NULL."""
     cdef Arguments arguments
-    cdef int status = -1
+    cdef int status
     if route == NULL:
         return -1
-    if PyTuple_GET_SIZE(route) == 0:
-        status = 0
+    if load_size(&hooks.scoped):
+        status = calls_scoped(hooks, <Route> route, event)
     else:
+        status = not is_empty(route)
+    if status > 0:
+        status = -1
         arguments.packed = build(given)
         arguments.name = NULL
         if arguments.packed != NULL:
-            status = dispatch(route, event, &arguments)
+            status = dispatch(hooks, <Route> route, event, &arguments, False)
             Py_DECREF(arguments.packed)
     Py_DECREF(route)
     return status
@@ -293,15 +298,17 @@ cdef int raise_given "AuditHooks_raise_given" (
     if not load_size(&(<HookList> dispatcher).listening):
         return 0
     version = load_version(&(<HookList> dispatcher).version)
-    if FREE_THREADED and is_missed(name, strlen(name), version):
+    if FREE_THREADED and not load_size(&(<HookList> dispatcher).scoped) and is_missed(
+        name, strlen(name), version
+    ):
         return 0
     PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
     event = PyUnicode_FromString(name)
     if event != NULL:
         route = route_of(<HookList> dispatcher, event, &kept)
-        if FREE_THREADED and route != NULL and PyTuple_GET_SIZE(route) == 0:
+        if FREE_THREADED and route != NULL and is_empty(route):
             miss(name, strlen(name), version)
-        status = deliver(route, event, given)
+        status = deliver(<HookList> dispatcher, route, event, given)
         Py_DECREF(event)
     return settle(&pending, status)
 
@@ -326,7 +333,12 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
         return status
     PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
     route = find(<ResolvedEvent> event)
-    status = deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
+    status = deliver(
+        (<ResolvedEvent> event).hooks,
+        route,
+        <PyObject *> (<ResolvedEvent> event)._name,
+        given,
+    )
     Py_DECREF(event)
     return settle(&pending, status)
 

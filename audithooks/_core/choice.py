@@ -40,8 +40,16 @@ else:
             raise ImportError("the compiled modules ended with another interpreter")
         from .capi_c import _C_API
         from .dispatcher_c import Dispatcher, Event
+        from .hooklist_c import Subscription
         from .open_code_c import set_open_code_hook
-        from .runtime_c import addaudithook, audit, capture, subscribe
+        from .runtime_c import (
+            HookRejected,
+            addaudithook,
+            audit,
+            capture,
+            subscribe,
+            subscriptions,
+        )
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
@@ -49,8 +57,10 @@ else:
 
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
+    from .domain import HookRejected
+    from .hooklist_py import Subscription
     from .open_code_py import set_open_code_hook
-    from .runtime_py import addaudithook, audit, capture, subscribe
+    from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
 
     _C_API = None
 
@@ -63,9 +73,12 @@ __all__ = (
     "_C_API",
     "Dispatcher",
     "Event",
+    "HookRejected",
+    "Subscription",
     "addaudithook",
     "audit",
     "capture",
     "set_open_code_hook",
     "subscribe",
+    "subscriptions",
 )
