@@ -32,7 +32,7 @@ cdef enum:
     NOT_NESTED = 1      # not for the events that the hook raises itself
     REPORTED = 2        # an Exception goes to sys.unraisablehook
     REMOVED = 4         # it is native, and its data may be gone
-    LEAVING = 8         # not for UNSUBSCRIBE in the thread that closes or pauses it
+    LEAVING = 8         # it was closed or paused, and is not asked about that
 
 
 # Where a hook runs.
@@ -52,7 +52,6 @@ cdef class Hook:
     cdef int is_paused              # it stands in the list, but in no route
     cdef bint is_closed             # it is not in the list any more
     cdef bint is_asked              # it wants UNSUBSCRIBE of its own end
-    cdef uint64_t leaving           # the thread in which it is LEAVING
     cdef tuple events               # the patterns as given; None: it cannot be removed
     cdef object thread              # the number of the thread it is for, or None
     cdef bint in_context            # it is for the contexts that hold its rank

@@ -36,7 +36,7 @@ from libc.stdint cimport uint64_t, uintptr_t
 
 from audithooks._core.python cimport (
     PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get,
-    PyErr_Clear, PyErr_NoMemory, PyErr_Occurred, PyFunctionObject,
+    PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore, PyFunctionObject,
     PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
     PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
     PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
@@ -118,6 +118,9 @@ cdef object here = PyContextVar_New("audithooks", NULL)
 # The ranks in any context that are not closed.
 cdef dict open_ranks = {}  # rank -> None; a set may hang when memory has run out
 
+# For a thread that closes or pauses a subscription, by its number: the hook.
+cdef dict leaving = {}
+
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
 
@@ -162,15 +165,20 @@ cdef bint notice_greenlets() except -1:
 
 
 cdef void *current_greenlet() noexcept:
-    """Return what stands for the greenlet that runs, or NULL."""
+    """Return what stands for the greenlet that runs, or NULL; keep the exception."""
+    cdef PyObject *kind
+    cdef PyObject *value
+    cdef PyObject *traceback
     cdef PyObject *greenlet
     if getcurrent is None:
         return NULL
+    PyErr_Fetch(&kind, &value, &traceback)
     greenlet = PyObject_CallObject(<PyObject *> getcurrent, NULL)
     if greenlet == NULL:
         PyErr_Clear()
-        return NULL
-    Py_DECREF(greenlet)  # it runs, so it stays
+    else:
+        Py_DECREF(greenlet)  # it runs, so it stays
+    PyErr_Restore(kind, value, traceback)
     return greenlet
 
 
@@ -373,14 +381,10 @@ cdef class HookList:
         hook.wants = wants
         hook.events = events
         hook.is_asked = is_asked
-        hook.rank = add_version(&ranks)
-        if native is None:
-            hook.rank |= IN_PYTHON
-        else:
+        if native is not None:
             function, data = native
             hook.native = <Py_AuditHookFunction> <uintptr_t> function
             hook.data = <void *> <uintptr_t> data
-        hook.key = hook.rank
         hook.attributes = attributes_of(<PyObject *> callable)
         hook.in_context = scope == "context"
         if scope == "thread":
@@ -450,6 +454,10 @@ cdef class HookList:
         """Add a hook. It is called from the next event on."""
         cdef dict routes = {}  # before anything changes, as it may fail
         cdef Route old = None
+        hook.rank = add_version(&ranks)
+        if hook.native == NULL:
+            hook.rank |= IN_PYTHON
+        hook.key = hook.rank
         if hook.in_context:
             open_ranks[hook.key] = None
             self.in_context[hook.key] = hook
@@ -546,16 +554,18 @@ cdef class HookList:
     cdef int announce_end(self, Hook hook) except -1:
         """Raise UNSUBSCRIBE, which hooks may refuse, for a hook that is to be left out.
         """
-        cdef uint64_t outer = hook.leaving
-        cdef int leaving = load_int(&hook.conditions) & LEAVING
+        me = PyThreadState_GetID(PyThreadState_Get())
+        outer = leaving.get(me)  # a hook that is asked may close another
+        leaving[me] = hook
         if not hook.is_asked:
-            hook.leaving = PyThreadState_GetID(PyThreadState_Get())
             store_int(&hook.conditions, load_int(&hook.conditions) | LEAVING)
         try:
             self.audit(UNSUBSCRIBE, hook.events)
         finally:
-            hook.leaving = outer
-            store_int(&hook.conditions, load_int(&hook.conditions) & ~LEAVING | leaving)
+            if outer is not None:
+                leaving[me] = outer
+            else:
+                leaving.pop(me, None)
         return 0
 
     cdef void count(self, Py_ssize_t number) noexcept:
@@ -922,12 +932,11 @@ cdef void leave_others(Hook hook, uint64_t thread) noexcept:
         hook.inside[found] = hook.inside[hook.insiders]
 
 
-cdef bint is_end_of(Hook hook, PyObject *event, PyObject *args) noexcept:
+cdef bint is_end_of(Hook hook, uint64_t thread, PyObject *event) noexcept:
     """Whether announce_end() raised an event for this hook."""
     return (
-        PyTuple_GET_SIZE(args) == 1
-        and PyTuple_GET_ITEM(args, 0) == <PyObject *> hook.events
-        and PyUnicode_CompareWithASCIIString(event, b"audithooks.unsubscribe") == 0
+        PyUnicode_CompareWithASCIIString(event, b"audithooks.unsubscribe") == 0
+        and leaving.get(thread) is hook
     )
 
 
@@ -948,7 +957,7 @@ cdef inline int call_if_met(
     args = pack(arguments)
     if args == NULL:
         return -1
-    if conditions & LEAVING and hook.leaving == me and is_end_of(hook, event, args):
+    if conditions & LEAVING and is_end_of(hook, me, event):
         return 0
     if conditions & NOT_NESTED:
         status = enter(hook, me)

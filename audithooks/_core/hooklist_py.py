@@ -60,10 +60,12 @@ _next_thread = count(1).__next__
 class _Thread(_of_threads("_local")):  # type: ignore[misc]
     """What is remembered of the thread that asks."""
 
+    leaving: Hook | None  # what it closes or pauses
     number: int  # thread identifiers are used again
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
+        self.leaving = None
         self.number = _next_thread()
         self.running = {}
 
@@ -73,13 +75,10 @@ class _State:
 
     thread = _Thread()
 
-    # The ranks of the hooks that are called in this context, of all lists: a tuple. One
+    # Weak references to the hooks that are called in this context, of all lists. One
     # variable serves, as a context would keep one of each list when the list is gone.
     # It is made for the first such hook.
-    here: ContextVar[tuple[int, ...]] | None = None
-
-    # The ranks in any context that are not closed.
-    open_ranks: dict[int, None] = {}  # noqa: RUF012
+    here: ContextVar[tuple[ref[Hook], ...]] | None = None
 
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
@@ -100,6 +99,7 @@ class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
     __slots__ = (
+        "__weakref__",
         "_call",
         "_callable",
         "_conditions",
@@ -110,7 +110,6 @@ class Hook:
         "_is_closed",
         "_is_paused",
         "_is_removed",
-        "_leaving",
         "_native",
         "_rank",
         "_reentrant",
@@ -120,6 +119,7 @@ class Hook:
     )
 
     _MAX_DECIDED = MAX_DECIDED
+    _UNSUBSCRIBE = UNSUBSCRIBE
     _state = _state
 
     def __init__(
@@ -140,20 +140,15 @@ class Hook:
         self._is_closed = False
         self._is_paused = False
         self._native = native is not None
-        self._rank = _next_rank() if self._native else _next_rank() | _IN_PYTHON
+        self._rank = 0  # until it is added
         self._in_context = scope == "context"
         self._call = callable if native is None else caller(callable, *native)
         self._wants = wants
         self._is_asked = is_asked
-        self._leaving: int | None = None  # the thread that closes or pauses it
         self._is_removed = False  # and native: its data may be gone
         self._reentrant = reentrant
         self._reported = reported
         self._conditions = not (reentrant and is_asked) or reported
-
-    def __del__(self) -> None:
-        if getattr(self, "_in_context", False):  # it may not have come so far
-            self._state.open_ranks.pop(self._rank, None)
 
     def _call_if(self, event: str, args: Arguments) -> None:
         """Call a hook that has conditions, if they are met."""
@@ -161,12 +156,7 @@ class Hook:
         thread = state.thread
         if self._is_removed:
             return
-        if (
-            self._leaving == thread.number
-            and event == UNSUBSCRIBE
-            and args.__len__() == 1
-            and args[0] is self._events
-        ):
+        if thread.leaving is self and event == self._UNSUBSCRIBE and not self._is_asked:
             return
         running = thread.running
         key: object = self
@@ -474,11 +464,13 @@ class HookList:
     def _with_scoped(self, route: tuple[Hook, ...], event: str) -> tuple[Hook, ...]:
         """Return the hooks of a route and those of this thread and context, a tuple."""
         here = self._state.here
-        ranks = () if here is None else here.get(())
         found = [
             hook
-            for hook in [self._scoped.get(rank) for rank in ranks]
-            if hook is not None and not hook._is_paused and hook._decided(event)
+            for hook in [weak() for weak in (() if here is None else here.get(()))]
+            if hook is not None
+            and self._scoped.get(hook._rank) is hook
+            and not hook._is_paused
+            and hook._decided(event)
         ]
         if self._in_thread:
             number = self._state.thread.number
@@ -509,10 +501,10 @@ class HookList:
 def _add(hooks: HookList, hook: Hook) -> None:
     """Add a hook. It is called from the next event on."""
     routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
+    hook._rank = _next_rank() if hook._native else _next_rank() | _IN_PYTHON
     if hook._in_context:
-        _state.open_ranks[hook._rank] = None
         hooks._scoped[hook._rank] = hook
-        _set_ranks((*_ranks_here(), hook._rank))
+        _set_here((*_hooks_here(hook), ref(hook)))
     elif hook._thread is not None:
         hooks._in_thread.setdefault(hook._thread, {})[hook._rank] = hook
         hooks._scoped[hook._rank] = hook
@@ -545,8 +537,7 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
     hooks._hooks.pop(hook, None)
     hooks._scoped.pop(hook._rank, None)
     if hook._in_context:
-        _state.open_ranks.pop(hook._rank, None)
-        _set_ranks(_ranks_here())
+        _set_here(_hooks_here(hook))
     elif hook._thread is not None:
         own = hooks._in_thread.get(hook._thread, {})
         own.pop(hook._rank, None)
@@ -568,24 +559,31 @@ def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
 
 def _announce_end(hooks: HookList, hook: Hook) -> None:
     """Raise UNSUBSCRIBE, which hooks may refuse, for a hook that is to be left out."""
-    outer = hook._leaving
+    thread = _state.thread
+    outer = thread.leaving  # a hook that is asked may close another
     try:
-        if not hook._is_asked:
-            hook._leaving = _state.thread.number
+        thread.leaving = hook
         hooks.audit(UNSUBSCRIBE, hook._events)  # type: ignore[attr-defined]
     finally:
-        hook._leaving = outer
+        thread.leaving = outer
 
 
-def _ranks_here() -> tuple[int, ...]:
-    """Return the ranks of the open hooks that are called in this context."""
-    found = () if _state.here is None else _state.here.get(())
-    return (*[rank for rank in found if rank in _state.open_ranks],)
+def _hooks_here(left_out: Hook) -> tuple[ref[Hook], ...]:
+    """Return weak references to the open hooks of this context, but one."""
+    refs = () if _state.here is None else _state.here.get(())
+    hooks = [(weak, weak()) for weak in refs]
+    return (
+        *[
+            weak
+            for weak, hook in hooks
+            if hook is not None and hook is not left_out and not hook._is_closed
+        ],
+    )
 
 
-def _set_ranks(ranks: tuple[int, ...]) -> None:
+def _set_here(refs: tuple[ref[Hook], ...]) -> None:
     if _state.here is not None:
-        _state.here.set(ranks)
+        _state.here.set(refs)
 
 
 def exact_event(event: str) -> str:
