@@ -308,3 +308,27 @@ with mock.patch("os.environ", {}):
 """
     trace, *_ = traced("-f", program=program)
     assert trace.endswith(" test.child()\n")
+
+
+# The pytest plugin.
+
+
+def test_a_forbidden_event_is_described(child, tmp_path):
+    path = tmp_path / "test_it.py"
+    path.write_text(
+        f"""{REPLACED}
+def test():
+    with replaced():
+        sys.audit("test.event")
+"""
+    )
+    command = ("-m", "pytest", "-p", "audithooks.pytest_plugin")
+    environ = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = child.start(
+        *command, "--audit-forbid=test.*", str(path), cwd=tmp_path, environ=environ
+    )
+    line = 1 + path.read_text().splitlines().index('        sys.audit("test.event")')
+    at = f'at test_it.py:{line} in test: sys.audit("test.event")'
+    assert f"forbidden audit event: test.event()\nE   {at}".replace(" ", "") in (
+        done.stdout.replace(" ", "")
+    )
