@@ -129,7 +129,9 @@ def test_logging_without_dummy_threads(child):
     code = """
 import logging, threading
 from audithooks.sinks import Logging
-with Logging("audit") as sink:
+logger = logging.Logger("audit")
+logger.addHandler(logging.NullHandler())
+with Logging(logger) as sink:
     sink("app.event", ())
     sink.flush()
     print(*(thread.name for thread in threading.enumerate()))
