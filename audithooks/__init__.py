@@ -15,15 +15,15 @@ from ._core.choice import (
     IMPLEMENTATION,
     Dispatcher,
     Event,
+    HookRejected,
+    Subscription,
     addaudithook,
     audit,
     capture,
     set_open_code_hook,
     subscribe,
 )
-from ._core.domain import HookRejected
 from ._core.native import get_include
-from ._core.subscription import Subscription
 
 __all__ = (
     "FALLBACK_REASON",

@@ -38,10 +38,15 @@ else:
         # Cython hands back the old module, whose globals are None or gone.
         if getattr(_module, "Dispatcher", None) is None:
             raise ImportError("the compiled modules ended with another interpreter")
-        from .capi_c import _C_API
+        # By name, as PyInstaller and others see no import in compiled code.
+        from . import hooklist_c as _  # noqa: F401
+
+        # Compiled modules that are imported again are the old ones. So all classes are
+        # those that they have.
+        from .capi_c import _C_API, Subscription
         from .dispatcher_c import Dispatcher, Event
         from .open_code_c import set_open_code_hook
-        from .runtime_c import addaudithook, audit, capture, subscribe
+        from .runtime_c import HookRejected, addaudithook, audit, capture, subscribe
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
@@ -49,8 +54,10 @@ else:
 
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
+    from .domain import HookRejected
     from .open_code_py import set_open_code_hook
     from .runtime_py import addaudithook, audit, capture, subscribe
+    from .subscription import Subscription
 
     _C_API = None
 
@@ -63,6 +70,8 @@ __all__ = (
     "_C_API",
     "Dispatcher",
     "Event",
+    "HookRejected",
+    "Subscription",
     "addaudithook",
     "audit",
     "capture",
