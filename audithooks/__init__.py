@@ -29,9 +29,11 @@ from ._core.native import get_include
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
+    "Capture",
     "Dispatcher",
     "Event",
     "HookRejected",
+    "Record",
     "Subscription",
     "addaudithook",
     "audit",
@@ -41,3 +43,35 @@ __all__ = (
     "subscribe",
     "subscriptions",
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._core.capture import Capture, Record
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> object:
+        """Return what most programs do without, and what is therefore loaded late.
+
+        __version__ is that of the installed distribution, or "0+unknown" if there is
+        none, as in a program that was frozen without it.
+        """
+        if name in ("Capture", "Record"):
+            from ._core import capture as module
+
+            value = getattr(module, name)
+        elif name == "__version__":
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                value = version("audithooks")
+            except PackageNotFoundError:
+                value = "0+unknown"
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, "__version__"})

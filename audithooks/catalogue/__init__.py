@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
     Version = tuple[int, ...]
 
+__all__ = (
+    "EVENTS",
+    "GROUPS",
+    "Entry",
+    "OpenIntent",
+    "expand",
+    "named",
+    "open_intent",
+    "spawn_argv",
+)
+
 _OLDEST = (3, 8)  # the version of PEP 578
 _LINE = re.compile(
     r"(?P<name>[^(]+)\((?P<arguments>.*?)\)"

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .._core.capture import Record
+    from .. import Record
 
 _EVENTS = pytest.StashKey["list[Record]"]()
 

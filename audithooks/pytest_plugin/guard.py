@@ -5,9 +5,10 @@ __init__.py, which pytest always loads, imports it if anything is forbidden.
 
 from __future__ import annotations
 
-import linecache
 import os
 import sysconfig
+from itertools import islice
+from tokenize import open as open_source
 
 import _pytest
 import pluggy
@@ -64,7 +65,7 @@ class Guard:
             raise pytest.UsageError(f"audit_forbid: {error}") from error
         self._patterns = patterns
         self._fields = Fields(frames=MAX_FRAMES)
-        self._root = str(config.rootpath)
+        self._root = os.path.join(config.rootpath, "")
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Phase:
@@ -125,9 +126,9 @@ class Guard:
         if cause is None:
             return None
         file, line, function = cause
-        source = linecache.getline(file, line).strip()
-        if file.startswith(self._root + os.sep):
-            file = os.path.relpath(file, self._root)
+        source = _source(file, line)
+        if file.startswith(self._root):
+            file = file[len(self._root) :]
         text = self._fields.record(event, args).text()
         return (
             f"forbidden audit event: {text}\n  at {file}:{line} in {function}: {source}"
@@ -145,6 +146,18 @@ def _cause(stack: Sequence[Frame]) -> Frame | None:
         if not frame[0].startswith(_LIBRARIES):
             return frame
     return stack[0]
+
+
+def _source(file: str, line: int) -> str:
+    """Return a line of a file, or "" if there is none.
+
+    linecache asks os.stat(), which the test may have replaced.
+    """
+    try:
+        with open_source(file) as lines:
+            return next(islice(lines, line - 1, None), "").strip()
+    except (OSError, SyntaxError, ValueError):  # the last are of its encoding
+        return ""
 
 
 def _marked(item: pytest.Item, name: str) -> tuple[str, ...]:

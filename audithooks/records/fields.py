@@ -13,11 +13,11 @@ from _thread import get_ident
 # The builtins module is already cleared when the last event comes.
 from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
-from time import time_ns
 
 from .._core.patterns import checked
 from ..catalogue import named
 from .origin import callers, short, task_name, thread_name
+from .real import Real
 from .text import MAX_NAME, arguments_text, printable
 from .values import INT64, Shortener
 
@@ -152,7 +152,7 @@ class Fields:
         return Record(
             short(event),
             *self.arguments(event, args),
-            time_ns(),
+            Real.time_ns(),
             thread,
             thread_name(thread),
             task_name(),

@@ -7,7 +7,8 @@ import os
 import stat
 import sys
 from builtins import len  # builtins is already cleared when the last event comes
-from os import write
+
+from .real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Lines:
             self.fd = duplicate(_descriptor(output))
         self.most = sys.maxsize
         # Windows has pipes, but no such limit.
-        if hasattr(os, "fpathconf") and stat.S_ISFIFO(os.fstat(self.fd).st_mode):
-            self.most = os.fpathconf(self.fd, "PC_PIPE_BUF")
+        if Real.fpathconf and stat.S_ISFIFO(Real.fstat(self.fd).st_mode):
+            self.most = Real.fpathconf(self.fd, "PC_PIPE_BUF")
 
     def write(self, line: bytes) -> None:
         """Write *line*, which ends with a newline. Raises OSError if it cannot.
@@ -61,12 +62,12 @@ class Lines:
         written = 0
         try:
             while written < len(line):
-                written += write(self.fd, line[written:])
+                written += Real.write(self.fd, line[written:])
         except BaseException:
             self._torn = written > 0 or torn
             raise
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+    def __del__(self, close: Callable[[int], None] = Real.close) -> None:
         if self.fd >= 0:
             close(self.fd)
 
@@ -80,35 +81,41 @@ def duplicate(fd: int) -> int:
     A program that closes descriptors it has not opened, as daemons do, opens its own
     files with the lowest numbers: no line may be written to one of them.
     """
-    try:
-        from fcntl import F_DUPFD, fcntl  # PyPy has no F_DUPFD_CLOEXEC
-    except ImportError:  # Windows
-        return os.dup(fd)
-    os.fstat(fd)  # for its OSError
+    if Real.fcntl is None:  # Windows
+        return Real.dup(fd)
+    Real.fstat(fd)  # for its OSError
     for least in HIGH:
         try:
-            high = fcntl(fd, F_DUPFD, least)
+            high: int = Real.fcntl(fd, Real.F_DUPFD, least)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
         else:
-            os.set_inheritable(high, False)
+            Real.set_inheritable(high, False)
             return high
-    return os.dup(fd)
+    return Real.dup(fd)
 
 
 def open_high(
     path: str | bytes | os.PathLike[str] | os.PathLike[bytes], flags: int
 ) -> int:
     """Open a file with a descriptor like that of duplicate()."""
-    fd = os.open(path, flags, 0o666)
+    fd = Real.open(path, flags, 0o666)
     try:
         return duplicate(fd)
     finally:
-        os.close(fd)
+        Real.close(fd)
 
 
 HIGH = 960, 200  # below the usual limits of 1024 and 256
+
+
+def complain(text: str) -> None:
+    """Write a message to the error output, whatever the program made of sys.stderr."""
+    try:
+        Real.write(2, f"audithooks: {text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:  # there is none
+        pass
 
 
 def _descriptor(output: int | HasDescriptor) -> int:

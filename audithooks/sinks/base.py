@@ -4,9 +4,10 @@ start again in a forked child.
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from weakref import WeakMethod
+
+from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def after_fork(method: Callable[[], None]) -> None:
         if alive is not None:
             alive()
 
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=call)
+    if Real.register_at_fork:
+        Real.register_at_fork(after_in_child=call)

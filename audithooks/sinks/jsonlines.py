@@ -5,12 +5,11 @@ from __future__ import annotations
 from _thread import get_ident
 from builtins import divmod, len  # builtins is cleared when the last event comes
 from itertools import count
-from os import getpid
-from time import gmtime, strftime, time_ns
 
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder
 from ..records.origin import task_name, thread_name
+from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import Sink
 
@@ -93,10 +92,10 @@ class JsonLines(Sink):
 
     def _head(self, event: str) -> str:
         """Return the part of a line before the arguments."""
-        seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+        seconds, nanoseconds = divmod(Real.time_ns(), 1_000_000_000)
         second, text = self._second
         if seconds != second:
-            text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+            text = Real.strftime("%Y-%m-%dT%H:%M:%S", Real.gmtime(seconds))
             self._second = seconds, text
         thread = get_ident()
         name = thread_name(thread)
@@ -108,7 +107,7 @@ class JsonLines(Sink):
             who = f'{who},"task":{self._quote(task)}'
         return (
             f'{{"time":"{text}.{nanoseconds // 1000:06}Z","seq":{self._next()},'
-            f'"pid":{getpid()},"thread":{who},'
+            f'"pid":{Real.getpid()},"thread":{who},'
             f'"event":{self._quote(event[:MAX_NAME])},"args":'
         )
 

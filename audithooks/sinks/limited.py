@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 from _thread import allocate_lock
+from atexit import register, unregister
 from itertools import count
 from math import inf
-from time import monotonic
 
 from ..records.fields import Fields, at_least
+from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import LEFT_OUT, Count, Sink, after_fork
 
@@ -67,16 +67,16 @@ class Limited(Sink):
         self._seen: dict[int, float] = {}  # hash of an event: when it was passed on
         self._start_anew()
         after_fork(self._start_anew)
-        atexit.register(self._report)
+        register(self._report)
 
     def _start_anew(self) -> None:
         # For each name the number of events left out.
         self._counts: dict[str, Count] = {}
-        self._due = monotonic() + self._every
+        self._due = Real.monotonic() + self._every
         self._reporting = allocate_lock()
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        now = monotonic()
+        now = Real.monotonic()
         if now >= self._due:
             self._report()
         key = self._key(event, args)
@@ -133,7 +133,7 @@ class Limited(Sink):
         if not self._reporting.acquire(blocking=False):
             return
         try:
-            self._due = monotonic() + self._every
+            self._due = Real.monotonic() + self._every
             for name, left_out in [*self._counts.items()]:
                 number = left_out.news()
                 if number:
@@ -146,7 +146,7 @@ class Limited(Sink):
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self._report)
+        unregister(self._report)
         self._report()
         close = getattr(self._sink, "close", None)
         if close is not None:

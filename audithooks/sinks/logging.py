@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from logging import Logger
+    from logging import Logger, LogRecord
+    from typing import Any
 
     from ..records.fields import Record
+
+_SEPARATORS = os.sep, os.altsep or os.sep
+
+# What a LogRecord has beside the rest.
+_ATTRIBUTES = {
+    "args": (),
+    "exc_info": None,
+    "exc_text": None,
+    "filename": "",
+    "funcName": None,
+    "lineno": 0,
+    "module": "",
+    "pathname": "",
+    "stack_info": None,
+}
 
 
 class Logging(QueuedSink):
@@ -69,16 +87,18 @@ class Logging(QueuedSink):
             raise TypeError(f"level must be an int, not {type(level).__name__}")
         self._logger = logger
         self._level = level
-        self._make = logging.makeLogRecord
+        self._logging = logging
         self._level_name = logging.getLevelName
-        now = logging.makeLogRecord({})
-        self._began = now.created - now.relativeCreated / 1e3
+        began = getattr(logging, "_startTime", Real.time_ns())
+        # In nanoseconds from 3.13 on, before that in seconds.
+        self._began = began / 1e9 if isinstance(began, int) else began
         super().__init__(redact, environments, longest, frames, most)
 
     def _deliver(self, record: Record) -> None:
         if not self._logger.isEnabledFor(self._level):
             return
         attributes = {
+            **_ATTRIBUTES,
             "name": self._logger.name,
             "levelno": self._level,
             "levelname": self._level_name(self._level),
@@ -97,9 +117,28 @@ class Logging(QueuedSink):
         if record.stack:
             path, attributes["lineno"], attributes["funcName"] = record.stack[0]
             attributes["pathname"] = path
-            attributes["filename"] = os.path.basename(path)
+            attributes["filename"] = path[1 + max(map(path.rfind, _SEPARATORS)) :]
         self._logger.handle(self._make(attributes))
+
+    def _make(self, attributes: dict[str, Any]) -> LogRecord:
+        logging: Any = self._logging
+        kind = logging.LogRecord
+        # Not by calling it: that asks time, os and threading, which a test may have
+        # replaced. But a factory of the program may add attributes.
+        own = logging.getLogRecordFactory() is kind
+        made: LogRecord = kind.__new__(kind) if own else logging.makeLogRecord({})
+        made.__dict__.update(attributes)
+        made.process = Real.getpid() if logging.logProcesses else None
+        made.processName = _process_name() if logging.logMultiprocessing else None
+        return made
 
     def __repr__(self) -> str:
         state = ", closed" if self._closed else ""
         return f"<Logging to {self._logger.name!r}{state}>"
+
+
+def _process_name() -> str:
+    """Return the name that multiprocessing gave to this process, as in a LogRecord."""
+    module = sys.modules.get("multiprocessing.process")
+    process = getattr(module, "_current_process", None)
+    return "MainProcess" if process is None else process.name

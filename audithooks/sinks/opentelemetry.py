@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from os import getpid
-
 from ..records.lines import json_encoder
+from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
@@ -80,7 +79,7 @@ class OpenTelemetry(QueuedSink):
     def _deliver(self, item: tuple[Record, Context]) -> None:
         record, context = item
         attributes: dict[str, Any] = {
-            "process.pid": getpid(),
+            "process.pid": Real.getpid(),
             "thread.id": record.thread,
         }
         if record.thread_name is not None:
@@ -102,6 +101,7 @@ class OpenTelemetry(QueuedSink):
         self._logger.emit(
             self._make(
                 timestamp=record.time,
+                observed_timestamp=Real.time_ns(),
                 context=context,
                 severity_number=self._severity,
                 severity_text=self._severity.name,

@@ -7,12 +7,12 @@ like logging.handlers.QueueListener for a QueueHandler.
 
 from __future__ import annotations
 
-import atexit
-import sys
 from _thread import allocate_lock, get_ident, start_new_thread
+from atexit import register, unregister
 
 from .._core.unraisable import report
 from ..records.fields import Fields, at_least
+from ..records.lines import complain
 from .base import LEFT_OUT, Count, Sink, after_fork
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class QueueListener:
         self._start_anew()
         after_fork(self._start_anew)
         self._start()
-        atexit.register(self._exit)
+        register(self._exit)
 
     def _start_anew(self) -> None:
         self._queue = self._make_queue()
@@ -101,14 +101,14 @@ class QueueListener:
 
     def close(self) -> None:
         """Deliver waiting items, then end the thread. May be called again."""
-        atexit.unregister(self._exit)
+        unregister(self._exit)
         self.flush()
         self._end()
 
     def _exit(self) -> None:
         if not self._ended and not self.flush(EXIT_SECONDS):
             waiting = self._queue.qsize()
-            sys.stderr.write(f"audithooks: {waiting} events were not delivered\n")
+            complain(f"{waiting} events were not delivered")
         self._end()
 
     def _end(self) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from ..records.lines import APPEND
+from ..records.lines import APPEND, complain
 from .following import VARIABLE
 from .options import Options
 from .tracer import start
@@ -24,4 +24,4 @@ def follow() -> None:
         options = options._replace(command=" ".join(command))
         start(options, os.open(options.output, APPEND, 0o666))
     except (OSError, TypeError, ValueError, RuntimeError) as error:
-        sys.stderr.write(f"audithooks: process {os.getpid()} is not traced: {error}\n")
+        complain(f"process {os.getpid()} is not traced: {error}")

@@ -6,13 +6,11 @@ process that was killed can be read, and several processes can append to one fil
 
 from __future__ import annotations
 
-import os
-import time
-
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder
 from ..records.origin import task_name, thread_name
+from ..records.real import Real
 from ..records.text import encodable
 
 try:
@@ -49,7 +47,7 @@ class ChromeTrace:
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         """Write an event, and its result *action* if known."""
-        pid, thread = os.getpid(), thread_id()
+        pid, thread = Real.getpid(), thread_id()
         if pid != self._pid:
             self._pid = pid
             self._named = {}
@@ -75,7 +73,7 @@ class ChromeTrace:
                 "cat": ",".join(groups),
                 "ph": "i",  # instant event
                 "s": "t",  # its scope: the thread
-                "ts": time.time_ns() / 1000,
+                "ts": Real.time_ns() / 1000,
                 "pid": pid,
                 "tid": thread,
                 "args": shown,

@@ -25,13 +25,9 @@ if TYPE_CHECKING:
 
 def _version() -> str:
     import platform  # here, so that a traced program still has to import them itself
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as version_of
 
-    try:
-        version = version_of("audithooks")
-    except PackageNotFoundError:
-        version = "(not installed)"
+    from .. import __version__ as version
+
     python = f"{platform.python_implementation()} {platform.python_version()}"
     reason = f": {FALLBACK_REASON}" if FALLBACK_REASON else ""
     return f"audithooks {version} on {python}, implementation {IMPLEMENTATION}{reason}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from os import environ, fsdecode, pathsep  # a program may replace those of os
 
 from ..catalogue import named
 
@@ -26,15 +27,15 @@ SPAWNS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn")
 
 def set_environment(options: Options) -> None:
     """Change the environment so that child processes are traced with *options*."""
-    _set_variables(os.environ, json.dumps(options._asdict()))
+    _set_variables(environ, json.dumps(options._asdict()))
 
 
-def _set_variables(environ: MutableMapping[str, str], encoded: str) -> None:
-    environ[VARIABLE] = encoded
-    before = os.fsdecode(environ.get("PYTHONPATH") or "")  # subprocess takes any path
-    path = before.split(os.pathsep) if before else []
+def _set_variables(variables: MutableMapping[str, str], encoded: str) -> None:
+    variables[VARIABLE] = encoded
+    before = fsdecode(variables.get("PYTHONPATH") or "")  # subprocess takes any path
+    path = before.split(pathsep) if before else []
     if FOLDER not in path:
-        environ["PYTHONPATH"] = os.pathsep.join([FOLDER, *path])
+        variables["PYTHONPATH"] = pathsep.join([FOLDER, *path])
 
 
 def complete_environment(event: str, args: tuple[Any, ...]) -> None:
@@ -43,6 +44,6 @@ def complete_environment(event: str, args: tuple[Any, ...]) -> None:
     This is a hook for SPAWNS. Without it, children would not be followed if the program
     leaves out PYTHONPATH, as venv does.
     """
-    environ = named(event, args).get("env")
-    if isinstance(environ, dict) and VARIABLE in os.environ:
-        _set_variables(environ, os.environ[VARIABLE])
+    given = named(event, args).get("env")
+    if isinstance(given, dict) and VARIABLE in environ:
+        _set_variables(given, environ[VARIABLE])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections import namedtuple
 
 from .. import Dispatcher
 from ..records.fields import Fields
+from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         summary=given.summary or given.summary_only,
         progress=terminal and given.output is not None and not given.quiet,
         command=" ".join(["-m"] * given.module + ["-c"] * given.code + given.program),
-        began=time.time_ns(),
+        began=Real.time_ns(),
     )
     try:
         for patterns in (options.events, options.exclude, options.deny):

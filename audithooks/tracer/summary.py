@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 from ..records.fields import Fields
 from ..records.lines import Lines
+from ..records.real import Real
 from ..records.text import arguments_text, printable
 
 TYPE_CHECKING = False
@@ -53,7 +51,7 @@ class Summary:
     def count(self, event: str, args: tuple[Any, ...]) -> None:
         kind = self._kinds.get(event)
         if kind is None:
-            kind = self._kinds.setdefault(event, _Kind(time.time_ns()))
+            kind = self._kinds.setdefault(event, _Kind(Real.time_ns()))
         kind.count += 1
         if len(kind.seen) < MOST_DISTINCT:
             text = arguments_text(event, *self._fields.arguments(event, args))
@@ -76,5 +74,5 @@ class Summary:
             )
         table.append(f"{total:>{width},}  in all, of {len(rows)} kinds")
         if self._command:
-            table.insert(0, f"process {os.getpid()}: {printable(self._command)}")
+            table.insert(0, f"process {Real.getpid()}: {printable(self._command)}")
         self._lines.write("".join(f"{row}\n" for row in table).encode())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from _thread import get_ident
 
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
+from ..records.real import Real
 from ..records.text import arguments_text, printable
 
 TYPE_CHECKING = False
@@ -63,7 +62,7 @@ class TextLines:
         """Write the line of an event, and its result *action* if known."""
         prefix = [self._time()] if self._timestamps else []
         if self._processes:
-            prefix.append(str(os.getpid()))
+            prefix.append(str(Real.getpid()))
         if self._threads:
             thread, task = get_ident(), task_name()
             name = thread_name(thread) or self._unnamed(thread)
@@ -87,10 +86,10 @@ class TextLines:
         return "MainThread" if thread == self._main else str(thread)
 
     def _time(self) -> str:
-        now = time.time_ns()
+        now = Real.time_ns()
         if self._timestamps == "absolute":
             seconds, fraction = divmod(now, 1_000_000_000)
-            clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+            clock = Real.strftime("%H:%M:%S", Real.localtime(seconds))
             return f"{clock}.{fraction // 1000:06}"
         since = self._last if self._timestamps == "delta" else self._began
         self._last = now

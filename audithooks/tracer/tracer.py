@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import atexit
 import errno
-import os
-import sys
-import time
 from _thread import get_ident
 
 from .. import subscribe
 from .._core.unraisable import report
 from ..records.fields import Fields
+from ..records.lines import complain
+from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Tracer:
         self._summary = summary
         self._follow = follow
         self._progress = _Progress() if progress else None
-        self._pid = os.getpid()
+        self._pid = Real.getpid()
         self._running = False
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
@@ -86,10 +85,10 @@ class Tracer:
     def _show(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         if not self._running:
             return
-        if os.getpid() != self._pid:
+        if Real.getpid() != self._pid:
             self._progress = None
             if self._follow:
-                self._pid = os.getpid()
+                self._pid = Real.getpid()
                 if self._summary is not None:
                     self._summary = self._summary.of_child()
             elif not action:
@@ -108,7 +107,7 @@ class Tracer:
             self._record = None
         except OSError as error:
             self._record = None
-            sys.stderr.write(f"audithooks: the trace ends here: {error}\n")
+            complain(f"the trace ends here: {error}")
 
     def finish(self) -> None:
         """Write the table, and nothing after it."""
@@ -117,7 +116,7 @@ class Tracer:
             self._progress.clear()
             self._progress = None
         summary, self._summary = self._summary, None
-        if summary is not None and os.getpid() == self._pid:
+        if summary is not None and Real.getpid() == self._pid:
             self._try(summary.write)
 
 
@@ -127,12 +126,12 @@ class _Progress:
     def __init__(self) -> None:
         self._events = 0
         self._before = 0
-        self._since = time.monotonic_ns()
+        self._since = Real.monotonic_ns()
         self._shown = False
 
     def count(self) -> None:
         self._events += 1
-        now = time.monotonic_ns()
+        now = Real.monotonic_ns()
         if now - self._since >= PROGRESS_EVERY:
             rate = (self._events - self._before) * 1e9 / (now - self._since)
             # The next output of the program starts at the start of this line.
@@ -146,7 +145,7 @@ class _Progress:
 
     def _write(self, text: str) -> None:
         try:
-            os.write(2, text.encode())
+            Real.write(2, text.encode())
         except OSError:  # the terminal is gone
             self._shown = False
 

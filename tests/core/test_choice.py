@@ -65,3 +65,37 @@ print(*sorted(set(sys.modules) - before))
     # Cython keeps registries such as cython_runtime as modules.
     cython = {name for name in loaded if name.startswith(("cython_", "_cython_"))}
     assert loaded - cython <= {"audithooks", "__future__"}
+
+
+PURGE = """
+import sys
+import audithooks
+for name in [*sys.modules]:
+    if name.partition(".")[0] == "audithooks":
+        del sys.modules[name]
+import audithooks
+"""
+
+
+def test_what_is_imported_again_raises_its_own_exceptions(child):
+    """Compiled modules come back as they were, those in Python are run again."""
+    code = f"""{PURGE}
+def refuse(event, args):
+    if event == "sys.addaudithook":
+        raise RuntimeError("no")
+for domain in audithooks.Dispatcher(), audithooks:
+    domain.addaudithook(refuse)
+    try:
+        domain.subscribe(print)
+    except audithooks.HookRejected:
+        print("refused")
+"""
+    assert child.run(code) == "refused\n" * 2
+
+
+def test_what_is_imported_again_has_the_class_of_its_objects(child):
+    code = f"""{PURGE}
+for domain in audithooks.Dispatcher(), audithooks:
+    print(isinstance(domain.subscribe(print, "x"), audithooks.Subscription))
+"""
+    assert child.run(code) == "True\n" * 2

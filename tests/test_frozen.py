@@ -1,0 +1,50 @@
+"""A program that PyInstaller made one folder of, without an installed Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import building
+import pytest
+
+import audithooks
+
+PROGRAM = """
+import sys
+import audithooks
+from audithooks import sinks  # for the last of the compiled modules
+print(audithooks.IMPLEMENTATION, audithooks.FALLBACK_REASON)
+print(*sorted(name for name in sys.modules if name.endswith("_c")))
+with audithooks.subscribe(print, "test.*"):
+    sys.audit("test.event", 1)
+"""
+
+
+def test_a_frozen_program_has_the_compiled_modules(compiled, tmp_path):
+    """They are found by the imports that can be read in the modules in Python."""
+    if importlib.util.find_spec("PyInstaller") is None:
+        pytest.skip("PyInstaller is not installed")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    paths = ["--paths", str(Path(audithooks.__file__).parent.parent)]
+    command = [sys.executable, "-m", "PyInstaller", "--onedir", *paths, "program.py"]
+    environ = {
+        **os.environ,
+        "AUDITHOOKS_PURE_PYTHON": "",
+        "PYINSTALLER_CONFIG_DIR": str(tmp_path / "cache"),
+    }
+    options = {"cwd": tmp_path, "env": environ, "capture_output": True, "text": True}
+    made = subprocess.run(command, **options)
+    if "PythonLibraryNotFound" in made.stderr:
+        pytest.skip("PyInstaller needs the shared library of this Python")
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run([tmp_path / "dist" / "program" / "program"], **options)
+    names = {path.name.partition(".")[0] for path in building.COMPILED}
+    assert done.stdout.splitlines() == [
+        "cython None",
+        " ".join(sorted(f"audithooks._core.{name}" for name in names)),
+        "test.event (1,)",
+    ], done.stderr
