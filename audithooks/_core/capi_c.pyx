@@ -13,7 +13,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy, strchr, strlen
+from libc.string cimport memcpy, strlen
 
 from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
 from audithooks._core.dispatcher_c cimport find
@@ -25,7 +25,7 @@ from audithooks._core.python cimport (
     PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred,
     PyErr_Restore, PyErr_WriteUnraisable, PyException_GetContext,
     PyException_SetContext, PyException_SetTraceback, PySys_Audit, PyTuple_Check,
-    PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTypeObject,
+    PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
     PyUnicode_FromString, Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE,
     Py_XDECREF
 )
@@ -345,48 +345,75 @@ cdef PyObject *build(void *pointer) noexcept:
     """Return the tuple of arguments, or NULL with an exception."""
     cdef Given *given = <Given *> pointer
     cdef PyObject *args
-    cdef char room[64]
-    cdef char *wrapped = room
-    cdef Py_ssize_t length
+    cdef PyObject *value
+    cdef char *copy
+    cdef Py_ssize_t count, length
     if given.args != NULL:  # an exact tuple comes back as it is
         return PyTuple_GetSlice(given.args, 0, PyTuple_GET_SIZE(given.args))
-    length = 0 if given.format == NULL else <Py_ssize_t> strlen(given.format)
-    while length > 0 and strchr(b" \t,:", given.format[length - 1]) != NULL:
-        length -= 1  # Py_BuildValue() ignores these, but not before a parenthesis
-    if length == 0:
+    if given.format == NULL:
         return PyTuple_New(0)
-    if not is_sound(given.format):
+    count = values_of(given.format, &length)
+    if count < 0:
         return NULL
-    if length + 3 > <Py_ssize_t> sizeof(room):
-        wrapped = <char *> PyMem_Malloc(length + 3)
-        if wrapped == NULL:
-            return PyErr_NoMemory()
-    # So that it always gives a tuple, whatever the values are.
-    wrapped[0] = b"("
-    memcpy(wrapped + 1, given.format, length)
-    wrapped[length + 1] = b")"
-    wrapped[length + 2] = 0
-    args = Py_VaBuildValue(wrapped, given.values)
-    if wrapped != room:
-        PyMem_Free(wrapped)
+    if count == 0:
+        return PyTuple_New(0)
+    if count == 1:  # of which Py_BuildValue() makes no tuple
+        value = Py_VaBuildValue(given.format, given.values)
+        if value == NULL:
+            return NULL
+        args = PyTuple_New(1)
+        if args == NULL:
+            Py_DECREF(value)
+            return NULL
+        PyTuple_SET_ITEM(args, 0, value)
+        return args
+    if given.format[length] == 0:
+        return Py_VaBuildValue(given.format, given.values)
+    copy = <char *> PyMem_Malloc(length + 1)
+    if copy == NULL:
+        return PyErr_NoMemory()
+    memcpy(copy, given.format, length)
+    copy[length] = 0
+    args = Py_VaBuildValue(copy, given.values)
+    PyMem_Free(copy)
     return args
 
 
-cdef bint is_sound(const char *format) noexcept:
-    """Refuse what Py_BuildValue() would not, but must not be in a format here."""
+cdef Py_ssize_t values_of(const char *format, Py_ssize_t *length) noexcept:
+    """Return how many values a format has, and its length without separators behind.
+
+    Py_BuildValue() ignores separators, except there if there are several values. What
+    it would take, but must not be in a format here, is refused: -1 with an exception.
+    """
+    cdef Py_ssize_t count = 0
     cdef Py_ssize_t depth = 0
-    while format[0]:
-        depth += (format[0] == b"(") - (format[0] == b")")
-        if depth < 0:
-            PyErr_Format(SystemError, b"unmatched paren in the format of an event")
-            return False
-        if format[0] == b"N":
-            PyErr_Format(
-                SystemError, b"the format of an event must not consume references ('N')"
-            )
-            return False
-        format += 1
-    return True
+    cdef Py_ssize_t i = 0
+    cdef char letter = format[0]
+    length[0] = 0
+    while letter:
+        i += 1
+        if letter not in (c" ", c"\t", c",", c":"):
+            length[0] = i
+            if letter in (c")", c"]", c"}"):
+                depth -= 1
+            elif letter not in (c"#", c"&"):  # which belong to the letter before
+                count += depth == 0
+            if letter in (c"(", c"[", c"{"):
+                depth += 1
+            if depth < 0:
+                PyErr_Format(SystemError, b"unmatched paren in the format of an event")
+                return -1
+            if letter == c"N":
+                PyErr_Format(
+                    SystemError,
+                    b"the format of an event must not consume references ('N')",
+                )
+                return -1
+        letter = format[i]
+    if count == 0 and length[0] > 0:
+        PyErr_Format(SystemError, b"the format of an event has no value for '#' or '&'")
+        return -1
+    return count
 
 
 cdef int deliver(PyObject *route, PyObject *event, Given *given) noexcept:

@@ -273,6 +273,21 @@ audit_values(PyObject *self, PyObject *args)
                                    9.0));
 }
 
+/* Raise an event with a format that takes up to 70 numbers: 1, 2, and so on. */
+static PyObject *
+audit_numbers(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher;
+    const char *event, *format;
+    if (!PyArg_ParseTuple(args, "Oss", &dispatcher, &event, &format)) {
+        return NULL;
+    }
+#define TEN(n) n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10
+    RETURN_STATUS(AuditHooks_Audit(api, dispatcher, event, format, TEN(0), TEN(10),
+                                   TEN(20), TEN(30), TEN(40), TEN(50), TEN(60)));
+#undef TEN
+}
+
 static PyObject *
 audit_tuple(PyObject *self, PyObject *args)
 {
@@ -393,6 +408,7 @@ static PyMethodDef methods[] = {
     {"audit", audit, METH_VARARGS, NULL},
     {"audit_null", audit_null, METH_NOARGS, NULL},
     {"audit_values", audit_values, METH_VARARGS, NULL},
+    {"audit_numbers", audit_numbers, METH_VARARGS, NULL},
     {"audit_tuple", audit_tuple, METH_VARARGS, NULL},
     {"get_event", get_event, METH_VARARGS, NULL},
     {"enabled", enabled, METH_O, NULL},

@@ -297,6 +297,8 @@ def test_python_code_of_a_native_hook_is_traced(compiled, api):
         (("OO", (1,), None), ((1,), None)),
         (("(OO)", 1, 2), ((1, 2),)),
         (("[OO]", 1, 2), ([1, 2],)),
+        ((" [OO]:", 1, 2), ([1, 2],)),
+        (("{OO}", 1, 2), ({1: 2},)),
         (("O" + " " * 200 + "O", 1, 2), (1, 2)),
     ],
 )
@@ -316,7 +318,37 @@ def test_every_kind_of_value_can_be_given(compiled, domain, api, seen):
     assert seen == [("values", (1, "two", b"\0three", [4, 5], (6, 7), {"eight": 9.0}))]
 
 
-@pytest.mark.parametrize("formats", ["N", "(", ")", "O)(O", "!", "(NO)"])
+@pytest.mark.parametrize("length", range(60, 67))
+def test_a_format_may_have_any_length(compiled, domain, api, seen, length):
+    domain.subscribe(lambda event, args: seen.append(args), "x")
+    api.audit_numbers(domain.dispatcher, "x", "i" * length)
+    api.audit_numbers(domain.dispatcher, "x", "ii".ljust(length))
+    api.audit_numbers(domain.dispatcher, "x", "i".ljust(length - 1) + "i")
+    api.audit_numbers(domain.dispatcher, "x", "ii".rjust(length))
+    assert seen == [tuple(range(1, length + 1)), (1, 2), (1, 2), (1, 2)]
+
+
+def test_a_format_is_copied_with_room_for_its_end(compiled, child_of, client_folder):
+    printed = child_of("cython").run(
+        """
+import client
+from audithooks import Dispatcher
+client.connect()
+dispatcher = Dispatcher()
+dispatcher.subscribe(lambda event, args: None, "x")
+for length in range(2, 67):
+    client.audit_numbers(dispatcher, "x", "i" * length + " ")
+print("survived")
+""",
+        # Which ends the process if a byte behind the copy was written.
+        environ={"PYTHONPATH": str(client_folder), "PYTHONMALLOC": "debug"},
+    )
+    assert printed == "survived\n"
+
+
+@pytest.mark.parametrize(
+    "formats", ["N", "(", ")", "O)(O", "O]", "{OO)", "!", "#", "(NO)", "O[N]"]
+)
 def test_a_wrong_format_is_seen_only_for_a_hook(compiled, domain, api, seen, formats):
     api.audit(domain.dispatcher, "x", formats, 1, 2)
     api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
@@ -1015,6 +1047,9 @@ def work(dispatcher, audit):
         client.raise_(event, "OO", 1, (2,))
         client.raise_tuple(event, (1, 2))
         client.audit(dispatcher, "x", "O" + " " * 100 + "O", 1, 2)
+        for length in range(60, 67):
+            client.audit_numbers(dispatcher, "x", "i" * length)
+            client.audit_numbers(dispatcher, "x", "i" * length + ",")
         client.audit_values(dispatcher)
         for name in ("x", "fail"):
             client.hold(KeyError(1))
