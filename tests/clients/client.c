@@ -329,6 +329,17 @@ raise_(PyObject *self, PyObject *args)
     RETURN_STATUS(AuditHooks_Raise(api, (AuditHooks_Event *)event, format, one, two));
 }
 
+/* Raise the event that is in a list, to which nothing else refers. */
+static PyObject *
+raise_from(PyObject *self, PyObject *list)
+{
+    PyObject *event = PyList_GetItem(list, 0);
+    if (event == NULL) {
+        return NULL;
+    }
+    RETURN_STATUS(AuditHooks_Raise(api, (AuditHooks_Event *)event, "i", 1));
+}
+
 static PyObject *
 raise_null(PyObject *self, PyObject *unused)
 {
@@ -413,6 +424,7 @@ static PyMethodDef methods[] = {
     {"get_event", get_event, METH_VARARGS, NULL},
     {"enabled", enabled, METH_O, NULL},
     {"raise_", raise_, METH_VARARGS, NULL},
+    {"raise_from", raise_from, METH_O, NULL},
     {"raise_null", raise_null, METH_NOARGS, NULL},
     {"raise_tuple", raise_tuple, METH_VARARGS, NULL},
     {"evaluations", evaluations, METH_O, NULL},

@@ -793,6 +793,44 @@ def test_an_event_belongs_to_a_cycle_that_is_collected(compiled, api):
     assert gone() is None
 
 
+@pytest.mark.parametrize("of", ["dispatcher", "None"])
+def test_a_hook_may_drop_the_event_that_is_raised(
+    compiled, child_of, client_folder, of
+):
+    printed = child_of("cython").run(
+        f"""
+import sys
+import client
+from audithooks import Dispatcher, subscribe
+client.connect()
+dispatcher = Dispatcher()
+of = {of}
+subscribe_to = subscribe if of is None else of.subscribe
+seen = []
+def drop(event, args):
+    del event
+    events.clear()
+    subscribe_to(print, "other")  # with new routes, so that none holds the name
+    subscribe_to(print, "another")
+def see(event, args):
+    if args == (1,):
+        seen.append(event)
+subscribe_to(drop, "x*")
+if of is None:
+    sys.addaudithook(see)
+else:
+    of.subscribe(see, "x*")
+for i in range(100):
+    events = [client.get_event(of, "x" * 9 + str(i))]
+    client.raise_from(events)
+print(seen == ["x" * 9 + str(i) for i in range(100)])
+""",
+        # Which overwrites what is freed.
+        environ={"PYTHONPATH": str(client_folder), "PYTHONMALLOC": "debug"},
+    )
+    assert printed == "True\n"
+
+
 def test_wrong_arguments_of_events(compiled, domain, api):
     event = api.get_event(domain.dispatcher, "x")
     with pytest.raises(TypeError, match="must be a Dispatcher, NULL or None, not int"):
