@@ -19,6 +19,9 @@
    is the last __context__ of the exception of the failure, which is set then.
    AuditHooks_Close() closes a subscription in any case if an exception is set.
 
+   It compiles as C and C++, also with Py_LIMITED_API: with 0x03090000 one .abi3.so
+   works on every CPython from 3.9 on, except on free-threaded builds.
+
    What needs the GIL needs an attached thread state on a free-threaded build. There
    several threads may call a hook at once, and a dispatch that started before its
    subscription was closed may still enter the hook: see AUDITHOOKS_HOOK for how its
@@ -36,7 +39,10 @@ extern "C" {
 /* The version of this header. The table only ever grows, and its version with it. */
 #define AUDITHOOKS_API_VERSION 1
 
-/* The name of a PyCapsule that holds a Py_AuditHookFunction, with the data as context.
+/* A hook: CPython's Py_AuditHookFunction, which Py_LIMITED_API leaves out. */
+typedef int (*AuditHooks_HookFunction)(const char *event, PyObject *args, void *data);
+
+/* The name of a PyCapsule that holds such a function, with the data as context.
    Python code may pass it to subscribe() and addaudithook(). A reference is kept until
    the last dispatch has left the hook and the subscription is dropped, so the
    destructor of the capsule may free the data. */
@@ -62,10 +68,10 @@ typedef struct {
 /* The table. Call its functions by the macros below, which document them. */
 typedef struct {
     int version;
-    int (*addaudithook)(PyObject *dispatcher, Py_AuditHookFunction hook, void *data);
-    PyObject *(*subscribe)(PyObject *dispatcher, Py_AuditHookFunction hook, void *data,
-                           const char *const *events, const char *const *exclude,
-                           int flags);
+    int (*addaudithook)(PyObject *dispatcher, AuditHooks_HookFunction hook, void *data);
+    PyObject *(*subscribe)(PyObject *dispatcher, AuditHooks_HookFunction hook,
+                           void *data, const char *const *events,
+                           const char *const *exclude, int flags);
     int (*close)(PyObject *subscription);
     int (*audit)(PyObject *dispatcher, const char *event, const char *format, ...);
     int (*audit_tuple)(PyObject *dispatcher, const char *event, PyObject *args);

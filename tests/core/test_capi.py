@@ -3,8 +3,10 @@
 They are compiled for this run against the installed header.
 """
 
+import functools
 import gc
 import os
+import shlex
 import shutil
 import sys
 import weakref
@@ -913,6 +915,126 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
     target = tmp_path / f"plus{building.config('EXT_SUFFIX')}"
     building.compile_c(source, target, "-shared", *building.WARNINGS, compiler="CXX")
     assert building.load(target).connect() == 1
+
+
+# The stable ABI: a client is built once, by this Python, and works on others.
+
+
+@pytest.fixture(scope="module", params=["C", "C++"])
+def limited_folder(compiled, tmp_path_factory, request):
+    """The folder of the extension module limited, in C or C++."""
+    folder = tmp_path_factory.mktemp("limited")
+    source = building.CLIENTS / "limited.c"
+    if request.param == "C++":
+        source = shutil.copy(source, folder / "limited.cpp")
+    compiler = {"C": "CC", "C++": "CXX"}[request.param]
+    target = folder / "limited.abi3.so"
+    building.compile_c(source, target, "-shared", *building.WARNINGS, compiler=compiler)
+    return folder
+
+
+class Builds:
+    """audithooks for other Pythons, built from the sources beside the tests."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = set()
+
+    def translate(self):
+        """Copy the sources, and make C of them."""
+        sources = Path(__file__).parents[2] / "audithooks"
+        if not any(sources.glob("_core/*.pyx")):
+            pytest.skip("the sources of audithooks are not here")
+        built = shutil.ignore_patterns("*.so", "*.c", "*.txt", "__pycache__")
+        shutil.copytree(sources, self.folder / "audithooks", ignore=built)
+        modules = self.folder.glob("audithooks/_core/*.pyx")
+        command = sys.executable, "-m", "cython", "-3", *map(str, modules)
+        building.run(*command, cwd=self.folder)
+
+    def build(self, python):
+        """Build audithooks for a Python, and return the folder to import it from."""
+        if not self.made:
+            self.translate()
+        if python not in self.made:
+            code = (
+                "from sysconfig import *; print(get_path('include'), "
+                "get_path('platinclude'), get_config_var('EXT_SUFFIX'), sep='\\n')"
+            )
+            include, platform, suffix = building.run(python, "-c", code).splitlines()
+            for source in self.folder.glob("audithooks/_core/*.c"):
+                building.run(
+                    *shlex.split(building.config("CC")),
+                    *("-O0", "-w", "-fPIC", "-shared", "-I", include, "-I", platform),
+                    *("-I", str(self.folder / "audithooks")),
+                    *("-o", str(source.with_suffix(suffix)), str(source)),
+                )
+            self.made.add(python)
+        return self.folder
+
+
+@pytest.fixture(scope="module")
+def builds(compiled, tmp_path_factory):
+    return Builds(tmp_path_factory.mktemp("builds"))
+
+
+@functools.cache
+def other_pythons():
+    """Return the commands of other CPythons that are found, by their minor version."""
+    from matrix.run import at_hand
+
+    return {
+        python.minor: python.command
+        for python in at_hand()
+        if python.name.startswith("CPython") and "free-threaded" not in python.name
+        if not python.pure and python.minor != sys.version_info[:2]
+    }
+
+
+USE_LIMITED = """
+import limited
+from audithooks import Dispatcher, IMPLEMENTATION, audit
+print(IMPLEMENTATION, limited.connect())
+for dispatcher in Dispatcher(), None:
+    seen, every = [], []
+    limited.raise_all(dispatcher)
+    limited.addaudithook(dispatcher, every)
+    subscription = limited.subscribe(dispatcher, seen)
+    print(limited.raise_all(dispatcher))
+    limited.close(subscription)
+    print(subscription.closed, limited.raise_all(dispatcher))
+    for event, args in seen:
+        print(event, *args)
+    print(sum(event == "limited.left_out" for event, _ in every))
+print(limited.raise_all(Dispatcher()))
+"""
+
+EVENTS_OF_LIMITED = """\
+limited.named a 2
+limited.named 1
+limited.resolved 3
+limited.resolved 1
+limited.resolved 11
+limited.resolved
+"""
+
+
+@needs(not FREE_THREADED, "there is no limited API without the global interpreter lock")
+@pytest.mark.parametrize("minor", range(9, 16))
+def test_one_build_with_the_limited_api_works_on_every_cpython(
+    limited_folder, builds, minor
+):
+    if sys.version_info[:2] == (3, minor):
+        python, package = sys.executable, Path(audithooks.get_include()).parent
+    else:
+        python = other_pythons().get((3, minor))
+        if python is None:
+            pytest.skip(f"CPython 3.{minor} was not found")
+        package = builds.build(python)
+    environ = {**os.environ, "PYTHONPATH": str(package), "AUDITHOOKS_PURE_PYTHON": "0"}
+    command = python, "-c", USE_LIMITED  # which imports from the folder, too
+    printed = building.run(*command, cwd=limited_folder, env=environ)
+    of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
+    assert printed == f"cython 1\n{of_a_domain}{of_a_domain}0\n"
 
 
 # Cython.
