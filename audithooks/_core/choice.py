@@ -38,8 +38,8 @@ else:
         # Cython hands back the old module, whose globals are None or gone.
         if getattr(_module, "Dispatcher", None) is None:
             raise ImportError("the compiled modules ended with another interpreter")
-        # All by name, as PyInstaller and others see no import in compiled code. They are
-        # the old ones when they are imported again, and so are their classes.
+        # All by name, as PyInstaller and others see no import in compiled code. Modules
+        # that are imported again are the old ones, and so are their classes.
         from .capi_c import _C_API
         from .dispatcher_c import Dispatcher, Event
         from .hooklist_c import Subscription

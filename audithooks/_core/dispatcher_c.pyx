@@ -11,16 +11,15 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, Known, Route, calls_scoped, dispatch, has_event, is_empty,
-    is_missed,
-    known_as, load_int, load_size, load_version, miss, route_of, store_version
+    FREE_THREADED, Arguments, HookList, Known, Route, calls_scoped, dispatch, has_event,
+    is_empty, is_missed, known_as, load_int, load_size, load_version, miss, route_of,
+    store_version
 )
 from audithooks._core.python cimport (
-    METH_FASTCALL, PyDescr_NewMethod, PyErr_Format, PyMethodDef,
-    PyTuple_GET_SIZE, PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize,
-    PyUnicode_CheckExact, PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS,
-    Py_DECREF, Py_INCREF, Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF,
-    call_with_tuple, utf8_of
+    METH_FASTCALL, PyDescr_NewMethod, PyErr_Format, PyMethodDef, PyTuple_GET_SIZE,
+    PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact,
+    PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS, Py_DECREF, Py_INCREF,
+    Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF, call_with_tuple, utf8_of
 )
 from audithooks._core.runtime_c cimport hooks as runtime_hooks
 from audithooks._core.runtime_c cimport others_listen, raise_in_sys

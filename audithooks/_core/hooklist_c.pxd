@@ -117,6 +117,12 @@ cdef class HookList:
     cdef void clear(self) noexcept
 
 
+cdef class Subscription:
+    cdef HookList hooks
+    cdef Hook hook
+    cdef object __weakref__
+
+
 # The arguments of one event. The tuple is packed when a hook is about to be called.
 cdef struct Arguments:
     PyObject **items                # borrowed, as the interpreter passed them
@@ -154,8 +160,8 @@ cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
 # Return the argument tuple, borrowed, made at the first call; NULL with an exception.
 cdef PyObject *pack(Arguments *arguments) noexcept
 
-# Note that the hook runs in this thread. Return 1, or 0 if it did already, or -1 with an
-# exception.
+# Note that the hook runs in this thread. Return 1, or 0 if it did already, or -1 with
+# an exception.
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept
 
 # Undo that.

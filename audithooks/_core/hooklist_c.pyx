@@ -35,15 +35,15 @@ from cpython.pycapsule cimport (
 from libc.stdint cimport uint64_t, uintptr_t
 
 from audithooks._core.python cimport (
-    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get,
-    PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore, PyFunctionObject,
-    PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
-    PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
-    PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
-    PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
-    PyTuple_SET_ITEM, PyTypeObject, PyUnicode_CompareWithASCIIString, PyWeakref_NewRef,
-    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
-    Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size, vectorcallfunc
+    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyErr_Clear,
+    PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore, PyFunctionObject,
+    PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION, PyMethod_Type,
+    PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash, PyObject_IsTrue,
+    PyObject_Vectorcall, PyThreadState, PyThreadState_Get, PyThreadState_GetID,
+    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
+    PyUnicode_CompareWithASCIIString, PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF,
+    Py_EnterRecursiveCall, Py_INCREF, Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF,
+    utf8_and_size, vectorcallfunc
 )
 
 from .patterns import MAX_DECIDED, UNSUBSCRIBE
@@ -147,7 +147,6 @@ cdef PyObject **attributes_of(PyObject *hook) noexcept:
     return &ANY_ATTRIBUTES
 
 
-
 # greenlet.getcurrent(), once it is known that the program uses greenlets.
 cdef object getcurrent = None
 
@@ -248,10 +247,6 @@ cdef class Subscription:
     native hook. If a signal handler raises meanwhile, a method has either done its work
     or changed nothing.
     """
-
-    cdef HookList hooks
-    cdef Hook hook
-    cdef object __weakref__
 
     def __cinit__(self):
         if not making:
@@ -653,7 +648,7 @@ cdef tuple hooks_of(HookList hooks):
 
 
 cdef tuple with_hook(tuple hooks, Hook hook):
-    """Return hooks with another at the place of its rank, which is nearly always last."""
+    """Return hooks with one more at the place of its rank, which is mostly the last."""
     cdef Py_ssize_t place = len(hooks)
     while place > 0 and (<Hook> hooks[place - 1]).rank > hook.rank:
         place -= 1
@@ -1060,7 +1055,6 @@ cdef PyObject *with_scoped(
     HookList hooks, Route route, PyObject *event
 ) except NULL:
     """Return the hooks of a route and those of this thread and context, a tuple."""
-    cdef Hook hook
     cdef PyObject *value = NULL
     cdef tuple found = route.hooks
     if hooks.in_context:

@@ -75,9 +75,14 @@ cdef extern from "Python.h":
     void PyErr_Fetch(PyObject **, PyObject **, PyObject **)
     void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_NoMemory()
+    void PyErr_NormalizeException(PyObject **, PyObject **, PyObject **)
     PyObject *PyErr_Occurred()          # borrowed
     void PyErr_Restore(PyObject *, PyObject *, PyObject *)  # which takes them over
     void PyErr_SetNone(object)
+    void PyErr_WriteUnraisable(PyObject *)
+    PyObject *PyException_GetContext(PyObject *)    # NULL if there is none
+    void PyException_SetContext(PyObject *, PyObject *)     # which takes it over
+    int PyException_SetTraceback(PyObject *, PyObject *)
 
     # Objects, and how they are called.
 

@@ -21,9 +21,8 @@ from libc.string cimport strcmp, strlen
 
 from audithooks._core.hooklist_c cimport (
     FREE_THREADED, Arguments, HookList, Route, add_size, dispatch, has_event, is_empty,
-    is_missed,
-    load_int, load_pointer, load_size, load_version, miss, route_of, store_first,
-    store_int, store_pointer
+    is_missed, load_int, load_pointer, load_size, load_version, miss, route_of,
+    store_first, store_int, store_pointer
 )
 from audithooks._core.python cimport (
     METH_FASTCALL, PyCFunction_NewEx, PyErr_Clear, PyErr_Format, PyErr_Occurred,
