@@ -114,8 +114,9 @@ class Domain:
         those of asyncio tasks and asyncio.to_thread().
 
         While *hook* runs in a thread, it is not called for events of that thread, so it
-        may log, open files or import; with *reentrant* it is. All greenlets of one
-        thread count as one: a hook that switches between them misses events.
+        may log, open files or import; with *reentrant* it is. Where greenlet is in use,
+        each greenlet counts for itself: a hook may switch to others, and is called for
+        their events. "thread" is then still the thread of the operating system.
 
         *on_error* is "raise" to let an exception of *hook* abort the operation that
         raised the event, or "unraisable" to pass it to sys.unraisablehook() and
