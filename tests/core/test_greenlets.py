@@ -1,0 +1,68 @@
+"""Hooks that switch to another greenlet, as one that logs over the network does."""
+
+import pytest
+
+greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
+
+
+def test_a_hook_that_switches_is_called_for_other_greenlets(domain):
+    main = greenlet.getcurrent()
+    refused = []
+
+    def guard(event, args):
+        main.switch()  # until it is this one's turn again
+        raise PermissionError(args[0])
+
+    def request(number):
+        try:
+            domain.audit("test.delete", number)
+        except PermissionError:
+            refused.append(number)
+
+    domain.subscribe(guard, "test.*")
+    jobs = [greenlet.greenlet(request) for _ in range(4)]
+    for number, job in enumerate(jobs):
+        job.switch(number)
+    for job in jobs:
+        job.switch()
+    assert refused == [0, 1, 2, 3]
+
+
+def test_a_hook_does_not_see_what_it_raises_in_its_own_greenlet(domain):
+    seen = []
+
+    def hook(event, args):
+        seen.append(event)
+        domain.audit("test.inner")
+
+    domain.subscribe(hook, "test.*")
+    greenlet.greenlet(domain.audit).switch("test.outer")
+    domain.audit("test.main")
+    assert seen == ["test.outer", "test.main"]
+
+
+@pytest.mark.parametrize("kind", [ValueError, None])
+def test_a_hook_is_called_again_after_a_switch(domain, kind):
+    main = greenlet.getcurrent()
+    seen = []
+
+    def hook(event, args):
+        seen.append(event)
+        if greenlet.getcurrent() is not main:
+            main.switch()
+        if kind is not None:
+            raise kind
+
+    def call():
+        for _ in range(3):
+            try:
+                domain.audit("test.x")
+            except ValueError:
+                pass
+
+    domain.subscribe(hook, "test.*")
+    job = greenlet.greenlet(call)
+    while not job.dead:
+        job.switch()
+        call()
+    assert len(seen) == 3 + 3 * 4

@@ -1,0 +1,129 @@
+"""What a signal handler that raises leaves of a change: all of it, or nothing."""
+
+import signal
+import sys
+
+import pytest
+from features import PROCESSES, needs
+
+needs_timers = needs(
+    PROCESSES and hasattr(signal, "setitimer"), "there are no timers here"
+)
+
+# Interrupts a loop of changes at another moment in each round. What was not returned
+# must not be in the list; what was is in it for every name alike.
+ROUNDS = """
+import signal, sys, time
+import audithooks
+class Boom(BaseException):
+    pass
+def handler(*_):
+    raise Boom
+signal.signal(signal.SIGALRM, handler)
+domain = {domain}
+def opened():
+    found = domain.subscriptions
+    return found() if callable(found) else found
+seen = []
+def hook(event, args):
+    seen.append(event)
+def names():
+    del seen[:]
+    domain.audit("test.x")
+    domain.audit("test.y")
+    return len(seen)
+torn = left = unlisted = rounds = 0
+end = time.monotonic() + {seconds}
+while time.monotonic() < end:
+    rounds += 1
+    subscription = None
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 2e-5 + rounds % 60 * 1e-6)
+        while True:
+            {step}
+    except Boom:
+        pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    torn += names() % 2
+    if subscription is not None:
+        subscription.close()
+    left += names() > 0
+    for one in opened():
+        one.close()
+    unlisted += names() > 0
+print(rounds > 20, torn, left if sys.version_info >= (3, 11) else 0, unlisted)
+"""
+
+STEPS = {
+    "subscribe": """
+            subscription = None
+            subscription = domain.subscribe(hook, "test.x", "test.y", {options})
+            subscription.close()
+""",
+    "pause": """
+            subscription = None
+            subscription = domain.subscribe(hook, "test.x", "test.y", {options})
+            subscription.pause()
+            subscription.resume()
+            subscription.close()
+""",
+}
+
+
+@needs_timers
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy",
+    reason="PyPy may call a signal handler between a call and what is done with it",
+)
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+@pytest.mark.parametrize("step", STEPS)
+def test_an_interrupted_change_is_whole(child, size, where, scope, step):
+    code = ROUNDS.format(
+        domain=where,
+        seconds=size(0.4, 20),
+        step=STEPS[step].format(options=f"scope={scope!r}").strip(),
+    )
+    assert child.run(code) == "True 0 0 0\n"
+
+
+@needs_timers
+def test_a_hook_that_raises_while_a_signal_comes_is_called_again(child, size):
+    printed = child.run(
+        f"""
+import signal, time
+import audithooks
+class Boom(BaseException):
+    pass
+def handler(*_):
+    raise Boom
+def refuse(event, args):
+    raise ValueError
+signal.signal(signal.SIGALRM, handler)
+dispatcher = audithooks.Dispatcher()
+rounds = deaf = 0
+end = time.monotonic() + {size(1, 20)}
+while time.monotonic() < end:
+    rounds += 1
+    subscription = dispatcher.subscribe(refuse, "test")
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + rounds % 60 * 3e-7)
+        for _ in range(60):
+            try:
+                dispatcher.audit("test")
+            except ValueError:
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Boom:
+        pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        dispatcher.audit("test")
+        deaf += 1
+    except ValueError:
+        pass
+    subscription.close()
+print(rounds > 20, deaf)
+"""
+    )
+    assert printed == "True 0\n"

@@ -1,0 +1,97 @@
+"""Patterns: what they match, compared with fnmatch, and what is refused."""
+
+import functools
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audithooks._core.patterns import glob_of
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    pattern=st.text("ab.*?[]!-", min_size=1, max_size=8),
+    name=st.text("ab.[]!-", max_size=8),
+)
+def test_a_pattern_matches_what_fnmatch_does(pattern, name):
+    try:
+        match = glob_of("events", pattern)
+    except ValueError:
+        return  # a range the wrong way round, of which fnmatch has its own opinions
+    assert match(name) == fnmatchcase(name, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [("a[*]b", "a*b"), ("a[?]b", "a?b"), ("a[[]b]", "a[b]"), ("[@]file", "@file")],
+)
+def test_a_special_character_can_be_given_exactly(dispatcher, pattern, name):
+    seen = []
+    dispatcher.subscribe(lambda event, args: seen.append(event), pattern)
+    dispatcher.audit(name)
+    dispatcher.audit("axb")
+    assert seen == [name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"events": ["!os.*"]}, r"exclude='os\.\*' leaves out what it matches"),
+        ({"events": ["a[z-a]"]}, "events must not hold the range z-a"),
+        ({"exclude": "a[z-a]"}, "exclude must not hold the range z-a"),
+    ],
+    ids=repr,
+)
+def test_a_pattern_that_says_nothing_is_refused(dispatcher, arguments, message):
+    arguments = {"events": [], **arguments}
+    with pytest.raises(ValueError, match=message):
+        dispatcher.subscribe(print, *arguments.pop("events"), **arguments)
+    assert dispatcher.subscriptions == ()
+
+
+def test_many_names_beside_a_pattern_stay_names(dispatcher, monkeypatch):
+    seen = []
+    names = [f"app.event{i}" for i in range(20_000)]
+    dispatcher.subscribe(lambda event, args: seen.append(event), *names, "other.*")
+    dispatcher.audit("app.event19999")
+    dispatcher.audit("other.x")
+    dispatcher.audit("app.event20000")
+    assert seen == ["app.event19999", "other.x"]
+
+
+async def coroutine(event, args): ...
+
+
+def generator(event, args):
+    yield
+
+
+async def async_generator(event, args):
+    yield
+
+
+class Callable:
+    async def __call__(self, event, args): ...
+
+    async def method(self, event, args): ...
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        coroutine,
+        generator,
+        async_generator,
+        Callable(),
+        Callable().method,
+        functools.partial(coroutine),
+        functools.partial(functools.partial(Callable().method)),
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("method", ["subscribe", "addaudithook"])
+def test_a_hook_that_a_call_would_not_run_is_refused(domain, method, hook):
+    with pytest.raises(TypeError, match="hook must be a function that runs when"):
+        getattr(domain, method)(hook)
