@@ -61,7 +61,7 @@ cdef extern from "audithooks.h":
     int AuditHooks_RaiseTuple(
         const AuditHooks_API *api, AuditHooks_Event *event, object args
     ) except -1
-    bint AuditHooks_Enabled(const AuditHooks_Event *event)
+    bint AuditHooks_Enabled(const AuditHooks_Event *event) noexcept nogil
     int AuditHooks_AUDIT(
         const AuditHooks_API *api, AuditHooks_Event *event, const char *format, ...
     ) except -1

@@ -8,6 +8,7 @@ import gc
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import weakref
 from pathlib import Path
@@ -1075,6 +1076,47 @@ def test_a_cython_hook_raises_as_python_does(compiled, cyclient):
         cyclient.sell("tea")
     cyclient.close(subscription)
     assert subscription.closed
+
+
+@pytest.fixture(scope="module", params=["all", "limited"])
+def unlocked(compiled, tmp_path_factory, request):
+    """The extension module unlocked, by all of the C API or by the limited one."""
+    folder = tmp_path_factory.mktemp("unlocked")
+    source = building.CLIENTS / "unlocked.pyx"
+    if request.param == "all":
+        return building.load(building.cython_extension(source, folder))
+    if FREE_THREADED:
+        pytest.skip("there is no limited API without the global interpreter lock")
+    c_file = folder / "unlocked.c"
+    parent = str(Path(audithooks.get_include()).parent)
+    building.run(
+        *(sys.executable, "-m", "cython", "-3", "-I", parent),
+        *("-o", str(c_file), str(source)),
+    )
+    limits = ["-DPy_LIMITED_API=0x03090000", "-DCYTHON_LIMITED_API=1"]
+    return building.load(building.extension(c_file, folder, options=limits))
+
+
+def test_cython_asks_whether_an_event_is_enabled_without_the_gil(unlocked):
+    assert unlocked.count(10) == (0, 0)
+    with unlocked.shop.subscribe(lambda event, args: None, "sale"):
+        assert unlocked.count(10) == (10, 10)
+
+
+def test_cython_looks_for_no_exception_without_the_gil(compiled, tmp_path):
+    parent = Path(audithooks.get_include()).parent
+    command = [sys.executable, "-m", "cython", "-3", "-I", str(parent)]
+    command += ["-o", str(tmp_path / "unlocked.c")]
+    command += [str(building.CLIENTS / "unlocked.pyx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""  # no performance hint that it has to
+
+
+def test_cython_takes_the_gil_for_an_event_that_is_enabled(unlocked, seen):
+    unlocked.sell(2)
+    with unlocked.shop.subscribe(lambda event, args: seen.append(args), "sale"):
+        unlocked.sell(3)
+    assert seen == [(0,), (1,), (2,)]
 
 
 def test_the_functions_cython_exports_are_hooks(compiled, cyclient, dispatcher):
