@@ -58,13 +58,15 @@ class BuildExt(build_ext):
             try:
                 super(BuildExt, self).build_extension(ext)
             except Exception:
+                if in_place:  # no module of other sources is to stay
+                    Path(self.get_ext_filename(ext.name)).unlink(missing_ok=True)
                 failure = failure or (
                     f"{ext.name} was not compiled (pip install -v shows the errors)"
                 )
                 raise  # of an optional module setuptools makes a warning
 
-        self.build_extension = build_extension
         in_place = self.inplace
+        self.build_extension = build_extension
         super().run()
         reason = (Path() if in_place else Path(self.build_lib)) / REASON
         reason.unlink(missing_ok=True)

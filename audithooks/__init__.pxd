@@ -5,7 +5,7 @@
 
 
 cdef extern from "audithooks.h":
-    ctypedef int (*Py_AuditHookFunction)(
+    ctypedef int (*Py_AuditHookFunction "AuditHooks_HookFunction")(
         const char *event, object args, void *data
     ) except? -1
 

@@ -22,6 +22,7 @@ from ._core.choice import (
     capture,
     set_open_code_hook,
     subscribe,
+    subscriptions,
 )
 from ._core.native import get_include
 
@@ -40,6 +41,7 @@ __all__ = (
     "get_include",
     "set_open_code_hook",
     "subscribe",
+    "subscriptions",
 )
 
 TYPE_CHECKING = False

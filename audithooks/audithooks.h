@@ -14,6 +14,14 @@
    else is a TypeError. Strings are in UTF-8, borrowed and copied. A NULL where a value
    is required is a ValueError or a TypeError.
 
+   All functions may be called while an exception is set, as it is where C code cleans
+   up. No hook sees it. It is still set afterwards if the function succeeds; if not, it
+   is the last __context__ of the exception of the failure, which is set then.
+   AuditHooks_Close() closes a subscription in any case if an exception is set.
+
+   It compiles as C and C++, also with Py_LIMITED_API: with 0x03090000 one .abi3.so
+   works on every CPython from 3.9 on, except on free-threaded builds.
+
    What needs the GIL needs an attached thread state on a free-threaded build. There
    several threads may call a hook at once, and a dispatch that started before its
    subscription was closed may still enter the hook: see AUDITHOOKS_HOOK for how its
@@ -31,7 +39,10 @@ extern "C" {
 /* The version of this header. The table only ever grows, and its version with it. */
 #define AUDITHOOKS_API_VERSION 1
 
-/* The name of a PyCapsule that holds a Py_AuditHookFunction, with the data as context.
+/* A hook: CPython's Py_AuditHookFunction, which Py_LIMITED_API leaves out. */
+typedef int (*AuditHooks_HookFunction)(const char *event, PyObject *args, void *data);
+
+/* The name of a PyCapsule that holds such a function, with the data as context.
    Python code may pass it to subscribe() and addaudithook(). A reference is kept until
    the last dispatch has left the hook and the subscription is dropped, so the
    destructor of the capsule may free the data. */
@@ -57,10 +68,10 @@ typedef struct {
 /* The table. Call its functions by the macros below, which document them. */
 typedef struct {
     int version;
-    int (*addaudithook)(PyObject *dispatcher, Py_AuditHookFunction hook, void *data);
-    PyObject *(*subscribe)(PyObject *dispatcher, Py_AuditHookFunction hook, void *data,
-                           const char *const *events, const char *const *exclude,
-                           int flags);
+    int (*addaudithook)(PyObject *dispatcher, AuditHooks_HookFunction hook, void *data);
+    PyObject *(*subscribe)(PyObject *dispatcher, AuditHooks_HookFunction hook,
+                           void *data, const char *const *events,
+                           const char *const *exclude, int flags);
     int (*close)(PyObject *subscription);
     int (*audit)(PyObject *dispatcher, const char *event, const char *format, ...);
     int (*audit_tuple)(PyObject *dispatcher, const char *event, PyObject *args);
@@ -74,17 +85,19 @@ typedef struct {
    Needs the GIL. The table is borrowed, and lasts as long as the calling interpreter:
    keep it in the state of a module, as the next interpreter of the process may have
    none. Raises ImportError and returns NULL if audithooks runs in pure Python, which
-   has no C API, or is older than this header. */
+   has no C API, or is older than this header. An exception that was set before is still
+   set if the table is returned, and dropped for that of the failure if not. */
 static inline const AuditHooks_API *
 AuditHooks_Import(void)
 {
     const AuditHooks_API *api = NULL;
-    PyObject *capsule = NULL, *reason = NULL;
-    PyObject *package = PyImport_ImportModule("audithooks");
-    if (package == NULL) {
-        return NULL;
+    PyObject *package, *capsule = NULL, *reason = NULL;
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
+    package = PyImport_ImportModule("audithooks");
+    if (package != NULL) {
+        capsule = PyObject_GetAttrString(package, "_C_API");
     }
-    capsule = PyObject_GetAttrString(package, "_C_API");
     if (capsule == Py_None) {
         reason = PyObject_GetAttrString(package, "FALLBACK_REASON");
         if (reason != NULL) {
@@ -104,7 +117,15 @@ AuditHooks_Import(void)
     }
     Py_XDECREF(reason);
     Py_XDECREF(capsule);
-    Py_DECREF(package);
+    Py_XDECREF(package);
+    if (api != NULL) {
+        PyErr_Restore(kind, value, traceback);
+    }
+    else {
+        Py_XDECREF(kind);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+    }
     return api;
 }
 
@@ -119,7 +140,9 @@ AuditHooks_Import(void)
 
    Needs the GIL. *data* is borrowed until the interpreter ends. Returns 0, also if an
    existing hook refuses the new one with a RuntimeError for the event sys.addaudithook,
-   or -1 with an exception. The hook is called from the next event on. */
+   or -1 with an exception. An exception that was set before is still set if the result
+   is 0, and the last __context__ of the new one if not. The hook is called from the
+   next event on. */
 #define AuditHooks_AddAuditHook(api, dispatcher, hook, data) \
     ((api)->addaudithook((dispatcher), (hook), (data)))
 
@@ -131,15 +154,29 @@ AuditHooks_Import(void)
    close itself when it is dropped. *data* is borrowed until the subscription is closed
    and no thread is in the hook; to be notified of that, see AUDITHOOKS_HOOK. Returns
    NULL with an exception: audithooks.HookRejected if an existing hook refuses,
-   ValueError for a wrong pattern or flag. The hook is called from the next event on. */
+   ValueError for a wrong pattern or flag. An exception that was set before is still set
+   if a subscription is returned, and the last __context__ of the new one if not. The
+   hook is called from the next event on. */
 #define AuditHooks_Subscribe(api, dispatcher, hook, data, events, exclude, flags) \
     ((api)->subscribe((dispatcher), (hook), (data), (events), (exclude), (flags)))
 
-/* Close a subscription, as its close() does; it is borrowed.
+/* Close a subscription; it is borrowed.
 
-   Needs the GIL. Returns 0, or -1 with the exception of a hook that refuses the event
-   audithooks.unsubscribe: the subscription then stays open. The hook is no longer
-   entered, but other threads may still be in it. */
+   Needs the GIL. Returns 0 if it is closed now, or was before: the hook is no longer
+   entered, but other threads may still be in it. Anything but a Subscription is a
+   TypeError. Whether a hook may refuse depends on whether an exception was set before:
+
+   - If none was, this does what close() does in Python. A hook may refuse by raising
+     for the event audithooks.unsubscribe: the result is -1 with its exception, and the
+     subscription stays open. So free the data of the hook only if the result is 0.
+
+   - If one was, the caller is cleaning up, and will free what the hook needs. The event
+     is raised as before, but the subscription is closed whatever comes of that. An
+     exception goes to sys.unraisablehook(), with the subscription, once it is closed.
+     The result is 0, and the exception of before is still set.
+
+   Where a result of -1 can only be ignored, as in a destructor without an exception,
+   use a capsule that frees the data itself: see AUDITHOOKS_HOOK. */
 #define AuditHooks_Close(api, subscription) ((api)->close((subscription)))
 
 /* Raise an event by its name: AuditHooks_Audit(api, dispatcher, event, format, ...).
@@ -150,13 +187,13 @@ AuditHooks_Import(void)
    and "N" is a SystemError. Lengths of "#" are always Py_ssize_t.
 
    Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
-   exception that was set before is still set if the result is 0. Calls the hooks that
-   exist when it starts. */
+   exception that was set before is still set if the result is 0, and the last
+   __context__ of the new one if not. Calls the hooks that exist when it starts. */
 #define AuditHooks_Audit(api, dispatcher, ...) ((api)->audit((dispatcher), __VA_ARGS__))
 
 /* Raise an event with a tuple of arguments, borrowed, or NULL for none. The hooks get
    an exact tuple; anything but a tuple is a TypeError, even if there are no hooks.
-   Otherwise like AuditHooks_Audit(). */
+   Otherwise like AuditHooks_Audit(), also with an exception that was set before. */
 #define AuditHooks_AuditTuple(api, dispatcher, event, args) \
     ((api)->audit_tuple((dispatcher), (event), (args)))
 
@@ -164,19 +201,22 @@ AuditHooks_Import(void)
 
    Needs the GIL. Returns a new reference to an audithooks.Event, which keeps its
    dispatcher alive and may be used from any thread, also by Python code. Returns NULL
-   with an exception if the name is wrong. */
+   with an exception if the name is wrong. An exception that was set before is still set
+   if an Event is returned, and the last __context__ of the new one if not. */
 #define AuditHooks_GetEvent(api, dispatcher, name) \
     ((api)->get_event((dispatcher), (name)))
 
 /* Raise a resolved event: AuditHooks_Raise(api, event, format, ...). Otherwise like
-   AuditHooks_Audit(). */
+   AuditHooks_Audit(), also with an exception that was set before. */
 #define AuditHooks_Raise(api, event, ...) ((api)->raise_event((event), __VA_ARGS__))
 
-/* Raise a resolved event with a tuple, as AuditHooks_AuditTuple() does. */
+/* Raise a resolved event with a tuple, as AuditHooks_AuditTuple() does, also with an
+   exception that was set before. */
 #define AuditHooks_RaiseTuple(api, event, args) \
     ((api)->raise_event_tuple((event), (args)))
 
-/* Whether a hook may want a resolved event: the field *enabled*, read in one step. */
+/* Whether a hook may want a resolved event: the field *enabled*, read in one step. Does
+   not need the GIL, and has nothing to do with exceptions. */
 #ifdef Py_GIL_DISABLED
 #define AuditHooks_Enabled(event) _Py_atomic_load_int_relaxed(&(event)->enabled)
 #else
@@ -185,7 +225,7 @@ AuditHooks_Import(void)
 
 /* Raise a resolved event with a format and values, which are evaluated only if it is
    enabled: otherwise this is a load and a branch. *event* may be evaluated twice.
-   Otherwise like AuditHooks_Raise(). */
+   Otherwise like AuditHooks_Raise(), also with an exception that was set before. */
 #define AuditHooks_AUDIT(api, event, ...) \
     (AuditHooks_Enabled(event) ? (api)->raise_event((event), __VA_ARGS__) : 0)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -48,6 +49,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Test only pure Python if nothing could be compiled."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[WHY_PURE] = "--pure was given"
     if config.option.pure or building.COMPILED:
         return
@@ -183,8 +186,8 @@ def retire(monkeypatch):
     monkeypatch.setattr(sys, "addaudithook", addaudithook)
     yield
     going_on = module.runtime._connected = False
-    for hook in [*module.runtime._hooks]:
-        module.runtime._remove(hook)
+    for subscription in module.runtime.subscriptions:
+        load("python").hooklist_module._remove(module.runtime, subscription._hook)
 
 
 @pytest.fixture

@@ -34,10 +34,11 @@ class Model:
         self.hooks = []
         self.place = "process"  # where events come from
 
-    def audit(self, event, *args):
+    def audit(self, event, *args, ending=None):
+        """Raise an event; *ending* is a hook that is not asked about its own end."""
         for hook in [hook for hook in self.hooks if hook.wants(event)]:
             nested = hook.inside and not hook.reentrant
-            if nested or hook.left or hook.scope in UNREACHED[self.place]:
+            if nested or hook is ending or hook.scope in UNREACHED[self.place]:
                 continue
             before, hook.inside = hook.inside, True
             try:
@@ -71,7 +72,6 @@ class ModelHook:
 
     exclude, scope, on_error = (), "process", "raise"
     reentrant = permanent = paused = closed = inside = False
-    left = False  # its own context closed it, which takes effect at once
 
     def __init__(self, model, function, events=(), **options):
         self.model, self.function, self.events = model, function, events
@@ -82,18 +82,22 @@ class ModelHook:
         unwanted = any(fnmatchcase(event, pattern) for pattern in self.exclude)
         return wanted and not unwanted and not self.paused
 
+    def announce_end(self):
+        asked = any(pattern.startswith("audithooks.") for pattern in self.events)
+        ending = None if asked else self
+        self.model.audit("audithooks.unsubscribe", self.events, ending=ending)
+
     def close(self):
         if not self.closed:
-            self.model.audit("audithooks.unsubscribe", self.events)
+            self.announce_end()
             self.closed = True
-            self.left = self.scope == "context" and self.model.place == "process"
             self.model.hooks = [hook for hook in self.model.hooks if hook is not self]
 
     def pause(self):
         if self.closed:
             raise ValueError
         if not self.paused:
-            self.model.audit("audithooks.unsubscribe", self.events)
+            self.announce_end()
             self.paused = self.paused or not self.closed
 
     def resume(self):
@@ -107,9 +111,9 @@ class ModelOfSys(Model):
 
     vetoes = Exception if DROPS else RuntimeError
 
-    def audit(self, event, *args):
+    def audit(self, event, *args, ending=None):
         self.hooks.sort(key=lambda hook: hook.permanent)
-        super().audit(event, *args)
+        super().audit(event, *args, ending=ending)
 
 
 # For each place, the scopes of subscriptions made elsewhere that it does not match.

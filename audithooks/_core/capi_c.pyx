@@ -4,30 +4,35 @@
 What adds and removes hooks is the Python API, called with a capsule. What raises events
 builds their arguments only for a hook, and uses the C API of Python alone: Cython's own
 calls would add frames of this file to the traceback of a hook's exception.
+
+C code may call any of them while it cleans up, with an exception set. hold() puts that
+away, so that nothing here and no hook sees it, and settle() brings it back.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy, strchr, strlen
+from libc.string cimport memcpy, strlen
 
 from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
 from audithooks._core.dispatcher_c cimport find
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, dispatch, is_missed, load_int, load_size,
-    load_version, miss, route_of
+    FREE_THREADED, REMOVED, Arguments, HookList, Route, Subscription, calls_scoped,
+    dispatch, is_empty, is_missed, load_int, load_size, load_version, miss, route_of,
+    store_int
 )
 from audithooks._core.python cimport (
-    PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_Restore, PySys_Audit,
-    PyTuple_Check, PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTypeObject,
+    PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred,
+    PyErr_Restore, PyErr_WriteUnraisable, PyException_GetContext,
+    PyException_SetContext, PyException_SetTraceback, PySys_Audit, PyTuple_Check,
+    PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
     PyUnicode_FromString, Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE,
     Py_XDECREF
 )
 
 from .dispatcher_c import Dispatcher, Event
 from .runtime_c import runtime
-from .subscription import Subscription
 
 
 cdef extern from *:
@@ -104,6 +109,72 @@ cdef extern from *:
     PyObject *Py_VaBuildValue(const char *, va_list)
 
 
+# An exception that was set, and is not while this is in use; all NULL for none.
+cdef struct Pending:
+    PyObject *kind
+    PyObject *value
+    PyObject *traceback
+
+
+cdef inline void hold(Pending *pending) noexcept:
+    """Put the exception that is set away, if there is one."""
+    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+
+
+cdef inline int settle(Pending *pending, int status) noexcept:
+    """Set the exception that was put away again, or make it a context of a new one."""
+    if status >= 0:
+        PyErr_Restore(pending.kind, pending.value, pending.traceback)
+    elif pending.kind != NULL:
+        chain(pending)
+    return status
+
+
+cdef void chain(Pending *before) noexcept:
+    """Let the exception that is set have *before* as the last of its contexts."""
+    cdef Pending now
+    cdef PyObject *last
+    cdef PyObject *other
+    hold(&now)
+    if now.kind == NULL:  # a hook of sys failed without one
+        PyErr_Restore(before.kind, before.value, before.traceback)
+        return
+    normalize(before)
+    normalize(&now)
+    last = last_of(now.value)
+    other = last_of(before.value)
+    if last != NULL and other != NULL and last != other:  # or they have some in common
+        Py_INCREF(before.value)
+        PyException_SetContext(last, before.value)
+    Py_XDECREF(last)
+    Py_XDECREF(other)
+    Py_XDECREF(before.kind)
+    Py_XDECREF(before.value)
+    Py_XDECREF(before.traceback)
+    PyErr_Restore(now.kind, now.value, now.traceback)
+
+
+cdef void normalize(Pending *pending) noexcept:
+    """Have the value be the exception, which knows its traceback."""
+    PyErr_NormalizeException(&pending.kind, &pending.value, &pending.traceback)
+    if pending.traceback != NULL:
+        PyException_SetTraceback(pending.value, pending.traceback)
+
+
+cdef PyObject *last_of(PyObject *error) noexcept:
+    """Return the end of a chain of contexts, owned; NULL if it seems to go round."""
+    cdef PyObject *context
+    Py_INCREF(error)
+    for _ in range(1000):
+        context = PyException_GetContext(error)
+        if context == NULL:
+            return error
+        Py_DECREF(error)
+        error = context
+    Py_DECREF(error)
+    return NULL
+
+
 cdef domain_of(PyObject *dispatcher):
     """Return the domain that C code names."""
     if dispatcher == NULL or dispatcher == <PyObject *> None:
@@ -132,14 +203,27 @@ cdef list strings_of(const char *const *strings):
     return found
 
 
-cdef int addaudithook(
+# Functions that work by the Python API. Each is called by one that holds the exception
+# that was set, through a cast: Cython would report and drop an exception of it there.
+
+
+cdef int add_hook(
     PyObject *dispatcher, Py_AuditHookFunction hook, void *data
 ) except -1:
     domain_of(dispatcher).addaudithook(capsule_of(hook, data))
     return 0
 
 
-cdef PyObject *subscribe(
+cdef int addaudithook(
+    PyObject *dispatcher, Py_AuditHookFunction hook, void *data
+) noexcept:
+    cdef Pending pending
+    add = <int (*)(PyObject *, Py_AuditHookFunction, void *) noexcept> add_hook
+    hold(&pending)
+    return settle(&pending, add(dispatcher, hook, data))
+
+
+cdef PyObject *make_subscription(
     PyObject *dispatcher,
     Py_AuditHookFunction hook,
     void *data,
@@ -165,7 +249,31 @@ cdef PyObject *subscribe(
     return <PyObject *> subscription
 
 
-cdef int close(PyObject *subscription) except -1:
+cdef PyObject *subscribe(
+    PyObject *dispatcher,
+    Py_AuditHookFunction hook,
+    void *data,
+    const char *const *events,
+    const char *const *exclude,
+    int flags,
+) noexcept:
+    cdef Pending pending
+    cdef PyObject *subscription
+    make = <PyObject *(*)(
+        PyObject *,
+        Py_AuditHookFunction,
+        void *,
+        const char *const *,
+        const char *const *,
+        int,
+    ) noexcept> make_subscription
+    hold(&pending)
+    subscription = make(dispatcher, hook, data, events, exclude, flags)
+    settle(&pending, -1 if subscription == NULL else 0)
+    return subscription
+
+
+cdef int close_subscription(PyObject *subscription) except -1:
     if subscription == NULL:
         raise TypeError("subscription must be a Subscription, not NULL")
     if not isinstance(<object> subscription, Subscription):
@@ -175,97 +283,167 @@ cdef int close(PyObject *subscription) except -1:
     return 0
 
 
-cdef AuditHooks_Event *get_event(PyObject *dispatcher, const char *name) except NULL:
+cdef int remove_subscription(PyObject *pointer) except -1:
+    """Do what is left of close() after its event, even if there is no memory."""
+    cdef Subscription subscription = <Subscription> pointer
+    cdef int *conditions = &subscription.hook.conditions
+    try:
+        subscription.hooks.remove(subscription.hook)
+    except MemoryError:  # it stays in the list, but is not called any more
+        store_int(conditions, load_int(conditions) | REMOVED)
+        subscription.hook.is_closed = True
+    return 0
+
+
+cdef int close(PyObject *subscription) noexcept:
+    cdef Pending pending
+    cdef Pending refusal
+    cdef int status
+    ask = <int (*)(PyObject *) noexcept> close_subscription
+    remove = <int (*)(PyObject *) noexcept> remove_subscription
+    hold(&pending)
+    status = ask(subscription)
+    if (
+        status < 0
+        and pending.kind != NULL
+        and subscription != NULL
+        and isinstance(<object> subscription, Subscription)
+    ):
+        # Who cleans up has no use for a refusal, and frees the data of the hook next.
+        hold(&refusal)
+        status = settle(&refusal, remove(subscription))
+        if status == 0:
+            PyErr_WriteUnraisable(subscription)
+    return settle(&pending, status)
+
+
+cdef PyObject *make_event(PyObject *dispatcher, const char *name) except NULL:
     if name == NULL:
         raise ValueError("name must not be NULL")
     domain = domain_of(dispatcher)
     event = Event((<bytes> name).decode(), None if domain is runtime else domain)
     Py_INCREF(<PyObject *> event)
-    return <AuditHooks_Event *> <PyObject *> event
+    return <PyObject *> event
+
+
+cdef AuditHooks_Event *get_event(PyObject *dispatcher, const char *name) noexcept:
+    cdef Pending pending
+    cdef PyObject *event
+    make = <PyObject *(*)(PyObject *, const char *) noexcept> make_event
+    hold(&pending)
+    event = make(dispatcher, name)
+    settle(&pending, -1 if event == NULL else 0)
+    return <AuditHooks_Event *> event
+
+
+# Functions that raise events.
 
 
 cdef PyObject *build(void *pointer) noexcept:
     """Return the tuple of arguments, or NULL with an exception."""
     cdef Given *given = <Given *> pointer
     cdef PyObject *args
-    cdef char room[64]
-    cdef char *wrapped = room
-    cdef Py_ssize_t length
+    cdef PyObject *value
+    cdef char *copy
+    cdef Py_ssize_t count, length
     if given.args != NULL:  # an exact tuple comes back as it is
         return PyTuple_GetSlice(given.args, 0, PyTuple_GET_SIZE(given.args))
-    length = 0 if given.format == NULL else <Py_ssize_t> strlen(given.format)
-    while length > 0 and strchr(b" \t,:", given.format[length - 1]) != NULL:
-        length -= 1  # Py_BuildValue() ignores these, but not before a parenthesis
-    if length == 0:
+    if given.format == NULL:
         return PyTuple_New(0)
-    if not is_sound(given.format):
+    count = values_of(given.format, &length)
+    if count < 0:
         return NULL
-    if length + 3 > <Py_ssize_t> sizeof(room):
-        wrapped = <char *> PyMem_Malloc(length + 3)
-        if wrapped == NULL:
-            return PyErr_NoMemory()
-    # So that it always gives a tuple, whatever the values are.
-    wrapped[0] = b"("
-    memcpy(wrapped + 1, given.format, length)
-    wrapped[length + 1] = b")"
-    wrapped[length + 2] = 0
-    args = Py_VaBuildValue(wrapped, given.values)
-    if wrapped != room:
-        PyMem_Free(wrapped)
+    if count == 0:
+        return PyTuple_New(0)
+    if count == 1:  # of which Py_BuildValue() makes no tuple
+        value = Py_VaBuildValue(given.format, given.values)
+        if value == NULL:
+            return NULL
+        args = PyTuple_New(1)
+        if args == NULL:
+            Py_DECREF(value)
+            return NULL
+        PyTuple_SET_ITEM(args, 0, value)
+        return args
+    if given.format[length] == 0:
+        return Py_VaBuildValue(given.format, given.values)
+    copy = <char *> PyMem_Malloc(length + 1)
+    if copy == NULL:
+        return PyErr_NoMemory()
+    memcpy(copy, given.format, length)
+    copy[length] = 0
+    args = Py_VaBuildValue(copy, given.values)
+    PyMem_Free(copy)
     return args
 
 
-cdef bint is_sound(const char *format) noexcept:
-    """Refuse what Py_BuildValue() would not, but must not be in a format here."""
+cdef Py_ssize_t values_of(const char *format, Py_ssize_t *length) noexcept:
+    """Return how many values a format has, and its length without separators behind.
+
+    Py_BuildValue() ignores separators, except there if there are several values. What
+    it would take, but must not be in a format here, is refused: -1 with an exception.
+    """
+    cdef Py_ssize_t count = 0
     cdef Py_ssize_t depth = 0
-    while format[0]:
-        depth += (format[0] == b"(") - (format[0] == b")")
-        if depth < 0:
-            PyErr_Format(SystemError, b"unmatched paren in the format of an event")
-            return False
-        if format[0] == b"N":
-            PyErr_Format(
-                SystemError, b"the format of an event must not consume references ('N')"
-            )
-            return False
-        format += 1
-    return True
+    cdef Py_ssize_t i = 0
+    cdef char letter = format[0]
+    length[0] = 0
+    while letter:
+        i += 1
+        if letter not in (c" ", c"\t", c",", c":"):
+            length[0] = i
+            if letter in (c")", c"]", c"}"):
+                depth -= 1
+            elif letter not in (c"#", c"&"):  # which belong to the letter before
+                count += depth == 0
+            if letter in (c"(", c"[", c"{"):
+                depth += 1
+            if depth < 0:
+                PyErr_Format(SystemError, b"unmatched paren in the format of an event")
+                return -1
+            if letter == c"N":
+                PyErr_Format(
+                    SystemError,
+                    b"the format of an event must not consume references ('N')",
+                )
+                return -1
+        letter = format[i]
+    if count == 0 and length[0] > 0:
+        PyErr_Format(SystemError, b"the format of an event has no value for '#' or '&'")
+        return -1
+    return count
 
 
-cdef int deliver(PyObject *route, PyObject *event, Given *given) noexcept:
+cdef int deliver(
+    HookList hooks, PyObject *route, PyObject *event, Given *given
+) noexcept:
     """Call the hooks of a route, which is an owned reference and consumed, or NULL."""
     cdef Arguments arguments
-    cdef int status = -1
+    cdef int status
     if route == NULL:
         return -1
-    if PyTuple_GET_SIZE(route) == 0:
-        status = 0
+    if load_size(&hooks.scoped):
+        status = calls_scoped(hooks, <Route> route, event)
     else:
+        status = not is_empty(route)
+    if status > 0:
+        status = -1
         arguments.packed = build(given)
         arguments.name = NULL
         if arguments.packed != NULL:
-            status = dispatch(route, event, &arguments)
+            status = dispatch(hooks, <Route> route, event, &arguments, False)
             Py_DECREF(arguments.packed)
     Py_DECREF(route)
     return status
 
 
-# The exception that was set before an event was raised.
-cdef struct Pending:
-    PyObject *kind
-    PyObject *value
-    PyObject *traceback
-
-
-cdef int settle(Pending *pending, int status) noexcept:
-    """Set the exception that was set before, or drop it for that of a hook."""
-    if status < 0:
-        Py_XDECREF(pending.kind)
-        Py_XDECREF(pending.value)
-        Py_XDECREF(pending.traceback)
-    else:
-        PyErr_Restore(pending.kind, pending.value, pending.traceback)
-    return status
+cdef int raise_in_sys(const char *name, Given *given) noexcept:
+    """Raise an event of the interpreter, which does not chain exceptions itself."""
+    cdef Pending pending
+    if PyErr_Occurred() == NULL:
+        return PySys_Audit(name, b"O&", <void *> build, <void *> given)
+    hold(&pending)
+    return settle(&pending, PySys_Audit(name, b"O&", <void *> build, <void *> given))
 
 
 cdef int raise_given "AuditHooks_raise_given" (
@@ -279,29 +457,33 @@ cdef int raise_given "AuditHooks_raise_given" (
     cdef bint kept
     cdef int status = -1
     if name == NULL:
+        hold(&pending)
         PyErr_Format(ValueError, b"event must not be NULL")
-        return -1
+        return settle(&pending, -1)
     if dispatcher == NULL or dispatcher == <PyObject *> None:
-        return PySys_Audit(name, b"O&", <void *> build, <void *> given)
+        return raise_in_sys(name, given)
     if not isinstance(<object> dispatcher, HookList):
+        hold(&pending)
         PyErr_Format(
             TypeError,
             b"dispatcher must be a Dispatcher, NULL or None, not %.200s",
             Py_TYPE(dispatcher).tp_name,
         )
-        return -1
+        return settle(&pending, -1)
     if not load_size(&(<HookList> dispatcher).listening):
         return 0
     version = load_version(&(<HookList> dispatcher).version)
-    if FREE_THREADED and is_missed(name, strlen(name), version):
+    if FREE_THREADED and not load_size(&(<HookList> dispatcher).scoped) and is_missed(
+        name, strlen(name), version
+    ):
         return 0
-    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+    hold(&pending)
     event = PyUnicode_FromString(name)
     if event != NULL:
         route = route_of(<HookList> dispatcher, event, &kept)
-        if FREE_THREADED and route != NULL and PyTuple_GET_SIZE(route) == 0:
+        if FREE_THREADED and route != NULL and is_empty(route):
             miss(name, strlen(name), version)
-        status = deliver(route, event, given)
+        status = deliver(<HookList> dispatcher, route, event, given)
         Py_DECREF(event)
     return settle(&pending, status)
 
@@ -313,33 +495,40 @@ cdef int raise_event_given "AuditHooks_raise_event_given" (
     cdef Pending pending
     cdef int status
     if event == NULL or Py_TYPE(event) != <PyTypeObject *> ResolvedEvent:
+        hold(&pending)
         PyErr_Format(TypeError, b"event must be an Event")
-        return -1
+        return settle(&pending, -1)
     if not load_int(&(<ResolvedEvent> event).emitter.enabled):
         return 0
     Py_INCREF(event)  # a hook may make its owner drop it
     if (<ResolvedEvent> event).utf8 != NULL:
-        status = PySys_Audit(
-            (<ResolvedEvent> event).utf8, b"O&", <void *> build, <void *> given
-        )
+        status = raise_in_sys((<ResolvedEvent> event).utf8, given)
         Py_DECREF(event)
         return status
-    PyErr_Fetch(&pending.kind, &pending.value, &pending.traceback)
+    hold(&pending)
     route = find(<ResolvedEvent> event)
-    status = deliver(route, <PyObject *> (<ResolvedEvent> event)._name, given)
+    status = deliver(
+        (<ResolvedEvent> event).hooks,
+        route,
+        <PyObject *> (<ResolvedEvent> event)._name,
+        given,
+    )
     Py_DECREF(event)
     return settle(&pending, status)
 
 
 cdef bint fill(Given *given, PyObject *args) noexcept:
     """Note a tuple of arguments, or NULL for none; refuse anything else."""
+    cdef Pending pending
     given.args = args
     given.format = NULL
     if args == NULL or PyTuple_Check(args):
         return True
+    hold(&pending)
     PyErr_Format(
         TypeError, b"args must be a tuple or NULL, not %.200s", Py_TYPE(args).tp_name
     )
+    settle(&pending, -1)
     return False
 
 
@@ -359,22 +548,12 @@ cdef int raise_event_tuple(AuditHooks_Event *event, PyObject *args) noexcept:
 
 cdef AuditHooks_API api
 api.version = AUDITHOOKS_API_VERSION
-# Cast, as Cython would report and drop an exception of these.
-api.addaudithook = <int (*)(
-    PyObject *, Py_AuditHookFunction, void *
-) noexcept> addaudithook
-api.subscribe = <PyObject *(*)(
-    PyObject *,
-    Py_AuditHookFunction,
-    void *,
-    const char *const *,
-    const char *const *,
-    int,
-) noexcept> subscribe
-api.close = <int (*)(PyObject *) noexcept> close
-api.get_event = <AuditHooks_Event *(*)(PyObject *, const char *) noexcept> get_event
+api.addaudithook = addaudithook
+api.subscribe = subscribe
+api.close = close
 api.audit = AuditHooks_audit
 api.audit_tuple = audit_tuple
+api.get_event = get_event
 api.raise_event = AuditHooks_raise_event
 api.raise_event_tuple = raise_event_tuple
 

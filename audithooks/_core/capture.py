@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from _thread import get_ident
 from collections import namedtuple
+from time import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .subscription import Subscription
+    from .hooklist_py import Subscription
     from .types import Any, Callable, Iterable, Scope
 
 
@@ -27,6 +27,13 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
     thread: int
     time: float
 
+    def _replace(self, **changes: Any) -> Record:
+        """Return a copy with other values for some of event, args, thread and time."""
+        others = {name: changes.pop(name, vars(self)[name]) for name in vars(self)}
+        record = super()._replace(**changes)
+        vars(record).update(others)
+        return record
+
 
 class Capture:
     """A context manager that collects Record objects. See Dispatcher.capture().
@@ -34,14 +41,7 @@ class Capture:
     It can be used again, but not while it is in use.
     """
 
-    __slots__ = (
-        "_arguments",
-        "_closing",
-        "_in_use",
-        "_records",
-        "_subscribe",
-        "_subscription",
-    )
+    __slots__ = ("_arguments", "_in_use", "_subscribe", "_subscription")
 
     def __init__(
         self,
@@ -53,24 +53,28 @@ class Capture:
         self._subscribe = subscribe
         self._arguments = events, exclude, scope
         self._subscription: Subscription | None = None
-        self._records: list[Record] = []
-        self._closing: int | None = None  # the thread that does
         self._in_use = False
 
     def __enter__(self) -> list[Record]:
         if self._in_use:
             raise RuntimeError("this capture() is already in use")
         self._in_use = True  # before other hooks are told of it
-        events, exclude, scope = self._arguments
-        self._records = []
+        records: list[Record] = []
+        # Bound now, as a program may replace the clock in the block.
+        identify, clock = get_ident, time
+
+        def add(event: str, args: tuple[Any, ...]) -> None:
+            record = Record(event, args)
+            record.thread = identify()
+            record.time = clock()
+            records.append(record)
+
         try:
-            self._subscription = self._subscribe(
-                self._add, *events, exclude=exclude, scope=scope
-            )
+            self._subscription = self._subscribe(add, *self._arguments, is_asked=False)
         except BaseException:
             self._in_use = False
             raise
-        return self._records
+        return records
 
     def __exit__(
         self,
@@ -79,19 +83,6 @@ class Capture:
         traceback: TracebackType | None,
     ) -> None:
         if self._subscription is not None:
-            self._closing = get_ident()
-            try:
-                self._subscription.close()
-                self._subscription = None
-                self._in_use = False
-            finally:
-                self._closing = None
-
-    def _add(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "audithooks.unsubscribe" and self._closing == get_ident():
-            self._closing = None
-            return  # its own
-        record = Record(event, args)
-        record.thread = get_ident()
-        record.time = time.time()
-        self._records.append(record)
+            self._subscription.close()
+            self._subscription = None
+            self._in_use = False

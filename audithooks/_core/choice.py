@@ -38,15 +38,20 @@ else:
         # Cython hands back the old module, whose globals are None or gone.
         if getattr(_module, "Dispatcher", None) is None:
             raise ImportError("the compiled modules ended with another interpreter")
-        # By name, as PyInstaller and others see no import in compiled code.
-        from . import hooklist_c as _  # noqa: F401
-
-        # Compiled modules that are imported again are the old ones. So all classes are
-        # those that they have.
-        from .capi_c import _C_API, Subscription
+        # All by name, as PyInstaller and others see no import in compiled code. Modules
+        # that are imported again are the old ones, and so are their classes.
+        from .capi_c import _C_API
         from .dispatcher_c import Dispatcher, Event
+        from .hooklist_c import Subscription
         from .open_code_c import set_open_code_hook
-        from .runtime_c import HookRejected, addaudithook, audit, capture, subscribe
+        from .runtime_c import (
+            HookRejected,
+            addaudithook,
+            audit,
+            capture,
+            subscribe,
+            subscriptions,
+        )
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
         if _asked == "0":
             raise
@@ -55,9 +60,9 @@ else:
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
     from .domain import HookRejected
+    from .hooklist_py import Subscription
     from .open_code_py import set_open_code_hook
-    from .runtime_py import addaudithook, audit, capture, subscribe
-    from .subscription import Subscription
+    from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
 
     _C_API = None
 
@@ -77,4 +82,5 @@ __all__ = (
     "capture",
     "set_open_code_hook",
     "subscribe",
+    "subscriptions",
 )

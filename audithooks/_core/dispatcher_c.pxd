@@ -14,7 +14,7 @@ cdef class Event:
     cdef HookList _dispatcher
     cdef HookList hooks         # of the dispatcher or the runtime domain
     cdef const char *utf8       # the name, in the runtime domain; else NULL
-    cdef PyObject *route        # borrowed from the routes of that version, or NULL
+    cdef PyObject *route        # borrowed from the chain of that version, or NULL
     cdef uint64_t version       # without the lock, one at which nobody wanted the event
 
 

@@ -11,15 +11,15 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, Known, dispatch, has_event, is_missed, known_as,
-    load_int, load_size, load_version, miss, route_of, store_version
+    FREE_THREADED, Arguments, HookList, Known, Route, calls_scoped, dispatch, has_event,
+    is_empty, is_missed, known_as, load_int, load_size, load_version, miss, route_of,
+    store_version
 )
 from audithooks._core.python cimport (
-    METH_FASTCALL, PyDescr_NewMethod, PyDict_GET_SIZE, PyErr_Format, PyMethodDef,
-    PyTuple_GET_SIZE, PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize,
-    PyUnicode_CheckExact, PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS,
-    Py_DECREF, Py_INCREF, Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF,
-    call_with_tuple, utf8_of
+    METH_FASTCALL, PyDescr_NewMethod, PyErr_Format, PyMethodDef, PyTuple_GET_SIZE,
+    PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact,
+    PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS, Py_DECREF, Py_INCREF,
+    Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF, call_with_tuple, utf8_of
 )
 from audithooks._core.runtime_c cimport hooks as runtime_hooks
 from audithooks._core.runtime_c cimport others_listen, raise_in_sys
@@ -49,16 +49,12 @@ cdef int raise_event(
     cdef int status
     if FREE_THREADED:
         return raise_apart(hooks, event, args, length)
-    if (
-        known.event == event
-        and known.version == hooks.version
-        and PyDict_GET_SIZE(<PyObject *> hooks.routes) > 0  # the collector clears it
-    ):
-        if PyTuple_GET_SIZE(known.route) == 0:
-            return 0
+    if known.event == event and known.version == hooks.version:
         route = known.route
+        if not hooks.scoped and is_empty(route):
+            return 0
         Py_INCREF(route)  # a hook may change the list, and with it drop the route
-        status = deliver(route, event, args, length)
+        status = deliver(hooks, route, event, args, length)
         Py_DECREF(route)
         return status
     route = route_of(hooks, event, &kept)
@@ -70,7 +66,7 @@ cdef int raise_event(
         known.event = event
         known.route = route
         known.version = hooks.version
-    status = 0 if PyTuple_GET_SIZE(route) == 0 else deliver(route, event, args, length)
+    status = deliver(hooks, route, event, args, length)
     Py_DECREF(route)
     return status
 
@@ -84,24 +80,23 @@ cdef int raise_apart(
     cdef const char *name = PyUnicode_AsUTF8AndSize(event, &size)
     cdef PyObject *route
     cdef bint kept
-    cdef int status = 0
+    cdef int status
     if name == NULL:
         return -1
-    if is_missed(name, size, version):
+    if not load_size(&hooks.scoped) and is_missed(name, size, version):
         return 0
     route = route_of(hooks, event, &kept)
     if route == NULL:
         return -1
-    if PyTuple_GET_SIZE(route) == 0:
+    if is_empty(route):
         miss(name, size, version)
-    else:
-        status = deliver(route, event, args, length)
+    status = deliver(hooks, route, event, args, length)
     Py_DECREF(route)
     return status
 
 
 cdef inline int deliver(
-    PyObject *route, PyObject *event, PyObject **args, Py_ssize_t length
+    HookList hooks, PyObject *route, PyObject *event, PyObject **args, Py_ssize_t length
 ) noexcept:
     """Call the hooks of an owned route with arguments that are not packed yet."""
     cdef Arguments arguments
@@ -110,7 +105,7 @@ cdef inline int deliver(
     arguments.length = length
     arguments.packed = NULL
     arguments.name = NULL
-    status = dispatch(route, event, &arguments)
+    status = dispatch(hooks, <Route> route, event, &arguments, False)
     Py_XDECREF(arguments.packed)
     return status
 
@@ -267,11 +262,7 @@ cdef PyObject *find(Event event) noexcept:
     cdef bint kept
     if FREE_THREADED:
         return find_apart(event)
-    if (
-        event.route != NULL
-        and event.version == event.hooks.version
-        and PyDict_GET_SIZE(<PyObject *> event.hooks.routes) > 0  # the collector clears
-    ):
+    if event.route != NULL and event.version == event.hooks.version:
         Py_INCREF(event.route)
         return event.route
     route = route_of(event.hooks, <PyObject *> event._name, &kept)
@@ -279,7 +270,7 @@ cdef PyObject *find(Event event) noexcept:
         event.route = route
         event.version = event.hooks.version
         if event.utf8 == NULL:
-            event.emitter.enabled = PyTuple_GET_SIZE(route) > 0
+            event.emitter.enabled = event.hooks.scoped > 0 or not is_empty(route)
     return route
 
 
@@ -288,7 +279,7 @@ cdef PyObject *find_apart(Event event) noexcept:
     cdef uint64_t version = load_version(&event.hooks.version)
     cdef bint kept
     cdef PyObject *route = route_of(event.hooks, <PyObject *> event._name, &kept)
-    if route != NULL and PyTuple_GET_SIZE(route) == 0:
+    if route != NULL and is_empty(route) and not load_size(&event.hooks.scoped):
         store_version(&event.version, version)
         if event.utf8 == NULL:
             event.hooks.disable(&event.emitter, version)
@@ -298,31 +289,36 @@ cdef PyObject *find_apart(Event event) noexcept:
 cdef bint wanted(Event event) except -1:
     """Whether a hook of audithooks may be called."""
     cdef PyObject *route
-    cdef Py_ssize_t size
+    cdef int some
     if (
         FREE_THREADED
+        and not load_size(&event.hooks.scoped)
         and load_version(&event.version) == load_version(&event.hooks.version)
     ):
         return False
     route = find(event)
     if route == NULL:
         return -1
-    size = PyTuple_GET_SIZE(route)
+    if load_size(&event.hooks.scoped):
+        some = calls_scoped(event.hooks, <Route> route, <PyObject *> event._name)
+    else:
+        some = not is_empty(route)
     Py_DECREF(route)
-    return size > 0
+    return some
 
 
 cdef int raise_here(Event event, Arguments *arguments) noexcept:
     """Call the hooks of a Dispatcher."""
     cdef PyObject *route = find(event)
-    cdef int status = 0
+    cdef int status
     if route == NULL:
         return -1
-    if PyTuple_GET_SIZE(route) > 0:
-        arguments.packed = NULL
-        arguments.name = NULL
-        status = dispatch(route, <PyObject *> event._name, arguments)
-        Py_XDECREF(arguments.packed)
+    arguments.packed = NULL
+    arguments.name = NULL
+    status = dispatch(
+        event.hooks, <Route> route, <PyObject *> event._name, arguments, False
+    )
+    Py_XDECREF(arguments.packed)
     Py_DECREF(route)
     return status
 

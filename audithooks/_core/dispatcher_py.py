@@ -45,7 +45,7 @@ class Dispatcher(Domain, HookList):
         """
         if type(event) is not str:
             event = exact_event(event)
-        if self._hooks:
+        if self._hooks or self._scoped:
             self._dispatch(event, args)
 
     def event(self, name: str) -> Event:
@@ -101,11 +101,12 @@ class Event:
         """Raise the event with any arguments."""
         if self._dispatcher is None:
             audit(self._name, *args)
-        elif self._dispatcher._hooks:
+        elif self._dispatcher._hooks or self._dispatcher._scoped:
             self._dispatcher._dispatch(self._name, args)
 
     def __bool__(self) -> bool:
-        if self._hooks._hooks and self._hooks._route_of(self._name):
+        hooks = self._hooks
+        if (hooks._hooks or hooks._scoped) and hooks._route_of(self._name):
             return True
         return self._dispatcher is None and others_listen()
 

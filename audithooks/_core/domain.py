@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from .native import native_hook
 from .patterns import checked, wants
-from .subscription import Subscription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .capture import Capture
+    from .hooklist_py import Subscription
     from .types import (
         Any,
         HookFunction,
@@ -53,20 +53,21 @@ class Domain:
     if TYPE_CHECKING:
         # What a domain inherits from its HookList, or has of its own.
         def audit(self, event: str, /, *args: object) -> None: ...
-        def _add(
+        def _addition(
             self,
             callable: HookFunction,
             wants: Wants = None,
-            one_thread: bool = False,
-            context: object = None,
+            events: tuple[str, ...] | None = None,
+            is_asked: bool = True,
+            scope: Scope = "process",
             reentrant: bool = True,
             reported: bool = False,
             native: Native | None = None,
         ) -> Any: ...
         @staticmethod
         def _unpack(capsule: object) -> Unpacked: ...
-        def _remove(self, hook: Any) -> None: ...
-        def _pause(self, hook: Any, paused: bool) -> None: ...
+        @staticmethod
+        def _flags(function: object) -> int: ...
 
     def _announce(self) -> None:
         """Tell the hooks that are there of a new one; they may object by raising."""
@@ -84,12 +85,12 @@ class Domain:
         exception goes to the caller. Raises TypeError if *hook* is not callable. See
         sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
-        native = native_hook(hook, self._unpack)
+        native = native_hook(hook, self._unpack, self._flags)
         try:
             self._announce()
         except RuntimeError:
             return
-        self._add(hook, native=native)
+        self._addition(hook, native=native).commit()
 
     def subscribe(
         self,
@@ -113,8 +114,9 @@ class Domain:
         those of asyncio tasks and asyncio.to_thread().
 
         While *hook* runs in a thread, it is not called for events of that thread, so it
-        may log, open files or import; with *reentrant* it is. All greenlets of one
-        thread count as one: a hook that switches between them misses events.
+        may log, open files or import; with *reentrant* it is. Where greenlet is in use,
+        each greenlet counts for itself: a hook may switch to others, and is called for
+        their events. "thread" is then still the thread of the operating system.
 
         *on_error* is "raise" to let an exception of *hook* abort the operation that
         raised the event, or "unraisable" to pass it to sys.unraisablehook() and
@@ -135,39 +137,47 @@ class Domain:
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
         """
-        native = native_hook(hook, self._unpack)
+        return self._subscribe(hook, events, exclude, scope, reentrant, on_error)
+
+    def _subscribe(
+        self,
+        hook: HookFunction,
+        events: tuple[str, ...],
+        exclude: str | Iterable[str],
+        scope: Scope,
+        reentrant: bool = False,
+        on_error: OnError = "raise",
+        is_asked: bool | None = None,
+    ) -> Subscription:
+        """Do what subscribe() does; *is_asked* decides about the event of its end."""
+        native = native_hook(hook, self._unpack, self._flags)
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
         _choice("on_error", on_error, ("raise", "unraisable"))
-        matcher = wants(wanted, unwanted)
+        matcher, named = wants(wanted, unwanted)
+        addition = self._addition(
+            hook,
+            matcher,
+            wanted,
+            named if is_asked is None else is_asked,
+            scope,
+            bool(reentrant),
+            on_error == "unraisable",
+            native,
+        )
         try:
             self._announce()
         except HookRejected:
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
-        subscription = Subscription(self, wanted)
-        variable = None
-        if scope == "context":
-            from contextvars import ContextVar
-
-            variable = ContextVar[bool]("audithooks.subscription")
-            subscription._token = variable.set(True)
         try:
-            subscription._entry = self._add(
-                hook,
-                matcher,
-                scope == "thread",
-                variable,
-                bool(reentrant),
-                on_error == "unraisable",
-                native,
-            )
-        except BaseException:
-            subscription._leave_context()
+            added: Subscription = addition.commit()
+            return added
+        except BaseException:  # of a signal handler, after the hook was added
+            addition.undo()
             raise
-        return subscription
 
     def capture(
         self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
@@ -186,4 +196,4 @@ class Domain:
         """
         from .capture import Capture
 
-        return Capture(self.subscribe, events, exclude, scope)
+        return Capture(self._subscribe, events, exclude, scope)

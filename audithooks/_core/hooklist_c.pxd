@@ -29,27 +29,48 @@ cdef extern from "threads.h":
 
 # The conditions under which a hook is called, or its exception kept from the caller.
 cdef enum:
-    ONE_THREAD = 1      # only in the thread that added it
-    ONE_CONTEXT = 2     # only where its context variable is set
-    NOT_NESTED = 4      # not for what the hook raises itself
-    REPORTED = 8        # an Exception goes to sys.unraisablehook
-    REMOVED = 16        # it is native, and its data may be gone
+    NOT_NESTED = 1      # not for the events that the hook raises itself
+    REPORTED = 2        # an Exception goes to sys.unraisablehook
+    REMOVED = 4         # it is native, and its data may be gone
+    LEAVING = 8         # it was closed or paused, and is not asked about that
+
+
+# Where a hook runs.
+cdef struct Running:
+    uint64_t thread
+    void *greenlet                  # compared only, or NULL if none is known
 
 
 cdef class Hook:
-    cdef readonly object callable   # called with (event, args), or keeps native alive
+    cdef object callable            # called with (event, args), or keeps native alive
     cdef Py_AuditHookFunction native  # called instead, if it is not NULL
     cdef void *data                 # what native is called with
+    cdef object wants               # what wants() in patterns.py returns
+    cdef uint64_t rank              # native hooks first, then by addition
+    cdef object key                 # the rank as an int, where one is looked up
+    cdef int conditions             # NOT_NESTED and so on
     cdef int is_paused              # it stands in the list, but in no route
-    cdef object wants               # None: every event; frozenset of names; matcher
-    cdef int conditions             # ONE_THREAD | ONE_CONTEXT | NOT_NESTED | REPORTED
-    cdef uint64_t thread            # ONE_THREAD: the thread it is called in
-    cdef object context             # ONE_CONTEXT: a ContextVar, set where it is called
+    cdef bint is_closed             # it is not in the list any more
+    cdef bint is_asked              # it wants UNSUBSCRIBE of its own end
+    cdef tuple events               # the patterns as given; None: it cannot be removed
+    cdef object thread              # the number of the thread it is for, or None
+    cdef bint in_context            # it is for the contexts that hold its rank
+    cdef object handle              # a weak reference to its Subscription, or None
     # With the lock; without it each thread knows by itself which hooks it runs.
-    cdef uint64_t *inside           # NOT_NESTED: the threads that run the hook, owned
+    cdef Running *inside            # NOT_NESTED: where the hook runs, owned
     cdef Py_ssize_t insiders        # how many they are
     cdef Py_ssize_t room            # for how many there is room
+    cdef bint is_alone              # there is room for one, and there are no greenlets
     cdef PyObject **attributes      # borrowed: where the hook's __dict__ is found
+
+
+# Who wants one event, of those that are called in every thread and context.
+cdef class Route:
+    cdef tuple hooks                # by rank
+    cdef Py_hash_t hash             # of the name of the event
+    cdef uint64_t version           # that of the list for which it holds
+    cdef bint is_kept               # it is in the chain of the list
+    cdef Route next                 # in that chain
 
 
 cdef enum:
@@ -60,7 +81,7 @@ cdef enum:
 # are none without the lock.
 cdef struct Known:
     PyObject *event                 # owned, an exact str, or NULL
-    PyObject *route                 # borrowed from the routes of that version
+    PyObject *route                 # borrowed from the chain of that version
     uint64_t version
 
 
@@ -72,18 +93,34 @@ cdef struct Emitter:
 
 
 cdef class HookList:
-    cdef dict hooks                 # an ordered set, in order of addition: Hook -> None
-    cdef dict routes                # event -> tuple of who wants it, by routes_of()
+    cdef tuple hooks                # those of every thread and context, by rank
+    cdef dict in_thread             # number of a thread -> tuple of its hooks, by rank
+    cdef dict in_context            # rank -> Hook
+    cdef Py_ssize_t scoped          # how many hooks those two hold
+    cdef Py_ssize_t listening       # how many hooks there are in all, paused ones too
+    cdef dict routes                # event -> Route, by routes_of()
+    cdef Route newest               # the chain that owns the routes of this version
     cdef uint64_t version           # another one whenever routes was replaced
-    cdef Py_ssize_t listening       # how many hooks there are, paused ones too
     cdef Known known[KNOWN]         # by the address of the name
     cdef Emitter *emitters          # each belongs to an object that owns the list
 
     cdef void link(self, Emitter *emitter) noexcept
     cdef void unlink(self, Emitter *emitter) noexcept
     cdef void disable(self, Emitter *emitter, uint64_t version) noexcept
-    cdef void changed(self, dict routes) noexcept
+    cdef int add(self, Hook hook) except -1
+    cdef int remove(self, Hook hook) except -1
+    cdef int pause(self, Hook hook, bint paused) except -1
+    cdef int announce_end(self, Hook hook) except -1
+    cdef void count(self, Py_ssize_t number) noexcept
+    cdef Route changed(self, dict routes)
+    cdef void enable(self) noexcept
     cdef void clear(self) noexcept
+
+
+cdef class Subscription:
+    cdef HookList hooks
+    cdef Hook hook
+    cdef object __weakref__
 
 
 # The arguments of one event. The tuple is packed when a hook is about to be called.
@@ -117,33 +154,50 @@ cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
 
 
 # Find the route of an event, an exact str, or work it out; kept tells whether the list
-# keeps it. Return an owned tuple, or NULL with an exception.
+# keeps it. Return an owned Route, or NULL with an exception.
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
 
 # Return the argument tuple, borrowed, made at the first call; NULL with an exception.
 cdef PyObject *pack(Arguments *arguments) noexcept
 
-# Note that thread runs hook. Return 1, or 0 if it did already, or -1 with an exception.
+# Note that the hook runs in this thread. Return 1, or 0 if it did already, or -1 with
+# an exception.
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept
 
 # Undo that.
 cdef void leave_others(Hook hook, uint64_t thread) noexcept
 
-# Call a hook that has conditions, if they are met.
+# Call a hook that has conditions, if they are met. In the runtime domain, here and
+# below, hooks are quiet: tracing is off while they run.
 cdef int call_if(
-    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+    Hook hook,
+    PyThreadState *thread,
+    PyObject *event,
+    Arguments *arguments,
+    bint quiet,
 ) noexcept
 
-# Call the hooks of a route from the i-th on, which are in Python.
+# Call hooks, a tuple, from the i-th on, which are in Python.
 cdef int call_from(
-    Py_ssize_t i, PyObject *route, PyObject *event, Arguments *arguments
+    Py_ssize_t i, PyObject *hooks, PyObject *event, Arguments *arguments
 ) noexcept
+cdef int call_quietly_from(
+    Py_ssize_t i, PyObject *hooks, PyObject *event, Arguments *arguments
+) noexcept
+
+# Call the hooks of a route, and those of this thread and context, by rank.
+cdef int dispatch_scoped(
+    HookList hooks, Route route, PyObject *event, Arguments *arguments, bint quiet
+) noexcept
+
+# Whether that would call any: 1 or 0, or -1 with an exception.
+cdef int calls_scoped(HookList hooks, Route route, PyObject *event) noexcept
 
 
 cdef inline int enter(Hook hook, uint64_t thread) noexcept:
-    """Do what enter_beside() does, at once if no other thread runs the hook."""
-    if not FREE_THREADED and hook.insiders == 0 and hook.room > 0:
-        hook.inside[0] = thread
+    """Do what enter_beside() does, at once if the hook runs nowhere else."""
+    if not FREE_THREADED and hook.insiders == 0 and hook.is_alone:
+        hook.inside[0].thread = thread
         hook.insiders = 1
         return 1
     return enter_beside(hook, thread)
@@ -182,11 +236,11 @@ cdef inline int call_native(
 
 
 cdef inline int call_natives(
-    PyObject *route, PyObject *event, Arguments *arguments
+    PyObject *hooks, PyObject *event, Arguments *arguments, bint quiet
 ) noexcept:
-    """Call the native hooks of a route, which are first in it, and then the others."""
+    """Call native hooks, which are first in a tuple, and then the others."""
     cdef bint guarded = arguments.name == NULL  # PySys_Audit() does without
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(route)
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(hooks)
     cdef Py_ssize_t i = 0
     cdef PyObject *hook
     cdef uint64_t me
@@ -195,7 +249,7 @@ cdef inline int call_natives(
     if guarded and Py_EnterRecursiveCall(b" while calling an audit hook"):
         return -1
     while i < size and status == 0:
-        hook = PyTuple_GET_ITEM(route, i)
+        hook = PyTuple_GET_ITEM(hooks, i)
         if (<Hook> hook).native == NULL:
             break
         conditions = load_int(&(<Hook> hook).conditions)
@@ -206,25 +260,38 @@ cdef inline int call_natives(
                 status = call_native(<Hook> hook, event, arguments)
                 leave(<Hook> hook, me)
         elif conditions:
-            status = call_if(<Hook> hook, PyThreadState_Get(), event, arguments)
+            status = call_if(<Hook> hook, PyThreadState_Get(), event, arguments, quiet)
         else:
             status = call_native(<Hook> hook, event, arguments)
         i += 1
     if guarded:
         Py_LeaveRecursiveCall()
     if status == 0 and i < size:
-        status = call_from(i, route, event, arguments)
+        if quiet:
+            return call_quietly_from(i, hooks, event, arguments)
+        return call_from(i, hooks, event, arguments)
     return status
 
 
+cdef inline bint is_empty(PyObject *route) noexcept:
+    """Whether a Route has no hooks."""
+    return PyTuple_GET_SIZE(<PyObject *> (<Route> route).hooks) == 0
+
+
 cdef inline int dispatch(
-    PyObject *route, PyObject *event, Arguments *arguments
+    HookList hooks, Route route, PyObject *event, Arguments *arguments, bint quiet
 ) noexcept:
-    """Call the hooks of a route, which are some, with an exact str and the arguments.
+    """Call the hooks of a route with an exact str and the arguments.
 
     The caller owns a reference to each. Return 0, or -1 with the exception of the first
     hook that raised.
     """
-    if (<Hook> PyTuple_GET_ITEM(route, 0)).native != NULL:
-        return call_natives(route, event, arguments)
-    return call_from(0, route, event, arguments)
+    if load_size(&hooks.scoped):
+        return dispatch_scoped(hooks, route, event, arguments, quiet)
+    if is_empty(<PyObject *> route):
+        return 0
+    if (<Hook> PyTuple_GET_ITEM(<PyObject *> route.hooks, 0)).native != NULL:
+        return call_natives(<PyObject *> route.hooks, event, arguments, quiet)
+    if quiet:
+        return call_quietly_from(0, <PyObject *> route.hooks, event, arguments)
+    return call_from(0, <PyObject *> route.hooks, event, arguments)

@@ -4,24 +4,30 @@
 A list keeps its hooks in order and answers one question for every event: which of
 them want it? The answer, a *route*, is worked out when an event is first raised and
 kept by name, so that an event nobody wants costs one look-up, however many hooks
-there are. A route is an immutable tuple: a dispatch runs over the list as it was when
-it started.
+there are. A route is immutable: a dispatch runs over the list as it was when it
+started. Hooks of one thread or context are in no route, as those would change with
+every task: an event asks for those of its own thread and context alone.
 
-No lock is taken, here or in a dispatch. Every change is a single operation on a dict,
-followed by new routes; one that is worked out meanwhile lands in the old ones. A lock
-would deadlock instead when a finalizer or a signal handler, which may run in the middle
-of any allocation, changes the list that its own thread is changing. That holds without
-the global interpreter lock, too; what needs more care there is in threads.h. Only the
-emitters, which C code keeps and no Python code is run for, have a lock then.
+No lock is taken, here or in a dispatch. Every change swaps in a new tuple, or is a
+single operation on a dict, followed by new routes; one that is worked out meanwhile
+lands in the old ones. A lock would deadlock instead when a finalizer or a signal
+handler, which may run in the middle of any allocation, changes the list that its own
+thread is changing. Without the global interpreter lock a change has a lock of its list
+while no Python code is run; what else needs care there is in threads.h.
+
+What the collector can find is immutable, or is not relied on: a dict may be changed by
+anybody who asks gc.get_referents() for it.
 
 Hooks are called through the C API alone: Cython's own calls would add frames of this
 file to the traceback of a hook's exception.
 """
 
+import sys
+
 cimport cython
-from cpython.dict cimport PyDict_Items, PyDict_Keys
+from cpython.contextvars cimport PyContextVar_New, PyContextVar_Set
 from cpython.exc cimport PyErr_ExceptionMatches, PyErr_WriteUnraisable
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport (
     PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
@@ -29,15 +35,18 @@ from cpython.pycapsule cimport (
 from libc.stdint cimport uint64_t, uintptr_t
 
 from audithooks._core.python cimport (
-    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get,
-    PyDict_GetItemWithError, PyErr_NoMemory, PyErr_Occurred, PyFunctionObject,
-    PyFunction_Type, PyMethod_GET_FUNCTION, PyMethod_Type, PyObject_IsTrue,
+    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyErr_Clear,
+    PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore, PyFunctionObject,
+    PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION, PyMethod_Type,
+    PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash, PyObject_IsTrue,
     PyObject_Vectorcall, PyThreadState, PyThreadState_Get, PyThreadState_GetID,
-    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM,
-    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
-    Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size,
-    vectorcallfunc
+    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
+    PyUnicode_CompareWithASCIIString, PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF,
+    Py_EnterRecursiveCall, Py_INCREF, Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF,
+    utf8_and_size, vectorcallfunc
 )
+
+from .patterns import MAX_DECIDED, UNSUBSCRIBE
 
 
 cdef extern from "threads.h":
@@ -48,8 +57,8 @@ cdef extern from "threads.h":
     # These stand after `if FREE_THREADED:` alone.
     PyObject *get "AuditHooks_Get"(PyObject *, PyObject *) noexcept
     void share "AuditHooks_Share"(PyObject *) noexcept
-    int enter_here "AuditHooks_Enter"(void *) noexcept
-    void leave_here "AuditHooks_Leave"(void *) noexcept
+    int enter_here "AuditHooks_Enter"(void *, void *) noexcept
+    void leave_here "AuditHooks_Leave"(void *, void *) noexcept
 
 
 cdef extern from *:
@@ -92,13 +101,31 @@ cdef extern from *:
 cdef enum:
     MAX_ROUTES = 4096
     MAX_LENGTH = 256
-    MAX_CARRIED = 64    # how many routes are taken over by a change of the list
 
-# The last version of all lists without the lock.
+cdef Py_ssize_t max_decided = MAX_DECIDED
+
+# Hooks in Python come after all native ones.
+cdef uint64_t IN_PYTHON = <uint64_t> 1 << 62
+
+# The last rank, and without the lock the last version, of all lists.
+cdef uint64_t ranks = 0
 cdef uint64_t versions = 0
+
+# The ranks of the hooks that are called in this context, of all lists: a tuple. One
+# variable serves, as a context would keep one of each list when the list is gone.
+cdef object here = PyContextVar_New("audithooks", NULL)
+
+# The ranks in any context that are not closed.
+cdef dict open_ranks = {}  # rank -> None; a set may hang when memory has run out
+
+# For a thread that closes or pauses a subscription, by its number: the hook.
+cdef dict leaving = {}
 
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
+
+# Whether an Addition or a Subscription is made by this module.
+cdef bint making = False
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -120,48 +147,192 @@ cdef PyObject **attributes_of(PyObject *hook) noexcept:
     return &ANY_ATTRIBUTES
 
 
-# The collector need not clear a hook or a list to break a cycle, as a dict of the list
-# is on every way back, and what it had cleared might be asked for an event again.
+# greenlet.getcurrent(), once it is known that the program uses greenlets.
+cdef object getcurrent = None
+
+cdef dict modules = sys.modules  # which is gone when the last event comes
+
+
+cdef bint notice_greenlets() except -1:
+    """Whether the program uses greenlets."""
+    global getcurrent
+    if getcurrent is None:
+        module = modules.get("greenlet")
+        if module is not None:
+            getcurrent = getattr(module, "getcurrent", None)
+    return getcurrent is not None
+
+
+cdef void *current_greenlet() noexcept:
+    """Return what stands for the greenlet that runs, or NULL; keep the exception."""
+    cdef PyObject *kind
+    cdef PyObject *value
+    cdef PyObject *traceback
+    cdef PyObject *greenlet
+    if getcurrent is None:
+        return NULL
+    PyErr_Fetch(&kind, &value, &traceback)
+    greenlet = PyObject_CallObject(<PyObject *> getcurrent, NULL)
+    if greenlet == NULL:
+        PyErr_Clear()
+    else:
+        Py_DECREF(greenlet)  # it runs, so it stays
+    PyErr_Restore(kind, value, traceback)
+    return greenlet
+
+
+cdef bint is_main(void *greenlet) noexcept:
+    """Whether a greenlet is the one that a thread began with."""
+    cdef PyObject *parent = PyObject_GetAttrString(<PyObject *> greenlet, b"parent")
+    if parent == NULL:
+        PyErr_Clear()
+        return True
+    Py_DECREF(parent)
+    return parent == <PyObject *> None
+
+
+# The collector need not clear these to break a cycle, as a tuple or a dict is on every
+# way back, and what it had cleared might be asked for an event again.
 
 
 @cython.no_gc_clear
+@cython.final
 cdef class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
-    def __cinit__(
-        self,
-        callable,
-        wants,
-        bint one_thread,
-        context,
-        bint reentrant,
-        bint reported,
-        native,
-    ):
-        self.callable = callable
-        if native is not None:
-            function, data = native
-            self.native = <Py_AuditHookFunction> <uintptr_t> function
-            self.data = <void *> <uintptr_t> data
-        self.wants = wants
-        self.context = context
-        self.attributes = attributes_of(<PyObject *> callable)
-        if one_thread:
-            self.conditions |= ONE_THREAD
-            self.thread = PyThreadState_GetID(PyThreadState_Get())
-        if context is not None:
-            self.conditions |= ONE_CONTEXT
-        if not reentrant:
-            self.conditions |= NOT_NESTED
-        if reported:
-            self.conditions |= REPORTED
-
     def __dealloc__(self):
         PyMem_Free(self.inside)
+        if self.in_context and not self.is_closed and open_ranks is not None:
+            open_ranks.pop(self.key, None)
+
+
+@cython.no_gc_clear
+@cython.final
+cdef class Route:
+    """Who wants one event."""
+
+
+@cython.final
+cdef class Addition:
+    """A hook that is about to be added, for the function that adds it."""
+
+    cdef HookList hooks
+    cdef Hook hook
+    cdef Subscription handle        # None of a hook that cannot be removed
+
+    def __cinit__(self):
+        if not making:
+            raise TypeError("cannot create an Addition")
+
+    def commit(self):
+        """Add the hook, which is called from the next event on. Return its handle."""
+        self.hooks.add(self.hook)
+        return self.handle
+
+    def undo(self):
+        """Take the hook out, if it was added: nobody got the handle."""
+        self.hooks.remove(self.hook)
+
+
+@cython.final
+cdef class Subscription:
+    """The result of subscribe(): it stops or pauses the calls of a hook.
+
+    As a context manager it closes itself at the end of the block. Dropping it does not
+    close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.
+
+    Thread-safety: every method may be called from any thread, and from the hook itself.
+    Events raised after close() or pause() returned do not reach the hook. A dispatch
+    that has already started is not changed, except that it does not call a closed
+    native hook. If a signal handler raises meanwhile, a method has either done its work
+    or changed nothing.
+    """
+
+    def __cinit__(self):
+        if not making:
+            raise TypeError("cannot create a Subscription: subscribe() does")
+
+    def __reduce__(self):
+        raise TypeError("cannot copy or pickle a Subscription")
+
+    @property
+    def events(self):
+        """The patterns as given, including groups; empty if all events are wanted."""
+        return self.hook.events
+
+    @property
+    def closed(self):
+        """Whether the subscription is closed, which is permanent."""
+        return self.hook.is_closed
 
     @property
     def paused(self):
-        return bool(load_int(&self.is_paused))
+        """Whether the hook is not called until resume()."""
+        return bool(load_int(&self.hook.is_paused))
+
+    def close(self):
+        """End the subscription. May be called again.
+
+        First raises the event audithooks.unsubscribe with the tuple of the patterns. A
+        hook may refuse: its exception goes to the caller, and nothing is changed. The
+        hook of this subscription is asked only if its patterns name that event: by its
+        name, or by a pattern that begins with "audithooks.".
+        """
+        if not self.hook.is_closed:
+            self.hooks.announce_end(self.hook)
+            self.hooks.remove(self.hook)
+
+    def pause(self):
+        """Do not call the hook until resume(). It keeps its place in the order.
+
+        Raises the event audithooks.unsubscribe as close() does. Raises ValueError if
+        the subscription is closed.
+        """
+        check_open(self)
+        if not load_int(&self.hook.is_paused):
+            self.hooks.announce_end(self.hook)
+            self.hooks.pause(self.hook, True)
+
+    def resume(self):
+        """Call the hook again after pause(). Raises ValueError if closed."""
+        check_open(self)
+        self.hooks.pause(self.hook, False)
+
+    def __enter__(self):
+        check_open(self)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()
+
+    def __repr__(self):
+        hook = self.hook.callable
+        name = getattr(hook, "__qualname__", None) or repr(hook)
+        events = ", ".join(map(repr, self.events)) or "every event"
+        state = "closed" if self.closed else "paused" if self.paused else "open"
+        return f"<Subscription of {name} to {events}, {state}>"
+
+
+cdef int check_open(Subscription subscription) except -1:
+    if subscription.hook.is_closed:
+        raise ValueError(f"the subscription is closed: {subscription!r}")
+    return 0
+
+
+cdef Subscription handle_of(HookList hooks, Hook hook):
+    """Return the Subscription of a hook: the one that there is, or else a new one."""
+    global making
+    found = None if hook.handle is None else hook.handle()
+    if found is None:
+        making = True
+        try:
+            found = Subscription.__new__(Subscription)
+        finally:
+            making = False
+        (<Subscription> found).hooks = hooks
+        (<Subscription> found).hook = hook
+        hook.handle = PyWeakref_NewRef(found, None)
+    return found
 
 
 @cython.no_gc_clear
@@ -169,49 +340,88 @@ cdef class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""
 
     def __cinit__(self):
-        self.hooks = {}
+        self.hooks = ()
+        self.in_thread = {}
+        self.in_context = {}
         self.routes = {}
         if FREE_THREADED:
             self.changed({})
 
     def __dealloc__(self):
+        release(self.newest)
         for i in range(KNOWN):
             Py_XDECREF(self.known[i].event)
 
-    def _add(
+    def _addition(
         self,
         callable,
         wants=None,
-        one_thread=False,
-        context=None,
+        events=None,
+        is_asked=True,
+        scope="process",
         reentrant=True,
         reported=False,
         native=None,
     ):
-        """Append a hook that is called from the next event on, and return its place.
+        """Prepare a hook for the list, and return what adds it: an Addition.
 
-        Of a native hook, *native* holds the addresses of its function and its data.
+        *wants* is that of patterns.py. *events* are the patterns of a Subscription, or
+        None for a hook that cannot be removed; *is_asked* is whether it wants the event
+        of its own end. Of a native hook, *native* holds the addresses of its function
+        and its data.
         """
-        hook = Hook(callable, wants, one_thread, context, reentrant, reported, native)
-        routes = carried(self, hook, True)  # first: it may fail, or run other code
-        self.hooks[hook] = None
-        add_size(&self.listening, 1)
-        self.changed(routes)
-        return hook
+        global making
+        cdef Hook hook = Hook.__new__(Hook)
+        hook.callable = callable
+        hook.wants = wants
+        hook.events = events
+        hook.is_asked = is_asked
+        if native is not None:
+            function, data = native
+            hook.native = <Py_AuditHookFunction> <uintptr_t> function
+            hook.data = <void *> <uintptr_t> data
+        hook.attributes = attributes_of(<PyObject *> callable)
+        hook.in_context = scope == "context"
+        if scope == "thread":
+            hook.thread = PyThreadState_GetID(PyThreadState_Get())
+        if not reentrant:
+            hook.conditions |= NOT_NESTED
+            hook.inside = <Running *> PyMem_Calloc(1, sizeof(Running))
+            if hook.inside == NULL:
+                raise MemoryError
+            hook.room = 1
+            hook.is_alone = not notice_greenlets()
+        if reported:
+            hook.conditions |= REPORTED
+        making = True
+        try:
+            addition = <Addition> Addition.__new__(Addition)
+        finally:
+            making = False
+        addition.hooks = self
+        addition.hook = hook
+        if events is not None:
+            addition.handle = handle_of(self, hook)
+        return addition
 
-    def _remove(self, Hook hook not None):
-        """Take *hook* out of the list; one that is not in it is no error.
+    @property
+    def subscriptions(self):
+        """A tuple of the open subscriptions, including paused ones, in order of calls.
 
-        A dispatch that is under way still calls it, unless it is native.
+        Hooks of addaudithook() are not included.
         """
-        routes = carried(self, hook, False)
-        if hook.native != NULL:
-            store_int(&hook.conditions, hook.conditions | REMOVED)
-        if self.hooks.pop(hook, False) is None:
-            add_size(&self.listening, -1)
-            self.changed(routes)
-        elif FREE_THREADED:  # who removes it may not have come to that
-            self.changed(routes)
+        cdef Hook hook
+        cdef list found = list(hooks_of(self))
+        for hooks in list(self.in_thread.values()):
+            found.extend(hooks)
+        found.extend(list(self.in_context.values()))
+        handles = [
+            (hook.rank, handle_of(self, hook))
+            for hook in found
+            if hook.events is not None
+        ]
+        handles.sort()
+        return tuple([handle for _, handle in handles])
 
     @staticmethod
     def _unpack(capsule):
@@ -228,18 +438,151 @@ cdef class HookList:
             <uintptr_t> PyCapsule_GetContext(capsule),
         )
 
-    def _pause(self, Hook hook not None, bint paused):
-        """Leave *hook* out of every route, or put it back where it stood."""
-        routes = {}
-        if hook in self.hooks and (FREE_THREADED or hook.is_paused != paused):
-            store_int(&hook.is_paused, paused)
-            self.changed(routes)
+    @staticmethod
+    def _flags(function):
+        """Return the co_flags of a function, or 0 for anything else; raise no event."""
+        if Py_TYPE(<PyObject *> function) != &PyFunction_Type:
+            return 0
+        return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
+
+    cdef int add(self, Hook hook) except -1:
+        """Add a hook. It is called from the next event on."""
+        cdef dict routes = {}  # before anything changes, as it may fail
+        cdef Route old = None
+        hook.rank = add_version(&ranks)
+        if hook.native == NULL:
+            hook.rank |= IN_PYTHON
+        hook.key = hook.rank
+        if hook.in_context:
+            open_ranks[hook.key] = None
+            self.in_context[hook.key] = hook
+            try:
+                set_ranks(ranks_here() + (hook.key,))
+            except BaseException:
+                del self.in_context[hook.key]
+                open_ranks.pop(hook.key, None)
+                raise
+            with cython.critical_section(self):
+                self.count(1)
+            return 0
+        if hook.thread is not None:
+            with cython.critical_section(self):
+                while True:
+                    before = self.in_thread.get(hook.thread)
+                    after = with_hook(() if before is None else before, hook)
+                    if self.in_thread.get(hook.thread) is before:
+                        break
+                self.in_thread[hook.thread] = after
+                self.count(1)
+            return 0
+        with cython.critical_section(self):
+            while True:
+                before = self.hooks
+                after = with_hook(before, hook)
+                if self.hooks is before:  # else the collector ran what changed it
+                    break
+            self.hooks = after
+            add_size(&self.listening, 1)
+            old = self.changed(routes)
+        release(old)
+        return 0
+
+    cdef int remove(self, Hook hook) except -1:
+        """Take a hook out of the list; one that is not in it is no error.
+
+        A dispatch that is under way still calls it, unless it is native.
+        """
+        cdef dict routes = {}
+        cdef Route old = None
+        if hook.is_closed:
+            return 0
+        if hook.in_context:
+            with cython.critical_section(self):
+                if self.in_context.pop(hook.key, None) is hook:
+                    self.count(-1)
+                hook.is_closed = True
+            open_ranks.pop(hook.key, None)
+            set_ranks_if_possible()
+        elif hook.thread is not None:
+            with cython.critical_section(self):
+                while True:
+                    before = self.in_thread.get(hook.thread)
+                    after = without_hook(() if before is None else before, hook)
+                    if self.in_thread.get(hook.thread) is before:
+                        break
+                if before is not None and len(after) < len(<tuple> before):
+                    if after:
+                        self.in_thread[hook.thread] = after
+                    else:
+                        del self.in_thread[hook.thread]
+                    self.count(-1)
+                hook.is_closed = True
+        else:
+            with cython.critical_section(self):
+                while True:
+                    before = self.hooks
+                    after = without_hook(before, hook)
+                    if self.hooks is before:
+                        break
+                if len(after) < len(before):
+                    self.hooks = after
+                    add_size(&self.listening, -1)
+                    old = self.changed(routes)
+                hook.is_closed = True
+            release(old)
+        if hook.native != NULL:
+            store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)
+        return 0
+
+    cdef int pause(self, Hook hook, bint paused) except -1:
+        """Leave a hook out, or call it again, at the place where it stood."""
+        cdef dict routes = {}
+        cdef Route old = None
+        with cython.critical_section(self):
+            if not hook.is_closed and hook.is_paused != paused:
+                store_int(&hook.is_paused, paused)
+                if hook.thread is None and not hook.in_context:
+                    old = self.changed(routes)
+        release(old)
+        return 0
+
+    cdef int announce_end(self, Hook hook) except -1:
+        """Raise UNSUBSCRIBE, which hooks may refuse, for a hook that is to be left out.
+        """
+        me = PyThreadState_GetID(PyThreadState_Get())
+        outer = leaving.get(me)  # a hook that is asked may close another
+        leaving[me] = hook
+        if not hook.is_asked:
+            store_int(&hook.conditions, load_int(&hook.conditions) | LEAVING)
+        try:
+            self.audit(UNSUBSCRIBE, hook.events)
+        finally:
+            if outer is not None:
+                leaving[me] = outer
+            else:
+                leaving.pop(me, None)
+        return 0
+
+    cdef void count(self, Py_ssize_t number) noexcept:
+        """Count hooks of a thread or context that come and go."""
+        add_size(&self.listening, number)
+        if add_size(&self.scoped, number) == number:  # the first
+            self.enable()
 
     cdef void clear(self) noexcept:
         """Drop every hook and every route."""
+        cdef Route old
+        cdef dict in_thread = self.in_thread
+        cdef dict in_context = self.in_context
         store_size(&self.listening, 0)
-        self.changed({})
-        self.hooks.clear()
+        store_size(&self.scoped, 0)
+        self.hooks = ()
+        self.in_thread = {}
+        self.in_context = {}
+        old = self.changed({})
+        release(old)
+        in_thread.clear()
+        in_context.clear()
 
     cdef void link(self, Emitter *emitter) noexcept:
         """Have *emitter* enabled and disabled from now on, until unlink()."""
@@ -265,25 +608,82 @@ cdef class HookList:
             if load_version(&self.version) == version:
                 store_int(&emitter.enabled, False)
 
-    cdef void changed(self, dict routes) noexcept:
-        """Go on with other routes, once it is settled which hooks they are of."""
-        cdef Emitter *emitter
-        cdef bint enabled
+    cdef Route changed(self, dict routes):
+        """Go on with other routes, and return those that held so far for release()."""
+        cdef Route old = self.newest
         if FREE_THREADED:
             share(<PyObject *> routes)
             self.routes[ROUTES] = routes  # which replaces one, so it cannot fail
+            store_version(&self.version, add_version(&versions))
         else:
             self.routes = routes
-        with cython.critical_section(self):
-            if FREE_THREADED:
-                store_version(&self.version, add_version(&versions))
-            else:
-                self.version += 1
-            enabled = load_size(&self.listening) > 0  # until it is known who wants it
-            emitter = self.emitters
-            while emitter != NULL:
-                store_int(&emitter.enabled, enabled)
-                emitter = emitter.next
+            self.version += 1
+        self.newest = None
+        self.enable()
+        return old
+
+    cdef void enable(self) noexcept:
+        """Enable the emitters, if there are hooks, until it is known who wants what."""
+        cdef bint enabled = load_size(&self.listening) > 0
+        cdef Emitter *emitter = self.emitters
+        while emitter != NULL:
+            store_int(&emitter.enabled, enabled)
+            emitter = emitter.next
+
+
+cdef void release(Route route) noexcept:
+    """Let go of a chain of routes, one by one."""
+    cdef Route next
+    while route is not None:
+        next = route.next
+        route.next = None
+        route = next
+
+
+cdef tuple hooks_of(HookList hooks):
+    """Return the hooks that are called in every thread and context."""
+    with cython.critical_section(hooks):
+        found = hooks.hooks
+    return found
+
+
+cdef tuple with_hook(tuple hooks, Hook hook):
+    """Return hooks with one more at the place of its rank, which is mostly the last."""
+    cdef Py_ssize_t place = len(hooks)
+    while place > 0 and (<Hook> hooks[place - 1]).rank > hook.rank:
+        place -= 1
+    return hooks[:place] + (hook,) + hooks[place:]
+
+
+cdef tuple without_hook(tuple hooks, Hook hook):
+    return tuple([other for other in hooks if other is not hook])
+
+
+cdef tuple ranks_here():
+    """Return the ranks of the open hooks that are called in this context."""
+    cdef PyObject *value = NULL
+    if PyContextVar_Get(<PyObject *> here, NULL, &value) < 0:
+        PyErr_Clear()
+    if value == NULL:
+        return ()
+    found = <object> value
+    Py_DECREF(value)
+    if type(found) is not tuple:
+        return ()
+    return tuple([rank for rank in <tuple> found if rank in open_ranks])
+
+
+cdef int set_ranks(tuple found) except -1:
+    PyContextVar_Set(here, found)
+    return 0
+
+
+cdef void set_ranks_if_possible() noexcept:
+    """Leave closed hooks out of this context; that they stay there does no harm."""
+    try:
+        set_ranks(ranks_here())
+    except MemoryError:
+        pass
 
 
 cdef dict routes_of(HookList hooks):
@@ -305,71 +705,90 @@ cdef dict routes_of(HookList hooks):
 
 cdef bint wanted(Hook hook, event) except -1:
     """Whether *hook* wants *event*."""
-    if hook.wants is None:
+    wants = hook.wants
+    if wants is None:
         return True
-    if type(hook.wants) is frozenset:
-        return event in <frozenset> hook.wants
-    return bool(hook.wants(event))
+    if type(wants) is frozenset:
+        return event in <frozenset> wants
+    names, globs, unwanted, unwanted_globs, _ = <tuple> wants
+    if names is not None and event not in <frozenset> names:
+        for glob in <tuple> globs:
+            if glob(event):
+                break
+        else:
+            return False
+    if event in <frozenset> unwanted:
+        return False
+    for glob in <tuple> unwanted_globs:
+        if glob(event):
+            return False
+    return True
 
 
-cdef dict carried(HookList hooks, Hook hook, bint added):
-    """Return the routes as they are with *hook* at the end of the list, or without it.
-
-    If they are many, it costs less to work out anew those that are asked for. It begins
-    again if what runs meanwhile has changed the list.
-    """
-    cdef dict routes = None
-    cdef dict changed = None
-    if FREE_THREADED:
-        return {}  # as another change may come before the list has these
-    while routes is not hooks.routes:
-        routes = hooks.routes
-        changed = {}
-        if len(routes) > MAX_CARRIED:
-            continue
-        for event, route in PyDict_Items(routes):
-            if added and wanted(hook, event):
-                route = in_order([*route, hook])
-            elif not added and hook in <tuple> route:
-                route = tuple([other for other in <tuple> route if other is not hook])
-            changed[event] = route
-    return changed
+cdef bint decided(Hook hook, event) except -1:
+    """Whether *hook*, which is in no route, wants *event*; patterns remember that."""
+    cdef PyThreadState *thread
+    cdef dict known
+    wants = hook.wants
+    if type(wants) is not tuple:
+        return wanted(hook, event)
+    known = (<tuple> wants)[4]
+    found = known.get(event)
+    if found is None:
+        thread = PyThreadState_Get()
+        AuditHooks_EnterTracing(thread)  # patterns are matched in Python
+        try:
+            found = wanted(hook, event)
+        finally:
+            AuditHooks_LeaveTracing(thread)
+        if len(known) < max_decided and len(<str> event) <= MAX_LENGTH:
+            known[event] = found
+    return found is True
 
 
-cdef tuple in_order(list wanting):
-    """Return a route: native hooks first, each kind in order of addition."""
-    cdef Hook hook
-    cdef list natives = [hook for hook in wanting if hook.native != NULL]
-    if not natives:
-        return tuple(wanting)
-    return (*natives, *[hook for hook in wanting if hook.native == NULL])
-
-
-cdef tuple resolve(HookList hooks, event):
+cdef Route resolve(HookList hooks, event):
     """Work out who wants *event*, an exact str, and keep it if there is room."""
     cdef Hook hook
     cdef Py_ssize_t size
-    cdef list wanting = []
     cdef dict routes = routes_of(hooks)  # before the list, which a change goes to first
+    cdef uint64_t version = load_version(&hooks.version)
+    cdef Route route = Route.__new__(Route)
     utf8_and_size(event, &size)  # for its UnicodeEncodeError
     if "\0" in event:
         raise ValueError("embedded null character in the name of an event")
-    for hook in PyDict_Keys(hooks.hooks):
-        if not load_int(&hook.is_paused) and wanted(hook, event):
-            wanting.append(hook)
-    route = in_order(wanting)
+    all_hooks = hooks_of(hooks)
+    if notice_greenlets():
+        for hook in all_hooks:
+            hook.is_alone = False
+    route.hooks = tuple(
+        [
+            hook
+            for hook in all_hooks
+            if not load_int(&hook.is_paused) and wanted(hook, event)
+        ]
+    )
+    route.hash = hash(event)
+    route.version = version
     if len(routes) < MAX_ROUTES and size <= MAX_LENGTH:
         if FREE_THREADED:
             share(<PyObject *> route)
-        elif not routes:
-            hooks.version += 1  # the collector may have cleared it of what is known
-        # What ran meanwhile may have put one there that is in use.
-        return routes.setdefault(event, route)
+            routes[event] = route
+        elif version == hooks.version:  # what ran meanwhile has changed nothing
+            routes[event] = route
+            route.is_kept = True
+            route.next = hooks.newest
+            hooks.newest = route
     return route
 
 
 cdef PyObject *resolve_or_raise(HookList hooks, PyObject *event) except NULL:
-    route = resolve(hooks, <object> event)
+    """Do what resolve() does; tracers and debuggers see nothing of it."""
+    cdef PyThreadState *thread = PyThreadState_Get()
+    AuditHooks_EnterTracing(thread)
+    try:
+        route = resolve(hooks, <object> event)
+    finally:
+        AuditHooks_LeaveTracing(thread)
     Py_INCREF(<PyObject *> route)
     return <PyObject *> route
 
@@ -377,25 +796,39 @@ cdef PyObject *resolve_or_raise(HookList hooks, PyObject *event) except NULL:
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept:
     cdef PyObject *route
     route = get_route(<PyObject *> hooks.routes, <PyObject *> ROUTES, event)
-    kept[0] = route != NULL
+    if route != NULL and not holds(hooks, route, event):
+        Py_DECREF(route)
+        route = NULL
     if route == NULL and PyErr_Occurred() == NULL:
         # Cast, as Cython would report and drop an exception here.
         make = <PyObject *(*)(HookList, PyObject *) noexcept> resolve_or_raise
         route = make(hooks, event)
-        if route != NULL and not FREE_THREADED:
-            kept[0] = PyDict_GetItemWithError(<PyObject *> hooks.routes, event) == route
+    kept[0] = (
+        route != NULL
+        and (<Route> route).is_kept
+        and (<Route> route).version == hooks.version
+    )
     return route
 
 
+cdef inline bint holds(HookList hooks, PyObject *route, PyObject *event) noexcept:
+    """Whether what was found among the routes was put there by resolve()."""
+    return (
+        Py_TYPE(route) == <PyTypeObject *> Route
+        and (<Route> route).hash == PyObject_Hash(event)
+        and (FREE_THREADED or (<Route> route).version == hooks.version)
+    )
+
+
 cdef inline int call(
-    Hook hook, PyThreadState *thread, PyObject *event, PyObject *args
+    Hook hook, PyThreadState *thread, PyObject *event, PyObject *args, bint quiet
 ) noexcept:
-    """Call one hook, with tracing on around it if its __cantrace__ is true."""
+    """Call one hook; if it is quiet, with tracing on if its __cantrace__ is true."""
     cdef PyObject *stack[3]
     cdef PyObject *found = NULL
     cdef vectorcallfunc function
     cdef int traced = 0
-    if load_pointer(<void **> hook.attributes) != NULL:
+    if quiet and load_pointer(<void **> hook.attributes) != NULL:
         if PyObject_GetOptionalAttr(
             <PyObject *> hook.callable, <PyObject *> CANTRACE, &found
         ) < 0:
@@ -440,88 +873,115 @@ cdef PyObject *pack(Arguments *arguments) noexcept:
 
 
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept:
-    cdef uint64_t *longer
+    cdef Running *longer
+    cdef void *greenlet = current_greenlet()
     cdef Py_ssize_t i
     if FREE_THREADED:
-        return enter_here(<void *> hook)
+        return enter_here(<void *> hook, greenlet)
     for i in range(hook.insiders):
-        if hook.inside[i] == thread:
+        if hook.inside[i].thread != thread:
+            continue
+        if hook.is_alone:
+            find = <int (*)() noexcept> notice_greenlets
+            if find() > 0:
+                hook.is_alone = False
+                greenlet = current_greenlet()
+            elif PyErr_Occurred() != NULL:
+                return -1
+        # One that is not known came before there was any but the main one.
+        if hook.inside[i].greenlet == greenlet or (
+            hook.inside[i].greenlet == NULL and is_main(greenlet)
+        ):
             return 0
     if hook.insiders == hook.room:
-        longer = <uint64_t *> PyMem_Realloc(
-            hook.inside, (2 * hook.room + 1) * sizeof(uint64_t)
+        longer = <Running *> PyMem_Realloc(
+            hook.inside, 2 * hook.room * sizeof(Running)
         )
         if longer == NULL:
             PyErr_NoMemory()
             return -1
         hook.inside = longer
-        hook.room = 2 * hook.room + 1
-    hook.inside[hook.insiders] = thread
+        hook.room = 2 * hook.room
+    hook.inside[hook.insiders].thread = thread
+    hook.inside[hook.insiders].greenlet = greenlet
     hook.insiders += 1
     return 1
 
 
 cdef void leave_others(Hook hook, uint64_t thread) noexcept:
+    cdef void *greenlet = current_greenlet()
+    cdef Py_ssize_t found = -1
     cdef Py_ssize_t i
     if FREE_THREADED:
-        leave_here(<void *> hook)
+        leave_here(<void *> hook, greenlet)
         return
     for i in range(hook.insiders):
-        if hook.inside[i] == thread:
-            hook.insiders -= 1
-            hook.inside[i] = hook.inside[hook.insiders]
-            return
+        if hook.inside[i].thread == thread:
+            if hook.inside[i].greenlet == greenlet:
+                found = i
+                break
+            if hook.inside[i].greenlet == NULL:
+                found = i
+    if found >= 0:
+        hook.insiders -= 1
+        hook.inside[found] = hook.inside[hook.insiders]
+
+
+cdef bint is_end_of(Hook hook, uint64_t thread, PyObject *event) noexcept:
+    """Whether announce_end() raised an event for this hook."""
+    return (
+        PyUnicode_CompareWithASCIIString(event, b"audithooks.unsubscribe") == 0
+        and leaving.get(thread) is hook
+    )
 
 
 cdef inline int call_if_met(
-    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+    Hook hook,
+    PyThreadState *thread,
+    PyObject *event,
+    Arguments *arguments,
+    bint quiet,
 ) noexcept:
-    """Call a hook that has conditions, if they are met; in line, in call_from()."""
+    """Call a hook that has conditions, if they are met; in line, in call_each()."""
     cdef uint64_t me = PyThreadState_GetID(thread)
-    cdef PyObject *value = NULL
+    cdef int conditions = load_int(&hook.conditions)
     cdef PyObject *args
     cdef int status
-    if load_int(&hook.conditions) & REMOVED:
+    if conditions & REMOVED:
         return 0
-    if load_int(&hook.conditions) & ONE_THREAD and hook.thread != me:
-        return 0
-    if load_int(&hook.conditions) & ONE_CONTEXT:
-        if PyContextVar_Get(<PyObject *> hook.context, NULL, &value) < 0:
-            return -1
-        if value == NULL:
-            return 0
-        Py_DECREF(value)
     args = pack(arguments)
     if args == NULL:
         return -1
-    if load_int(&hook.conditions) & NOT_NESTED:
+    if conditions & LEAVING and is_end_of(hook, me, event):
+        return 0
+    if conditions & NOT_NESTED:
         status = enter(hook, me)
         if status <= 0:
             return status
     if hook.native != NULL:
         status = call_native(hook, event, arguments)
     else:
-        status = call(hook, thread, event, args)
-    if (
-        status < 0
-        and load_int(&hook.conditions) & REPORTED
-        and PyErr_ExceptionMatches(Exception)
-    ):
+        status = call(hook, thread, event, args, quiet)
+    if status < 0 and conditions & REPORTED and PyErr_ExceptionMatches(Exception):
         PyErr_WriteUnraisable(hook.callable)
         status = 0
-    if load_int(&hook.conditions) & NOT_NESTED:
+    if conditions & NOT_NESTED:
         leave(hook, me)
     return status
 
 
 cdef int call_if(
-    Hook hook, PyThreadState *thread, PyObject *event, Arguments *arguments
+    Hook hook,
+    PyThreadState *thread,
+    PyObject *event,
+    Arguments *arguments,
+    bint quiet,
 ) noexcept:
-    return call_if_met(hook, thread, event, arguments)
+    return call_if_met(hook, thread, event, arguments, quiet)
 
 
-cdef int call_from(
-    Py_ssize_t i, PyObject *route, PyObject *event, Arguments *arguments
+cdef inline int call_each(
+    Py_ssize_t i, PyObject *hooks, PyObject *event, Arguments *arguments, bint quiet
 ) noexcept:
     cdef PyThreadState *thread = PyThreadState_Get()
     cdef PyObject *hook
@@ -529,16 +989,96 @@ cdef int call_from(
     cdef int status = 0
     if Py_EnterRecursiveCall(b" while calling an audit hook"):
         return -1
-    AuditHooks_EnterTracing(thread)
-    for i in range(i, PyTuple_GET_SIZE(route)):
-        hook = PyTuple_GET_ITEM(route, i)
+    if quiet:
+        AuditHooks_EnterTracing(thread)
+    for i in range(i, PyTuple_GET_SIZE(hooks)):
+        hook = PyTuple_GET_ITEM(hooks, i)
         if load_int(&(<Hook> hook).conditions):
-            status = call_if_met(<Hook> hook, thread, event, arguments)
+            status = call_if_met(<Hook> hook, thread, event, arguments, quiet)
         else:
             args = pack(arguments)
-            status = -1 if args == NULL else call(<Hook> hook, thread, event, args)
+            if args == NULL:
+                status = -1
+            else:
+                status = call(<Hook> hook, thread, event, args, quiet)
         if status < 0:
             break
-    AuditHooks_LeaveTracing(thread)
+    if quiet:
+        AuditHooks_LeaveTracing(thread)
     Py_LeaveRecursiveCall()
     return status
+
+
+cdef int call_from(
+    Py_ssize_t i, PyObject *hooks, PyObject *event, Arguments *arguments
+) noexcept:
+    return call_each(i, hooks, event, arguments, False)
+
+
+cdef int call_quietly_from(
+    Py_ssize_t i, PyObject *hooks, PyObject *event, Arguments *arguments
+) noexcept:
+    return call_each(i, hooks, event, arguments, True)
+
+
+cdef int dispatch_scoped(
+    HookList hooks, Route route, PyObject *event, Arguments *arguments, bint quiet
+) noexcept:
+    cdef PyObject *found
+    cdef int status
+    # Cast, as Cython would report and drop an exception here.
+    find = <PyObject *(*)(HookList, Route, PyObject *) noexcept> with_scoped
+    found = find(hooks, route, event)
+    if found == NULL:
+        return -1
+    if PyTuple_GET_SIZE(found) == 0:
+        status = 0
+    else:
+        status = call_natives(found, event, arguments, quiet)
+    Py_DECREF(found)
+    return status
+
+
+cdef int calls_scoped(HookList hooks, Route route, PyObject *event) noexcept:
+    cdef PyObject *found
+    cdef bint some
+    find = <PyObject *(*)(HookList, Route, PyObject *) noexcept> with_scoped
+    found = find(hooks, route, event)
+    if found == NULL:
+        return -1
+    some = PyTuple_GET_SIZE(found) > 0
+    Py_DECREF(found)
+    return some
+
+
+cdef PyObject *with_scoped(
+    HookList hooks, Route route, PyObject *event
+) except NULL:
+    """Return the hooks of a route and those of this thread and context, a tuple."""
+    cdef PyObject *value = NULL
+    cdef tuple found = route.hooks
+    if hooks.in_context:
+        if PyContextVar_Get(<PyObject *> here, NULL, &value) < 0:
+            return NULL
+        if value != NULL:
+            held = <object> value
+            Py_DECREF(value)
+            if type(held) is tuple:
+                for rank in <tuple> held:
+                    if type(rank) is not int:
+                        continue
+                    one = hooks.in_context.get(rank)
+                    if type(one) is Hook and is_wanted(<Hook> one, <object> event):
+                        found = with_hook(found, <Hook> one)
+    if hooks.in_thread:
+        mine = hooks.in_thread.get(PyThreadState_GetID(PyThreadState_Get()))
+        if type(mine) is tuple:
+            for one in <tuple> mine:
+                if type(one) is Hook and is_wanted(<Hook> one, <object> event):
+                    found = with_hook(found, <Hook> one)
+    Py_INCREF(<PyObject *> found)
+    return <PyObject *> found
+
+
+cdef bint is_wanted(Hook hook, event) except -1:
+    return not load_int(&hook.is_paused) and decided(hook, event)

@@ -1,9 +1,8 @@
 """The hook list in pure Python: the mirror of hooklist_c.pyx, which gives the reasons.
 
-Three things are not as there. Native hooks are called by ctypes. Tracing stays on while
-the hook of a Dispatcher runs, as switching it off from Python raises events of its own.
-And what belongs to a thread is kept in a thread-local, as thread identifiers are used
-again.
+Three things are not as there. Native hooks are called by ctypes. Hooks are never quiet,
+as switching tracing off from Python raises events of its own. And hooks stand in a dict
+that a change works on, as nothing else is a single step in Python.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
 builtins and, without the global interpreter lock, this module. So what lies between an
@@ -12,142 +11,410 @@ event and its hooks uses no name of either, unless one raises: [*hooks] for list
 
 from __future__ import annotations
 
-from _thread import _local
-from builtins import Exception, isinstance, str, type  # noqa: UP029
+import sys
+from _weakref import ref
+
+# These are gone from where they are looked up when the last event comes.
+from builtins import BaseException, Exception, isinstance, str, tuple  # noqa: UP029
+from itertools import count
 
 from .native import caller, unpack
+from .patterns import MAX_DECIDED, UNSUBSCRIBE
 from .unraisable import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import Arguments, ContextVar, HookFunction, Native, Unpacked, Wants
+    from types import TracebackType
+
+    from .types import (
+        Any,
+        Arguments,
+        Callable,
+        ContextVar,
+        HookFunction,
+        Native,
+        NoReturn,
+        Scope,
+        Unpacked,
+        Wants,
+    )
 
 
-class _Thread(_local):
+def _of_threads(name: str) -> Any:
+    """Return what _thread has by nature, and not what gevent has put in its place."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None:
+        return monkey.get_original("_thread", name)
+    import _thread
+
+    return getattr(_thread, name)
+
+
+# Hooks in Python come after all native ones.
+_IN_PYTHON = 1 << 62
+
+_next_rank = count(1).__next__  # for all lists
+_next_thread = count(1).__next__
+
+
+class _Thread(_of_threads("_local")):  # type: ignore[misc]
     """What is remembered of the thread that asks."""
 
-    running: dict[Hook, None]  # a set of its own, so that it stands for the thread
+    leaving: Hook | None  # what it closes or pauses
+    number: int  # thread identifiers are used again
+    running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
+        self.leaving = None
+        self.number = _next_thread()
         self.running = {}
+
+
+class _State:
+    """What all lists share. Hooks find it by their class when globals are gone."""
+
+    thread = _Thread()
+
+    # Weak references to the hooks that are called in this context, of all lists. One
+    # variable serves, as a context would keep one of each list when the list is gone.
+    # It is made for the first such hook.
+    here: ContextVar[tuple[ref[Hook], ...]] | None = None
+
+    # greenlet.getcurrent(), once it is known that the program uses greenlets.
+    getcurrent: Callable[[], Any] | None = None
+
+    def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> bool:
+        """Whether the program uses greenlets."""
+        if self.getcurrent is None:
+            greenlet = modules.get("greenlet")
+            if greenlet is not None:
+                self.getcurrent = greenlet.__dict__.get("getcurrent")
+        return self.getcurrent is not None
+
+
+_state = _State()
 
 
 class Hook:
     """One hook as it stands in a list, with the conditions under which it is called."""
 
     __slots__ = (
+        "__weakref__",
         "_call",
+        "_callable",
         "_conditions",
-        "_context",
-        "_home",
+        "_events",
+        "_handle",
+        "_in_context",
+        "_is_asked",
+        "_is_closed",
+        "_is_paused",
+        "_is_removed",
         "_native",
+        "_rank",
         "_reentrant",
-        "_removed",
         "_reported",
+        "_thread",
         "_wants",
-        "callable",
-        "paused",
     )
 
-    _thread = _Thread()
+    _MAX_DECIDED = MAX_DECIDED
+    _UNSUBSCRIBE = UNSUBSCRIBE
+    _state = _state
 
     def __init__(
         self,
         callable: HookFunction,
         wants: Wants,
-        one_thread: bool,
-        context: ContextVar[bool] | None,
+        events: tuple[str, ...] | None,
+        is_asked: bool,
+        scope: Scope,
         reentrant: bool,
         reported: bool,
         native: Native | None,
     ) -> None:
-        self.callable = callable
+        self._callable = callable
+        self._events = events
+        self._handle: Callable[[], Subscription | None] = _no_handle
+        self._thread = _state.thread.number if scope == "thread" else None
+        self._is_closed = False
+        self._is_paused = False
         self._native = native is not None
-        self._removed = False  # and native: its data may be gone
+        self._rank = 0  # until it is added
+        self._in_context = scope == "context"
         self._call = callable if native is None else caller(callable, *native)
-        self.paused = False
-        self._wants = wants.__contains__ if isinstance(wants, frozenset) else wants
-        self._home = self._thread.running if one_thread else None
-        self._context = context
+        self._wants = wants
+        self._is_asked = is_asked
+        self._is_removed = False  # and native: its data may be gone
         self._reentrant = reentrant
         self._reported = reported
-        self._conditions = (
-            one_thread or context is not None or not reentrant or reported
-        )
+        self._conditions = not (reentrant and is_asked) or reported
 
     def _call_if(self, event: str, args: Arguments) -> None:
         """Call a hook that has conditions, if they are met."""
-        running = self._thread.running
-        if self._removed:
+        state = self._state
+        thread = state.thread
+        if self._is_removed:
             return
-        if self._home is not None and self._home is not running:
+        if thread.leaving is self and event == self._UNSUBSCRIBE and not self._is_asked:
             return
-        if self._context is not None and not self._context.get(False):
-            return
-        if not self._reentrant and self in running:
-            return
+        running = thread.running
+        key: object = self
+        if not self._reentrant:
+            if state.getcurrent is not None:
+                key = self, state.getcurrent()
+            if key in running or self in running:
+                if not state.notice_greenlets() or state.getcurrent is None:
+                    return
+                greenlet = state.getcurrent()
+                key = self, greenlet
+                # One that is not known came before there was any but the main one.
+                if key in running or greenlet.parent is None:
+                    return
         try:
             if not self._reentrant:
-                running[self] = None  # in here, as a signal handler may raise after it
+                running[key] = None  # in here, as a signal handler may raise after it
             self._call(event, args)
-            running.pop(self, None)  # twice, as a signal handler may raise below
-        except Exception as error:
-            if not self._reported:
+            running.pop(key, None)
+        except BaseException as error:  # twice, as a signal handler may raise below
+            running.pop(key, None)
+            if not self._reported or not isinstance(error, Exception):
                 raise
-            report(self.callable, error)
+            report(self._callable, error)
         finally:
-            running.pop(self, None)
+            running.pop(key, None)
+
+    def _decided(self, event: str) -> bool:
+        """Whether this hook, which is in no route, wants *event*."""
+        wants = self._wants
+        if wants.__class__ is not tuple:
+            return self._wanted(event)
+        known: dict[str, bool] = wants[4]
+        found = known.get(event)
+        if found is None:
+            found = self._wanted(event)
+            if known.__len__() < self._MAX_DECIDED and event.__len__() <= 256:
+                known[event] = found
+        return found
+
+    def _wanted(self, event: str) -> bool:
+        """Whether this hook wants *event*."""
+        wants = self._wants
+        if wants is None:
+            return True
+        if wants.__class__ is not tuple:
+            return event in wants
+        names, globs, unwanted, unwanted_globs, _ = wants
+        if names is not None and event not in names:
+            for glob in globs:
+                if glob(event):
+                    break
+            else:
+                return False
+        if event in unwanted:
+            return False
+        # No all(), which is gone when the last event comes.
+        return not [glob for glob in unwanted_globs if glob(event)]
+
+
+def _no_handle() -> None:
+    """Stand for a weak reference to nothing."""
+
+
+class Addition:
+    """A hook that is about to be added, for the function that adds it."""
+
+    __slots__ = ("_handle", "_hook", "_hooks")
+
+    def __init__(self, hooks: HookList, hook: Hook) -> None:
+        self._hooks = hooks
+        self._hook = hook
+        self._handle = None if hook._events is None else _handle_of(hooks, hook)
+
+    def commit(self) -> Any:
+        """Add the hook, which is called from the next event on. Return its handle."""
+        _add(self._hooks, self._hook)
+        return self._handle
+
+    def undo(self) -> None:
+        """Take the hook out, if it was added: nobody got the handle."""
+        _remove(self._hooks, self._hook)
+
+
+class Subscription:
+    """The result of subscribe(): it stops or pauses the calls of a hook.
+
+    As a context manager it closes itself at the end of the block. Dropping it does not
+    close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.
+
+    Thread-safety: every method may be called from any thread, and from the hook itself.
+    Events raised after close() or pause() returned do not reach the hook. A dispatch
+    that has already started is not changed, except that it does not call a closed
+    native hook. If a signal handler raises meanwhile, a method has either done its work
+    or changed nothing.
+    """
+
+    __slots__ = ("__weakref__", "_hook", "_hooks")
+
+    _hook: Hook
+    _hooks: HookList
+
+    def __init__(self) -> None:
+        raise TypeError("cannot create a Subscription: subscribe() does")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot copy or pickle a Subscription")
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The patterns as given, including groups; empty if all events are wanted."""
+        return self._hook._events or ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the subscription is closed, which is permanent."""
+        return self._hook._is_closed
+
+    @property
+    def paused(self) -> bool:
+        """Whether the hook is not called until resume()."""
+        return self._hook._is_paused
+
+    def close(self) -> None:
+        """End the subscription. May be called again.
+
+        First raises the event audithooks.unsubscribe with the tuple of the patterns. A
+        hook may refuse: its exception goes to the caller, and nothing is changed. The
+        hook of this subscription is asked only if its patterns name that event: by its
+        name, or by a pattern that begins with "audithooks.".
+        """
+        if not self._hook._is_closed:
+            _announce_end(self._hooks, self._hook)
+            _remove(self._hooks, self._hook)
+
+    def pause(self) -> None:
+        """Do not call the hook until resume(). It keeps its place in the order.
+
+        Raises the event audithooks.unsubscribe as close() does. Raises ValueError if
+        the subscription is closed.
+        """
+        _check_open(self)
+        if not self._hook._is_paused:
+            _announce_end(self._hooks, self._hook)
+            _pause(self._hooks, self._hook, True)
+
+    def resume(self) -> None:
+        """Call the hook again after pause(). Raises ValueError if closed."""
+        _check_open(self)
+        _pause(self._hooks, self._hook, False)
+
+    def __enter__(self) -> Subscription:
+        _check_open(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        hook = self._hook._callable
+        name = getattr(hook, "__qualname__", None) or repr(hook)
+        events = ", ".join(map(repr, self.events)) or "every event"
+        state = "closed" if self.closed else "paused" if self.paused else "open"
+        return f"<Subscription of {name} to {events}, {state}>"
+
+
+def _check_open(subscription: Subscription) -> None:
+    if subscription.closed:
+        raise ValueError(f"the subscription is closed: {subscription!r}")
+
+
+def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
+    """Return the Subscription of a hook: the one that there is, or else a new one."""
+    found = hook._handle()
+    if found is None:
+        found = Subscription.__new__(Subscription)
+        found._hooks = hooks
+        found._hook = hook
+        hook._handle = ref(found)
+    return found
 
 
 class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""
 
-    __slots__ = ("_hooks", "_routes")
+    __slots__ = ("_hooks", "_in_thread", "_routes", "_scoped")
 
     # A list keeps at most so many routes, of names that are no longer than that. Others
     # are worked out for every event.
     _MAX_ROUTES = 4096
     _MAX_LENGTH = 256
 
-    _hooks: dict[Hook, None]  # an ordered set, in order of addition
+    _state = _state
+
+    # The route of an event that nobody wants. An empty tuple is not what stands among
+    # the routes, but what somebody may have put there.
+    _NOBODY: tuple[Hook, ...] = type("_Nobody", (tuple,), {})()
+
+    _NO_HOOKS: dict[int, Hook] = {}  # noqa: RUF012
+
+    _hooks: dict[Hook, None]  # those of every thread and context: an ordered set
+    _in_thread: dict[int, dict[int, Hook]]  # number of a thread: rank -> hook
+    _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
     def __new__(cls, *args: object, **kwargs: object) -> HookList:
         self = super().__new__(cls)
         self._hooks = {}
+        self._in_thread = {}
+        self._scoped = {}
         self._routes = {}
         return self
 
-    def _add(
+    def _addition(
         self,
         callable: HookFunction,
         wants: Wants = None,
-        one_thread: bool = False,
-        context: ContextVar[bool] | None = None,
+        events: tuple[str, ...] | None = None,
+        is_asked: bool = True,
+        scope: Scope = "process",
         reentrant: bool = True,
         reported: bool = False,
         native: Native | None = None,
-    ) -> Hook:
-        """Append a hook that is called from the next event on, and return its place.
+    ) -> Addition:
+        """Prepare a hook for the list, and return what adds it: an Addition.
 
-        Of a native hook, *native* holds the addresses of its function and its data.
+        *wants* is that of patterns.py. *events* are the patterns of a Subscription, or
+        None for a hook that cannot be removed; *is_asked* is whether it wants the event
+        of its own end. Of a native hook, *native* holds the addresses of its function
+        and its data.
         """
-        hook = Hook(callable, wants, one_thread, context, reentrant, reported, native)
-        routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
-        self._hooks[hook] = None
-        self._routes = routes
-        return hook
+        if scope == "context" and _state.here is None:
+            from contextvars import ContextVar
 
-    def _remove(self, hook: Hook) -> None:
-        """Take *hook* out of the list; one that is not in it is no error.
+            _state.here = ContextVar("audithooks")
+        _state.notice_greenlets()
+        hook = Hook(
+            callable, wants, events, is_asked, scope, reentrant, reported, native
+        )
+        return Addition(self, hook)
 
-        A dispatch that is under way still calls it, unless it is native.
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """A tuple of the open subscriptions, including paused ones, in order of calls.
+
+        Hooks of addaudithook() are not included.
         """
-        routes: dict[str, tuple[Hook, ...]] = {}
-        self._hooks.pop(hook, None)
-        if hook._native:
-            hook._removed = hook._conditions = True
-        self._routes = routes
+        hooks = [*self._hooks, *[*self._scoped.values()]]
+        return tuple(
+            _handle_of(self, hook)
+            for hook in sorted(hooks, key=self._rank_of)
+            if hook._events is not None
+        )
 
     @staticmethod
     def _unpack(capsule: object) -> Unpacked:
@@ -157,12 +424,14 @@ class HookList:
         """
         return unpack(capsule)
 
-    def _pause(self, hook: Hook, paused: bool) -> None:
-        """Leave *hook* out of every route, or put it back where it stood."""
-        routes: dict[str, tuple[Hook, ...]] = {}
-        if hook in self._hooks:
-            hook.paused = paused
-            self._routes = routes
+    @staticmethod
+    def _flags(function: object) -> int:
+        """Return the co_flags of a function, or 0 for anything else; raise no event."""
+        # But this raises object.__getattr__, which a hook may refuse.
+        try:
+            return getattr(getattr(function, "__code__", None), "co_flags", 0)
+        except Exception:
+            return 0
 
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
@@ -173,20 +442,52 @@ class HookList:
         wanting = [
             hook
             for hook in [*self._hooks]
-            if not hook.paused and (hook._wants is None or hook._wants(event))
+            if not hook._is_paused and hook._wanted(event)
         ]
         route = (
             *[hook for hook in wanting if hook._native],
             *[hook for hook in wanting if not hook._native],
-        )
+        ) or self._NOBODY
         if routes.__len__() < self._MAX_ROUTES and event.__len__() <= self._MAX_LENGTH:
-            return routes.setdefault(event, route)
+            routes[event] = route
         return route
 
     def _route_of(self, event: str) -> tuple[Hook, ...]:
-        """Return the hooks that want *event*, an exact str."""
+        """Return the hooks that want *event*, an exact str, as it is raised here."""
         route = self._routes.get(event)
-        return self._resolve(event) if route is None else route
+        if not route and route is not self._NOBODY:
+            route = self._resolve(event)
+        if self._scoped:
+            return self._with_scoped(route, event)
+        return route
+
+    def _with_scoped(self, route: tuple[Hook, ...], event: str) -> tuple[Hook, ...]:
+        """Return the hooks of a route and those of this thread and context, a tuple."""
+        here = self._state.here
+        found = [
+            hook
+            for hook in [weak() for weak in (() if here is None else here.get(()))]
+            if hook is not None
+            and self._scoped.get(hook._rank) is hook
+            and not hook._is_paused
+            and hook._decided(event)
+        ]
+        if self._in_thread:
+            number = self._state.thread.number
+            found += [
+                hook
+                for hook in [*self._in_thread.get(number, self._NO_HOOKS).values()]
+                if not hook._is_paused and hook._decided(event)
+            ]
+        if not found:
+            return route
+        hooks = [*route, *found]
+        hooks.sort(key=self._rank_of)
+        return (*hooks,)
+
+    @staticmethod
+    def _rank_of(hook: Hook) -> int:
+        return hook._rank
 
     def _dispatch(self, event: str, args: Arguments) -> None:
         """Call the hooks that want *event*, an exact str."""
@@ -197,8 +498,96 @@ class HookList:
                 hook._call(event, args)
 
 
+def _add(hooks: HookList, hook: Hook) -> None:
+    """Add a hook. It is called from the next event on."""
+    routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
+    hook._rank = _next_rank() if hook._native else _next_rank() | _IN_PYTHON
+    if hook._in_context:
+        hooks._scoped[hook._rank] = hook
+        _set_here((*_hooks_here(hook), ref(hook)))
+    elif hook._thread is not None:
+        hooks._in_thread.setdefault(hook._thread, {})[hook._rank] = hook
+        hooks._scoped[hook._rank] = hook
+    else:
+        hooks._hooks[hook] = None
+        hooks._routes = routes
+
+
+def _remove(hooks: HookList, hook: Hook) -> None:
+    """Take a hook out of the list; one that is not in it is no error.
+
+    A dispatch that is under way still calls it, unless it is native.
+    """
+    routes: dict[str, tuple[Hook, ...]] = {}
+    try:
+        if hook._native:
+            hook._is_removed = hook._conditions = True
+        _take_out(hooks, hook)
+        hooks._routes = routes
+        hook._is_closed = True
+    except BaseException as error:  # such as that of a signal handler: begin anew
+        _take_out(hooks, hook)
+        hooks._routes = routes
+        hook._is_closed = True
+        if not isinstance(error, MemoryError):
+            raise
+
+
+def _take_out(hooks: HookList, hook: Hook) -> None:
+    hooks._hooks.pop(hook, None)
+    hooks._scoped.pop(hook._rank, None)
+    if hook._in_context:
+        _set_here(_hooks_here(hook))
+    elif hook._thread is not None:
+        own = hooks._in_thread.get(hook._thread, {})
+        own.pop(hook._rank, None)
+        if not own and hook._thread == _state.thread.number:  # or it may get another
+            hooks._in_thread.pop(hook._thread, None)
+
+
+def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
+    """Leave a hook out, or call it again, at the place where it stood."""
+    routes: dict[str, tuple[Hook, ...]] = {}
+    try:
+        hook._is_paused = paused
+        hooks._routes = routes
+    except BaseException:  # of a signal handler
+        hook._is_paused = paused
+        hooks._routes = routes
+        raise
+
+
+def _announce_end(hooks: HookList, hook: Hook) -> None:
+    """Raise UNSUBSCRIBE, which hooks may refuse, for a hook that is to be left out."""
+    thread = _state.thread
+    outer = thread.leaving  # a hook that is asked may close another
+    try:
+        thread.leaving = hook
+        hooks.audit(UNSUBSCRIBE, hook._events)  # type: ignore[attr-defined]
+    finally:
+        thread.leaving = outer
+
+
+def _hooks_here(left_out: Hook) -> tuple[ref[Hook], ...]:
+    """Return weak references to the open hooks of this context, but one."""
+    refs = () if _state.here is None else _state.here.get(())
+    hooks = [(weak, weak()) for weak in refs]
+    return (
+        *[
+            weak
+            for weak, hook in hooks
+            if hook is not None and hook is not left_out and not hook._is_closed
+        ],
+    )
+
+
+def _set_here(refs: tuple[ref[Hook], ...]) -> None:
+    if _state.here is not None:
+        _state.here.set(refs)
+
+
 def exact_event(event: str) -> str:
-    """Return *event* as an exact str; raise TypeError if it is not a str."""
+    """Return *event* as an exact str; raise TypeError if it is none."""
     if not isinstance(event, str):
         kind = type(event).__name__
         raise TypeError(f"audit() argument 'event' must be str, not {kind}")

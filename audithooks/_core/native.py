@@ -19,11 +19,15 @@ SIGNATURE = "int (const char *, PyObject *, void *)"
 _NAMES = {SIGNATURE, "int (char const *, PyObject *, void *)"}
 
 
-def native_hook(hook: object, unpack: Callable[[object], Unpacked]) -> Native | None:
+def native_hook(
+    hook: object,
+    unpack: Callable[[object], Unpacked],
+    flags: Callable[[object], int],
+) -> Native | None:
     """Return the addresses of the function and the data of a native hook.
 
-    None is for a Python hook. *unpack* is that of a hook list. Raises TypeError for
-    what is neither.
+    None is for a Python hook. *unpack* and *flags* are those of a hook list. Raises
+    TypeError for what is neither.
     """
     function: int | None
     capsule = unpack(hook)
@@ -34,12 +38,35 @@ def native_hook(hook: object, unpack: Callable[[object], Unpacked]) -> Native | 
     elif _is_of_ctypes(hook):
         function, data = _address(hook), 0
     elif callable(hook):
+        _refuse_what_does_not_run(hook, flags)
         return None
     else:
         raise TypeError(f"hook must be callable, not {type(hook).__name__}")
     if sys.implementation.name != "cpython":
         raise NotImplementedError("native hooks need CPython")
     return function, data
+
+
+# The co_flags of generators, coroutines, iterable coroutines and async generators: what
+# a call makes of them is not run. See the inspect module.
+_NOT_RUN = 0x20 | 0x80 | 0x100 | 0x200
+
+
+def _refuse_what_does_not_run(hook: Any, flags: Callable[[object], int]) -> None:
+    """Raise TypeError if a call of *hook* would not run its body."""
+    functools = sys.modules.get("functools")
+    partial = getattr(functools, "partial", ())
+    function = hook
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__func__", function)  # of a method
+    if not hasattr(function, "__code__"):
+        function = vars(type(function)).get("__call__")
+    if flags(function) & _NOT_RUN:
+        kind = "an async function" if flags(function) & 0x280 else "a generator"
+        raise TypeError(
+            f"hook must be a function that runs when it is called, not {kind}: {hook!r}"
+        )
 
 
 def _is_of_ctypes(hook: object) -> bool:

@@ -1,10 +1,26 @@
-"""The patterns that say which events a hook wants, and the names of events."""
+"""Patterns, which say which events a hook wants, and the names of events.
+
+They are the shell-style patterns of the fnmatch module, which is not used: importing it
+would raise events of its own while a hook is being added.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import Iterable, Wants
+    from .types import Any, Callable, Iterable, Union, Wants
+
+    # What one character has to be: itself; or, if the bool is false, among some, and if
+    # it is true, not among them. None is for any character.
+    _One = Union[str, None, tuple[bool, frozenset[str], tuple[tuple[str, str], ...]]]
+
+UNSUBSCRIBE = "audithooks.unsubscribe"
+"""The event that is raised before a subscription ends or pauses."""
+
+# What wants() returned for patterns that are not exact names. Together with the names
+# that each remembers this is what patterns may cost, in entries.
+_MAX_SHARED = 64
+MAX_DECIDED = 1024
 
 
 def checked(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
@@ -26,31 +42,13 @@ def checked(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
             raise ValueError(f"{argument} must not hold a null character: {pattern!r}")
         if any("\ud800" <= character <= "\udfff" for character in pattern):
             raise ValueError(f"{argument} must not hold a lone surrogate: {pattern!r}")
+        if pattern.startswith("!") and argument == "events":
+            raise ValueError(
+                f"events must not hold {pattern!r}; "
+                f"exclude={pattern[1:]!r} leaves out what it matches"
+            )
         exact.append(pattern)
     return tuple(exact)
-
-
-def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> Wants:
-    """Return what tells the names that *events* match and *exclude* does not.
-
-    None stands for every name, a frozenset for exact names; anything else is called
-    with a name. All of them are done in C, so that a tracer sees nothing of it. Raises
-    ValueError for a group that does not exist.
-    """
-    if any(pattern.startswith("@") for pattern in events + exclude):
-        from ..catalogue import expand  # here, as most programs do without
-
-        events, exclude = expand(events), expand(exclude)
-    if not exclude and not any(c in pattern for pattern in events for c in "*?["):
-        return frozenset(events) or None
-    import re  # here, as most programs do without
-    from fnmatch import translate
-
-    wanted = "|".join(map(translate, events)) or "(?s:.*)"
-    unwanted = "|".join(map(translate, exclude))
-    if exclude:
-        return re.compile(f"(?!{unwanted})(?:{wanted})").match
-    return re.compile(wanted).match
 
 
 def event_name(name: str) -> str:
@@ -62,3 +60,192 @@ def event_name(name: str) -> str:
         raise ValueError(f"name must not hold a null character: {name!r}")
     name.encode()  # for its UnicodeEncodeError
     return name
+
+
+_shared: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Wants, bool]] = {}
+
+
+def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
+    """Return what tells the names that *events* match and *exclude* does not.
+
+    None stands for every name and a frozenset for exact names. Anything else is a tuple
+    for the hook lists: exact names, or None for every name; functions that match names;
+    the same two for what is left out; and a dict for what was decided.
+
+    Also return whether UNSUBSCRIBE is wanted even for the end of the hook itself: if it
+    is named, or matched by a pattern for audithooks.*
+
+    Raises ValueError for a group that does not exist, and for a range such as [z-a].
+    """
+    plain = not exclude
+    for pattern in events:
+        if pattern.startswith(("@", _OURS)) or _is_glob(pattern):
+            plain = False
+    if plain:
+        return frozenset(events) or None, False
+    found = _shared.get((events, exclude))
+    if found is None:
+        if len(_shared) >= _MAX_SHARED:
+            _shared.clear()
+        found = _shared[events, exclude] = _special(events, exclude)
+    return found
+
+
+_OURS = "audithooks."
+
+
+def _is_glob(pattern: str) -> bool:
+    """Whether *pattern* is not the exact name of an event."""
+    return "*" in pattern or "?" in pattern or "[" in pattern
+
+
+def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
+    """Do what wants() does for more than exact names."""
+    if any(pattern.startswith("@") for pattern in events + exclude):
+        from ..catalogue import expand  # here, as most programs do without
+
+        events, exclude = expand(events), expand(exclude)
+    names, globs = _divided("events", events)
+    unwanted, unwanted_globs = _divided("exclude", exclude)
+    _, ours = _divided("events", tuple(p for p in events if p.startswith(_OURS)))
+    is_asked = UNSUBSCRIBE in names or any(glob(UNSUBSCRIBE) for glob in ours)
+    if UNSUBSCRIBE in unwanted or any(glob(UNSUBSCRIBE) for glob in unwanted_globs):
+        is_asked = False
+    if not events:
+        return (None, (), unwanted, unwanted_globs, {}), is_asked
+    if globs:
+        return (names, globs, unwanted, unwanted_globs, {}), is_asked
+    kept = names - unwanted
+    for glob in unwanted_globs:
+        kept = frozenset(name for name in kept if not glob(name))
+    return kept, is_asked
+
+
+def _divided(
+    argument: str, patterns: tuple[str, ...]
+) -> tuple[frozenset[str], tuple[Callable[[str], bool], ...]]:
+    """Return the exact names among *patterns*, and functions for the others."""
+    names = frozenset(pattern for pattern in patterns if not _is_glob(pattern))
+    globs = [pattern for pattern in patterns if pattern not in names]
+    return names, tuple(glob_of(argument, pattern) for pattern in dict.fromkeys(globs))
+
+
+def _find(
+    segment: Any,  # a str, or a list of _One
+    name: str,
+    least: int,
+    most: int,
+    str: Any = str,
+    type: Any = type,
+) -> int:
+    """Return where a segment is found first, from *least* to *most*, or -1."""
+    if type(segment) is str:
+        return name.find(segment, least, most + segment.__len__())
+    place = least
+    while place <= most:
+        offset = place
+        for one in segment:
+            if type(one) is str:
+                if one != name[offset]:
+                    break
+            elif one is not None:
+                negated, characters, ranges = one
+                among = name[offset] in characters
+                for low, high in ranges:
+                    among = among or low <= name[offset] <= high
+                if among is negated:
+                    break
+            offset += 1
+        else:
+            return place
+        place += 1
+    return -1
+
+
+def glob_of(argument: str, pattern: str) -> Callable[[str], bool]:
+    """Return a function that tells whether a name matches *pattern*, as a whole.
+
+    The time it takes is in proportion to the length of the name. Case matters, as in
+    fnmatch.fnmatchcase(). Raises ValueError for a range that is the wrong way round.
+    """
+    first, *others = _segments(argument, pattern)
+    length = len(first)
+    if not others:
+
+        def equal(name: str, find: Callable[..., int] = _find) -> bool:
+            return name.__len__() == length and find(first, name, 0, 0) == 0
+
+        return equal
+    *middle, last = others
+
+    # What is called is bound here, as globals are gone when the last event comes.
+    def match(name: str, find: Callable[..., int] = _find) -> bool:
+        end = name.__len__() - last.__len__()
+        place = length
+        if end < place or find(first, name, 0, 0) < 0:
+            return False
+        for segment in middle:
+            size = segment.__len__()
+            place = find(segment, name, place, end - size)
+            if place < 0:
+                return False
+            place += size
+        return place <= end and find(last, name, end, end) >= 0
+
+    return match
+
+
+def _segments(argument: str, pattern: str) -> list[str | list[_One]]:
+    """Return what stands between the stars of *pattern*."""
+    segments: list[str | list[_One]] = []
+    segment: list[_One] = []
+    place = 0
+    while place < len(pattern):
+        character = pattern[place]
+        place += 1
+        if character == "*":
+            segments.append(_joined(segment))
+            segment = []
+        elif character == "?":
+            segment.append(None)
+        elif character == "[":
+            start = place + (pattern[place : place + 1] == "!")
+            end = pattern.find("]", start + 1)  # a "]" that comes first is meant
+            if end < 0:
+                segment.append("[")
+            else:
+                inside = pattern[start:end]
+                segment.append((start > place, *_class(argument, pattern, inside)))
+                place = end + 1
+        else:
+            segment.append(character)
+    segments.append(_joined(segment))
+    return segments
+
+
+def _joined(segment: list[_One]) -> str | list[_One]:
+    literal = [one for one in segment if isinstance(one, str)]
+    return "".join(literal) if len(literal) == len(segment) else segment
+
+
+def _class(
+    argument: str, pattern: str, inside: str
+) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    """Return the characters and the ranges between [ and ]."""
+    characters = []
+    ranges = []
+    place = 0
+    while place < len(inside):
+        if place + 2 < len(inside) and inside[place + 1] == "-":
+            low, high = inside[place], inside[place + 2]
+            if low > high:
+                raise ValueError(
+                    f"{argument} must not hold the range {low}-{high}, "
+                    f"which matches nothing: {pattern!r}"
+                )
+            ranges.append((low, high))
+            place += 3
+        else:
+            characters.append(inside[place])
+            place += 1
+    return frozenset(characters), tuple(ranges)

@@ -75,9 +75,14 @@ cdef extern from "Python.h":
     void PyErr_Fetch(PyObject **, PyObject **, PyObject **)
     void PyErr_Format(object, const char *, ...)
     PyObject *PyErr_NoMemory()
+    void PyErr_NormalizeException(PyObject **, PyObject **, PyObject **)
     PyObject *PyErr_Occurred()          # borrowed
     void PyErr_Restore(PyObject *, PyObject *, PyObject *)  # which takes them over
     void PyErr_SetNone(object)
+    void PyErr_WriteUnraisable(PyObject *)
+    PyObject *PyException_GetContext(PyObject *)    # NULL if there is none
+    void PyException_SetContext(PyObject *, PyObject *)     # which takes it over
+    int PyException_SetTraceback(PyObject *, PyObject *)
 
     # Objects, and how they are called.
 
@@ -86,17 +91,24 @@ cdef extern from "Python.h":
     object PyDescr_NewMethod(PyTypeObject *, PyMethodDef *)
     Py_ssize_t PyDict_GET_SIZE(PyObject *)
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *)   # borrowed
+    PyObject *PyDict_GetItemString(PyObject *, const char *)    # borrowed
+    PyObject *PyFunction_GetCode(PyObject *)                    # borrowed
+    PyObject *PyImport_GetModuleDict()                          # borrowed
     PyObject *PyImport_ImportModule(const char *)
     Py_ssize_t PyLong_AsSsize_t(PyObject *)
     PyObject *PyMethod_GET_FUNCTION(PyObject *)                 # borrowed
     PyObject *PyObject_CallFunctionObjArgs(PyObject *, ...)
+    PyObject *PyObject_CallObject(PyObject *, PyObject *)
     PyObject *PyObject_CallMethod(PyObject *, const char *, const char *, ...)
+    PyObject *PyObject_GetAttrString(PyObject *, const char *)
+    Py_hash_t PyObject_Hash(PyObject *)
     int PyObject_HasAttrString(PyObject *, const char *)
     int PyObject_IsTrue(PyObject *)
     PyObject *PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
     PyObject *PyVectorcall_Call(PyObject *, PyObject *, PyObject *)
     object call_with_tuple "PyVectorcall_Call"(object, object, PyObject *)
     Py_ssize_t PyVectorcall_NARGS(size_t)
+    object PyWeakref_NewRef(object, object)
 
     # Tuples and strings.
 
@@ -113,6 +125,7 @@ cdef extern from "Python.h":
     const char *utf8_and_size "PyUnicode_AsUTF8AndSize"(
         object, Py_ssize_t *
     ) except NULL
+    int PyUnicode_CompareWithASCIIString(PyObject *, const char *)
     bint PyUnicode_Check(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
     PyObject *PyUnicode_FromObject(PyObject *)

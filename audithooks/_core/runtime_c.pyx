@@ -20,9 +20,9 @@ from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport strcmp, strlen
 
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, add_size, dispatch, has_event, is_missed,
-    load_int, load_pointer, load_size, load_version, miss, route_of, store_first,
-    store_int, store_pointer
+    FREE_THREADED, Arguments, HookList, Route, add_size, dispatch, has_event, is_empty,
+    is_missed, load_int, load_pointer, load_size, load_version, miss, route_of,
+    store_first, store_int, store_pointer
 )
 from audithooks._core.python cimport (
     METH_FASTCALL, PyCFunction_NewEx, PyErr_Clear, PyErr_Format, PyErr_Occurred,
@@ -61,7 +61,7 @@ cdef struct Met:
     const char *address     # of the name, as it was passed to the native hook
     const char *name        # a copy that stays: the UTF-8 of event
     PyObject *event         # owned, an exact str
-    PyObject *route         # borrowed from the routes of that version
+    PyObject *route         # borrowed from the chain of that version
     uint64_t version
 
 cdef Met met[256]           # 128 sets of two
@@ -96,7 +96,9 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
             note_addition()
         return 0
     if FREE_THREADED:
-        if is_missed(name, strlen(name), load_version(&hooks.version)):
+        if not load_size(&hooks.scoped) and is_missed(
+            name, strlen(name), load_version(&hooks.version)
+        ):
             return 0
         return meet(name, args)
     entry = set_of(name)
@@ -107,7 +109,7 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
         and entry.version == hooks.version
         and strcmp(entry.name, name) == 0
     ):
-        if PyTuple_GET_SIZE(entry.route) == 0:
+        if not hooks.scoped and is_empty(entry.route):
             return 0
         return deliver(name, entry.route, entry.event, args)
     return meet(name, args)
@@ -126,11 +128,11 @@ cdef int deliver(
     arguments.name = name
     arguments.packed = args
     if PyTuple_CheckExact(args):
-        status = dispatch(route, event, &arguments)
+        status = dispatch(hooks, <Route> route, event, &arguments, True)
     else:  # an emitter in C may pass its own
         arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
         if arguments.packed != NULL:
-            status = dispatch(route, event, &arguments)
+            status = dispatch(hooks, <Route> route, event, &arguments, True)
             Py_DECREF(arguments.packed)
     if not FREE_THREADED:
         Py_DECREF(event)
@@ -155,11 +157,11 @@ cdef int meet(const char *name, PyObject *args) noexcept:
         status = 0
         if not addition and strcmp(name, LAST) != 0:
             if FREE_THREADED:
-                if PyTuple_GET_SIZE(route) == 0:
+                if is_empty(route):
                     miss(name, strlen(name), version)
             elif kept:
                 status = remember(name, event, route)
-        if status == 0 and PyTuple_GET_SIZE(route) > 0:
+        if status == 0 and (load_size(&hooks.scoped) or not is_empty(route)):
             status = deliver(name, route, event, args)
         Py_DECREF(route)
     Py_XDECREF(event)
@@ -344,7 +346,18 @@ class Runtime(Domain, HookList):
         global announcing
         if not connect():
             announcing = True
-            audit("sys.addaudithook")
+            try:
+                audit("sys.addaudithook")
+            finally:  # a hook of sys may refuse before ours is asked
+                announcing = False
+
+
+def subscriptions():
+    """Return the open subscriptions, including paused ones, in order of calls.
+
+    See Dispatcher.subscriptions.
+    """
+    return runtime.subscriptions
 
 
 runtime = hooks = Runtime()

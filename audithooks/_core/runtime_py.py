@@ -17,6 +17,7 @@ from .native import caller, native_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .hooklist_py import Subscription
     from .types import Arguments, HookFunction
 
 # GraalPy has the two functions of sys, but never calls a hook.
@@ -48,22 +49,25 @@ class Runtime(Domain, HookList):
         audit = staticmethod(_sys_audit)
 
         def addaudithook(self, hook: HookFunction) -> None:
-            native = native_hook(hook, self._unpack)
+            native = native_hook(hook, self._unpack, self._flags)
             _sys_addaudithook(hook if native is None else caller(hook, *native))
 
         addaudithook.__doc__ = Domain.addaudithook.__doc__
 
         def _announce(self) -> None:
             if not self._connect():
-                self._announcing = get_ident()
-                _sys_audit("sys.addaudithook")
+                try:
+                    self._announcing = get_ident()
+                    _sys_audit("sys.addaudithook")
+                finally:  # a hook of sys may refuse before ours is asked
+                    self._announcing = None
 
     else:
 
         def audit(self, event: str, /, *args: object) -> None:  # type: ignore[misc]
             """Raise an event with any arguments, as Dispatcher.audit() does."""
             event = exact_event(event)
-            if self._hooks:
+            if self._hooks or self._scoped:
                 self._dispatch(event, args)
 
     def _connect(self) -> bool:
@@ -83,7 +87,7 @@ class Runtime(Domain, HookList):
                     self._others = True
                 self._announcing = None
             if in_charge:
-                if self._hooks:
+                if self._hooks or self._scoped:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
                 if not self._connected:
@@ -126,6 +130,14 @@ def others_listen() -> bool:
     if not _HAS_HOOKS:
         return False
     return runtime._others if runtime._connected else _anyone_listens()
+
+
+def subscriptions() -> tuple[Subscription, ...]:
+    """Return the open subscriptions, including paused ones, in order of calls.
+
+    See Dispatcher.subscriptions.
+    """
+    return runtime.subscriptions
 
 
 runtime = Runtime()

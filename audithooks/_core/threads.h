@@ -122,21 +122,26 @@ AuditHooks_GetRoute(PyObject *routes, PyObject *key, PyObject *event)
     return route;
 }
 
-/* The hooks that this thread runs and that are not to be called for what they raise
-   themselves. */
+/* The hooks that this thread runs, and in which greenlet, that are not to be called for
+   what they raise themselves. */
+typedef struct {
+    void *hook;
+    void *greenlet;         /* compared only; NULL if none is known */
+} AuditHooks_Running;
+
 static AuditHooks_THREAD_LOCAL struct {
-    void *few[8];           /* in use until there are more */
-    void **more;            /* owned, or NULL */
-    Py_ssize_t room;        /* in more */
+    AuditHooks_Running few[8];  /* in use until there are more */
+    AuditHooks_Running *more;   /* owned, or NULL */
+    Py_ssize_t room;            /* in more */
     Py_ssize_t count;
 } AuditHooks_running;
 
 /* Note that this thread runs a hook. Return 1, or 0 if it did already, or -1 with an
    exception. */
 static inline int
-AuditHooks_Enter(void *hook)
+AuditHooks_Enter(void *hook, void *greenlet)
 {
-    void **running = AuditHooks_running.more;
+    AuditHooks_Running *running = AuditHooks_running.more;
     Py_ssize_t room = AuditHooks_running.room;
     Py_ssize_t i;
     if (running == NULL) {
@@ -144,12 +149,12 @@ AuditHooks_Enter(void *hook)
         room = Py_ARRAY_LENGTH(AuditHooks_running.few);
     }
     for (i = 0; i < AuditHooks_running.count; i++) {
-        if (running[i] == hook) {
+        if (running[i].hook == hook && running[i].greenlet == greenlet) {
             return 0;
         }
     }
     if (i == room) {
-        void **longer = (void **)PyMem_RawRealloc(
+        AuditHooks_Running *longer = (AuditHooks_Running *)PyMem_RawRealloc(
             AuditHooks_running.more, 2 * (size_t)room * sizeof(*longer));
         if (longer == NULL) {
             PyErr_NoMemory();
@@ -161,24 +166,28 @@ AuditHooks_Enter(void *hook)
         AuditHooks_running.more = running = longer;
         AuditHooks_running.room = 2 * room;
     }
-    running[i] = hook;
+    running[i].hook = hook;
+    running[i].greenlet = greenlet;
     AuditHooks_running.count++;
     return 1;
 }
 
 /* Undo that. With greenlets it need not be the last one that was entered. */
 static inline void
-AuditHooks_Leave(void *hook)
+AuditHooks_Leave(void *hook, void *greenlet)
 {
-    void **running = AuditHooks_running.more;
-    Py_ssize_t i = 0;
+    AuditHooks_Running *running = AuditHooks_running.more;
+    Py_ssize_t found = -1;
+    Py_ssize_t i;
     if (running == NULL) {
         running = AuditHooks_running.few;
     }
-    while (running[i] != hook) {
-        i++;
+    for (i = 0; i < AuditHooks_running.count; i++) {
+        if (running[i].hook == hook && (found < 0 || running[i].greenlet == greenlet)) {
+            found = i;  /* the first, if it was entered before greenlets were known */
+        }
     }
-    running[i] = running[--AuditHooks_running.count];
+    running[found] = running[--AuditHooks_running.count];
     if (AuditHooks_running.count == 0) {
         PyMem_RawFree(AuditHooks_running.more);  /* as nobody does when a thread ends */
         AuditHooks_running.more = NULL;
@@ -222,8 +231,8 @@ AuditHooks_GetRoute(PyObject *routes, PyObject *key, PyObject *event)
 #define AuditHooks_Miss(name, size, version) ((void)(version))
 #define AuditHooks_Get(dict, key) ((PyObject *)NULL)
 #define AuditHooks_Share(value) ((void)0)
-#define AuditHooks_Enter(hook) 0
-#define AuditHooks_Leave(hook) ((void)0)
+#define AuditHooks_Enter(hook, greenlet) 0
+#define AuditHooks_Leave(hook, greenlet) ((void)0)
 
 #endif
 #endif

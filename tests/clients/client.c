@@ -104,20 +104,87 @@ hook_named(const char *name)
     return NULL; /* a wrong argument, for tests of errors */
 }
 
+/* An exception that is set when the next function of the API is called, as it is where C
+   code cleans up; or the class of one, or a function that raises it. */
+static PyObject *held;
+
 static PyObject *
-done(int status)
+hold(PyObject *self, PyObject *error)
 {
-    if (status < 0) {
-        return NULL;
-    }
+    Py_INCREF(error);
+    Py_XDECREF(held);
+    held = error;
     Py_RETURN_NONE;
 }
+
+/* Set what is held, and return whether there was any. Stands right before a function of
+   the API is called. */
+static int
+begin(void)
+{
+    PyObject *error = held;
+    if (error == NULL) {
+        return 0;
+    }
+    held = NULL; /* as a hook may call other functions of this module */
+    if (PyType_Check(error)) {
+        PyErr_SetNone(error);
+    }
+    else if (PyCallable_Check(error)) {
+        Py_XDECREF(PyObject_CallObject(error, NULL));
+    }
+    else {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+    Py_DECREF(error);
+    return 1;
+}
+
+/* Return an object or the status of a function of the API as Python does; in a pair with
+   the exception that is set now if one was set before. */
+static PyObject *
+end(int was_set, int status, PyObject *result)
+{
+    PyObject *kind, *value, *traceback;
+    if (!was_set) {
+        if (status >= 0 && result == NULL) {
+            Py_RETURN_NONE;
+        }
+        return result;
+    }
+    PyErr_Fetch(&kind, &value, &traceback);
+    if (kind != NULL) {
+        PyErr_NormalizeException(&kind, &value, &traceback);
+    }
+    Py_XDECREF(kind);
+    Py_XDECREF(traceback);
+    if (result == NULL) {
+        result = PyLong_FromLong(status);
+    }
+    return Py_BuildValue("(NN)", result, value != NULL ? value : Py_BuildValue(""));
+}
+
+/* Call a function of the API and return what it returns, by both of the above. */
+#define RETURN_STATUS(...)                 \
+    do {                                   \
+        int was_set = begin();             \
+        int status = __VA_ARGS__;          \
+        return end(was_set, status, NULL); \
+    } while (0)
+#define RETURN_OBJECT(...)                                    \
+    do {                                                      \
+        int was_set = begin();                                \
+        PyObject *result = (PyObject *)__VA_ARGS__;           \
+        return end(was_set, result != NULL ? 0 : -1, result); \
+    } while (0)
 
 static PyObject *
 connect(PyObject *self, PyObject *unused)
 {
+    int was_set = begin();
     api = AuditHooks_Import();
-    return api == NULL ? NULL : PyLong_FromLong(api->version);
+    return end(was_set, api == NULL ? -1 : 0,
+               api == NULL ? NULL : PyLong_FromLong(api->version));
 }
 
 static PyObject *
@@ -129,7 +196,7 @@ addaudithook(PyObject *self, PyObject *args)
         return NULL;
     }
     Py_INCREF(data); /* the hook is permanent */
-    return done(AuditHooks_AddAuditHook(api, dispatcher, hook_named(hook), data));
+    RETURN_STATUS(AuditHooks_AddAuditHook(api, dispatcher, hook_named(hook), data));
 }
 
 /* Make an array of the strings in a tuple; NULL for None. */
@@ -161,20 +228,20 @@ subscribe(PyObject *self, PyObject *args)
         return NULL;
     }
     Py_INCREF(data); /* for as long as the tests run */
-    return AuditHooks_Subscribe(api, dispatcher, hook_named(hook), data, some, others,
-                                flags);
+    RETURN_OBJECT(AuditHooks_Subscribe(api, dispatcher, hook_named(hook), data, some,
+                                       others, flags));
 }
 
 static PyObject *
 close_(PyObject *self, PyObject *subscription)
 {
-    return done(AuditHooks_Close(api, subscription));
+    RETURN_STATUS(AuditHooks_Close(api, subscription));
 }
 
 static PyObject *
 close_null(PyObject *self, PyObject *unused)
 {
-    return done(AuditHooks_Close(api, NULL));
+    RETURN_STATUS(AuditHooks_Close(api, NULL));
 }
 
 static PyObject *
@@ -185,13 +252,13 @@ audit(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "Ozz|OO", &dispatcher, &event, &format, &one, &two)) {
         return NULL;
     }
-    return done(AuditHooks_Audit(api, dispatcher, event, format, one, two));
+    RETURN_STATUS(AuditHooks_Audit(api, dispatcher, event, format, one, two));
 }
 
 static PyObject *
 audit_null(PyObject *self, PyObject *unused)
 {
-    return done(AuditHooks_Audit(api, NULL, "client.null", NULL));
+    RETURN_STATUS(AuditHooks_Audit(api, NULL, "client.null", NULL));
 }
 
 static PyObject *
@@ -201,8 +268,24 @@ audit_values(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O", &dispatcher)) {
         return NULL;
     }
-    return done(AuditHooks_Audit(api, dispatcher, "values", "isy#[ii](ii){s:d}", 1, "two",
-                                 "\0three", (Py_ssize_t)6, 4, 5, 6, 7, "eight", 9.0));
+    RETURN_STATUS(AuditHooks_Audit(api, dispatcher, "values", "isy#[ii](ii){s:d}", 1,
+                                   "two", "\0three", (Py_ssize_t)6, 4, 5, 6, 7, "eight",
+                                   9.0));
+}
+
+/* Raise an event with a format that takes up to 70 numbers: 1, 2, and so on. */
+static PyObject *
+audit_numbers(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher;
+    const char *event, *format;
+    if (!PyArg_ParseTuple(args, "Oss", &dispatcher, &event, &format)) {
+        return NULL;
+    }
+#define TEN(n) n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10
+    RETURN_STATUS(AuditHooks_Audit(api, dispatcher, event, format, TEN(0), TEN(10),
+                                   TEN(20), TEN(30), TEN(40), TEN(50), TEN(60)));
+#undef TEN
 }
 
 static PyObject *
@@ -213,7 +296,7 @@ audit_tuple(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "Oz|O", &dispatcher, &event, &given)) {
         return NULL;
     }
-    return done(AuditHooks_AuditTuple(api, dispatcher, event, given));
+    RETURN_STATUS(AuditHooks_AuditTuple(api, dispatcher, event, given));
 }
 
 static PyObject *
@@ -224,13 +307,15 @@ get_event(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "Oz", &dispatcher, &name)) {
         return NULL;
     }
-    return (PyObject *)AuditHooks_GetEvent(api, dispatcher, name);
+    RETURN_OBJECT(AuditHooks_GetEvent(api, dispatcher, name));
 }
 
 static PyObject *
 enabled(PyObject *self, PyObject *event)
 {
-    return PyLong_FromLong(AuditHooks_Enabled((AuditHooks_Event *)event));
+    int was_set = begin();
+    int is_enabled = AuditHooks_Enabled((AuditHooks_Event *)event);
+    return end(was_set, 0, PyLong_FromLong(is_enabled));
 }
 
 static PyObject *
@@ -241,13 +326,24 @@ raise_(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "Oz|OO", &event, &format, &one, &two)) {
         return NULL;
     }
-    return done(AuditHooks_Raise(api, (AuditHooks_Event *)event, format, one, two));
+    RETURN_STATUS(AuditHooks_Raise(api, (AuditHooks_Event *)event, format, one, two));
+}
+
+/* Raise the event that is in a list, to which nothing else refers. */
+static PyObject *
+raise_from(PyObject *self, PyObject *list)
+{
+    PyObject *event = PyList_GetItem(list, 0);
+    if (event == NULL) {
+        return NULL;
+    }
+    RETURN_STATUS(AuditHooks_Raise(api, (AuditHooks_Event *)event, "i", 1));
 }
 
 static PyObject *
 raise_null(PyObject *self, PyObject *unused)
 {
-    return done(AuditHooks_Raise(api, (AuditHooks_Event *)NULL, NULL));
+    RETURN_STATUS(AuditHooks_Raise(api, (AuditHooks_Event *)NULL, NULL));
 }
 
 static PyObject *
@@ -257,7 +353,7 @@ raise_tuple(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O|O", &event, &given)) {
         return NULL;
     }
-    return done(AuditHooks_RaiseTuple(api, (AuditHooks_Event *)event, given));
+    RETURN_STATUS(AuditHooks_RaiseTuple(api, (AuditHooks_Event *)event, given));
 }
 
 /* Raise an event a hundred times by the macro, and return how often its argument was
@@ -276,28 +372,11 @@ evaluations(PyObject *self, PyObject *object)
     return PyLong_FromLong(count);
 }
 
-/* Raise an event with an exception set, and return the one that is set afterwards. */
+/* Raise an event once by the macro. */
 static PyObject *
-pending(PyObject *self, PyObject *args)
+raise_by_macro(PyObject *self, PyObject *event)
 {
-    PyObject *subject, *error, *kind, *value, *traceback;
-    const char *event = NULL;
-    int status;
-    if (!PyArg_ParseTuple(args, "OO|s", &subject, &error, &event)) {
-        return NULL;
-    }
-    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    if (event != NULL) {
-        status = AuditHooks_Audit(api, subject, event, "i", 1);
-    }
-    else {
-        status = AuditHooks_Raise(api, (AuditHooks_Event *)subject, "i", 1);
-    }
-    PyErr_Fetch(&kind, &value, &traceback);
-    PyErr_NormalizeException(&kind, &value, &traceback);
-    Py_XDECREF(kind);
-    Py_XDECREF(traceback);
-    return Py_BuildValue("(iN)", status, value);
+    RETURN_STATUS(AuditHooks_AUDIT(api, (AuditHooks_Event *)event, "i", 1));
 }
 
 static void
@@ -331,6 +410,7 @@ capsule(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
+    {"hold", hold, METH_O, NULL},
     {"connect", connect, METH_NOARGS, NULL},
     {"addaudithook", addaudithook, METH_VARARGS, NULL},
     {"subscribe", subscribe, METH_VARARGS, NULL},
@@ -339,14 +419,16 @@ static PyMethodDef methods[] = {
     {"audit", audit, METH_VARARGS, NULL},
     {"audit_null", audit_null, METH_NOARGS, NULL},
     {"audit_values", audit_values, METH_VARARGS, NULL},
+    {"audit_numbers", audit_numbers, METH_VARARGS, NULL},
     {"audit_tuple", audit_tuple, METH_VARARGS, NULL},
     {"get_event", get_event, METH_VARARGS, NULL},
     {"enabled", enabled, METH_O, NULL},
     {"raise_", raise_, METH_VARARGS, NULL},
+    {"raise_from", raise_from, METH_O, NULL},
     {"raise_null", raise_null, METH_NOARGS, NULL},
     {"raise_tuple", raise_tuple, METH_VARARGS, NULL},
     {"evaluations", evaluations, METH_O, NULL},
-    {"pending", pending, METH_VARARGS, NULL},
+    {"raise_by_macro", raise_by_macro, METH_O, NULL},
     {"capsule", capsule, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL}};
 

@@ -40,7 +40,8 @@ def peak(statement, audit):
 
 def allocates(statement, audit):
     """Whether a statement allocates more memory than the cheapest call."""
-    return peak(statement, audit) > peak(NOTHING, audit)
+    # Of several runs the least: a thread of pytest-xdist may take memory in one.
+    return min(peak(statement, audit) for _ in range(3)) > peak(NOTHING, audit)
 
 
 def test_what_is_packed_is_seen():

@@ -3,8 +3,10 @@
 They are compiled for this run against the installed header.
 """
 
+import functools
 import gc
 import os
+import shlex
 import shutil
 import sys
 import weakref
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import building
 import pytest
-from features import needs
+from features import FREE_THREADED, is_compiled, needs
 
 import audithooks
 from audithooks import Dispatcher, HookRejected, Subscription
@@ -257,7 +259,6 @@ def test_a_traceback_shows_nothing_of_audithooks(compiled, domain, api, seen):
 
 
 def test_python_code_of_a_native_hook_is_traced(compiled, api):
-    # As in sys, tracing is off only around Python hooks.
     class Data(list):
         def __repr__(self):
             return "data"
@@ -267,7 +268,7 @@ def test_python_code_of_a_native_hook_is_traced(compiled, api):
     inner = Dispatcher()
     dispatcher.addaudithook(lambda event, args: None)
     api.subscribe(dispatcher, "raising", inner, (b"x",), None, 0)
-    inner.addaudithook(lambda event, args: calls.append("untraced"))
+    inner.addaudithook(lambda event, args: calls.append("traced"))
 
     def profile(frame, event, arg):
         if event == "call":
@@ -278,7 +279,7 @@ def test_python_code_of_a_native_hook_is_traced(compiled, api):
         dispatcher.audit("x")
     finally:
         sys.setprofile(None)
-    assert calls == ["untraced"]
+    assert sorted(calls) == ["<lambda>", "<lambda>", "traced"]
 
 
 # Raising events by name.
@@ -297,6 +298,8 @@ def test_python_code_of_a_native_hook_is_traced(compiled, api):
         (("OO", (1,), None), ((1,), None)),
         (("(OO)", 1, 2), ((1, 2),)),
         (("[OO]", 1, 2), ([1, 2],)),
+        ((" [OO]:", 1, 2), ([1, 2],)),
+        (("{OO}", 1, 2), ({1: 2},)),
         (("O" + " " * 200 + "O", 1, 2), (1, 2)),
     ],
 )
@@ -316,7 +319,37 @@ def test_every_kind_of_value_can_be_given(compiled, domain, api, seen):
     assert seen == [("values", (1, "two", b"\0three", [4, 5], (6, 7), {"eight": 9.0}))]
 
 
-@pytest.mark.parametrize("formats", ["N", "(", ")", "O)(O", "!", "(NO)"])
+@pytest.mark.parametrize("length", range(60, 67))
+def test_a_format_may_have_any_length(compiled, domain, api, seen, length):
+    domain.subscribe(lambda event, args: seen.append(args), "x")
+    api.audit_numbers(domain.dispatcher, "x", "i" * length)
+    api.audit_numbers(domain.dispatcher, "x", "ii".ljust(length))
+    api.audit_numbers(domain.dispatcher, "x", "i".ljust(length - 1) + "i")
+    api.audit_numbers(domain.dispatcher, "x", "ii".rjust(length))
+    assert seen == [tuple(range(1, length + 1)), (1, 2), (1, 2), (1, 2)]
+
+
+def test_a_format_is_copied_with_room_for_its_end(compiled, child_of, client_folder):
+    printed = child_of("cython").run(
+        """
+import client
+from audithooks import Dispatcher
+client.connect()
+dispatcher = Dispatcher()
+dispatcher.subscribe(lambda event, args: None, "x")
+for length in range(2, 67):
+    client.audit_numbers(dispatcher, "x", "i" * length + " ")
+print("survived")
+""",
+        # Which ends the process if a byte behind the copy was written.
+        environ={"PYTHONPATH": str(client_folder), "PYTHONMALLOC": "debug"},
+    )
+    assert printed == "survived\n"
+
+
+@pytest.mark.parametrize(
+    "formats", ["N", "(", ")", "O)(O", "O]", "{OO)", "!", "#", "(NO)", "O[N]"]
+)
 def test_a_wrong_format_is_seen_only_for_a_hook(compiled, domain, api, seen, formats):
     api.audit(domain.dispatcher, "x", formats, 1, 2)
     api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
@@ -378,22 +411,291 @@ client.audit_null()
     assert printed == "client.null ()\n"
 
 
-def test_an_exception_that_was_set_is_kept(compiled, domain, api, seen):
+# With an exception set, as where C code cleans up.
+
+
+def cleaning_up(api, error, function, *arguments):
+    """Call a function with *error* set; return its result and what is set then."""
+    api.hold(error)
+    return getattr(api, function)(*arguments)
+
+
+def contexts(error):
+    """Return an exception and its contexts."""
+    found = [error]
+    while found[-1].__context__ is not None and len(found) < 9:
+        found.append(found[-1].__context__)
+    return found
+
+
+# Every function but close, called so that it succeeds: its name and arguments.
+CALLS = {
+    "connect": lambda api, of: ("connect",),
+    "addaudithook": lambda api, of: ("addaudithook", of, "log", []),
+    "subscribe": lambda api, of: ("subscribe", of, "log", [], (b"x",), None, 0),
+    "audit": lambda api, of: ("audit", of, "x", "O", 1),
+    "audit_tuple": lambda api, of: ("audit_tuple", of, "x", (1,)),
+    "get_event": lambda api, of: ("get_event", of, "x"),
+    "raise_": lambda api, of: ("raise_", api.get_event(of, "x"), "O", 1),
+    "raise_tuple": lambda api, of: ("raise_tuple", api.get_event(of, "x"), (1,)),
+    "raise_by_macro": lambda api, of: ("raise_by_macro", api.get_event(of, "x")),
+    "enabled": lambda api, of: ("enabled", api.get_event(of, "x")),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_success_keeps_an_exception_that_was_set(compiled, domain, api, call):
     error = KeyError("before")
-    domain.subscribe(lambda event, args: seen.append(sys.exc_info()), "x")
-    api.subscribe(domain.dispatcher, "log", [], (b"x",), None, 0)
-    assert api.pending(domain.dispatcher, error, "x") == (0, error)
-    assert api.pending(domain.dispatcher, error, "y") == (0, error)
-    assert api.pending(api.get_event(domain.dispatcher, "x"), error) == (0, error)
-    assert seen == [(None, None, None)] * 2
+    for wanted in (None, "y", "x"):
+        if wanted is not None:
+            domain.subscribe(lambda event, args: None, wanted)
+        arguments = CALLS[call](api, domain.dispatcher)
+        result, afterwards = cleaning_up(api, error, *arguments)
+        assert result != -1
+        assert afterwards is error
+        assert contexts(error) == [error]
 
 
-def test_an_exception_of_a_hook_replaces_the_one_before(compiled, domain, api):
+def test_an_exception_that_was_set_by_its_class_is_kept(compiled, domain, api):
+    domain.subscribe(lambda event, args: None, "x")
+    _, error = cleaning_up(api, KeyError, "audit", domain.dispatcher, "x", None)
+    assert type(error) is KeyError
+
+
+def test_a_hook_does_not_see_an_exception_that_was_set(compiled, domain, api, seen):
+    def look(event, args):
+        seen.append(sys.exc_info())
+
+    domain.subscribe(look, "x", "sys.addaudithook", "audithooks.unsubscribe")
+    # This one fails if an exception is set.
+    api.subscribe(domain.dispatcher, "log", [], None, None, 0)
+    for call in CALLS.values():
+        cleaning_up(api, KeyError("before"), *call(api, domain.dispatcher))
+    subscription = api.subscribe(domain.dispatcher, "log", [], (b"y",), None, 0)
+    cleaning_up(api, KeyError("before"), "close", subscription)
+    assert len(seen) > 5
+    assert set(seen) == {(None, None, None)}
+
+
+# The same for calls that fail, with the exception.
+FAILURES = {
+    "addaudithook": (lambda api, of: ("addaudithook", 7, "log", []), TypeError),
+    "subscribe": (
+        lambda api, of: ("subscribe", of, "log", [], (b"x",), None, 0),
+        HookRejected,
+    ),
+    "close": (lambda api, of: ("close", 7), TypeError),
+    "close NULL": (lambda api, of: ("close_null",), TypeError),
+    "audit": (lambda api, of: ("audit", of, "fail", "O", 1), ValueError),
+    "audit, no name": (lambda api, of: ("audit", of, None, None), ValueError),
+    "audit, no domain": (lambda api, of: ("audit", 7, "x", None), TypeError),
+    "audit_tuple": (lambda api, of: ("audit_tuple", of, "fail", (1,)), ValueError),
+    "audit_tuple, no tuple": (lambda api, of: ("audit_tuple", of, "x", []), TypeError),
+    "get_event": (lambda api, of: ("get_event", of, None), ValueError),
+    "raise_": (
+        lambda api, of: ("raise_", api.get_event(of, "fail"), "O", 1),
+        ValueError,
+    ),
+    "raise_, no event": (lambda api, of: ("raise_", 7, None), TypeError),
+    "raise_tuple": (
+        lambda api, of: ("raise_tuple", api.get_event(of, "fail"), (1,)),
+        ValueError,
+    ),
+    "raise_tuple, no event": (lambda api, of: ("raise_tuple", 7, ()), TypeError),
+    "raise_by_macro": (
+        lambda api, of: ("raise_by_macro", api.get_event(of, "fail")),
+        ValueError,
+    ),
+}
+
+
+@pytest.mark.parametrize("call", FAILURES)
+def test_a_failure_has_the_exception_that_was_set_as_context(
+    compiled, domain, api, call
+):
+    function, kind = FAILURES[call]
+    call = function(api, domain.dispatcher)
     api.subscribe(domain.dispatcher, "fail", [], (b"fail",), None, 0)
-    status, error = api.pending(domain.dispatcher, KeyError("before"), "fail")
-    assert status == -1
-    assert type(error) is ValueError
-    assert error.__context__ is None
+    api.subscribe(domain.dispatcher, "veto", [], None, None, 0)
+    error = KeyError("before")
+    result, afterwards = cleaning_up(api, error, *call)
+    assert result == -1
+    assert type(afterwards) is kind
+    assert contexts(afterwards)[-1] is error
+
+
+def test_an_exception_that_was_set_by_its_class_is_a_context(compiled, domain, api):
+    api.subscribe(domain.dispatcher, "fail", [], (b"fail",), None, 0)
+    _, error = cleaning_up(api, KeyError, "audit", domain.dispatcher, "fail", None)
+    assert [*map(type, contexts(error))] == [ValueError, KeyError]
+
+
+def test_a_context_keeps_its_traceback(compiled, domain, api):
+    def fails():
+        raise KeyError("before")
+
+    api.subscribe(domain.dispatcher, "fail", [], (b"fail",), None, 0)
+    _, error = cleaning_up(api, fails, "audit", domain.dispatcher, "fail", None)
+    assert error.__context__.__traceback__.tb_frame.f_code is fails.__code__
+
+
+def test_the_contexts_of_a_failure_come_first(compiled, domain, api):
+    def hook(event, args):
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            raise ValueError from None
+
+    domain.subscribe(hook, "x")
+    before = KeyError("before")
+    _, error = cleaning_up(api, before, "audit", domain.dispatcher, "x", None)
+    assert [*map(type, contexts(error))] == [ValueError, ZeroDivisionError, KeyError]
+
+
+@pytest.mark.parametrize("raised", ["the same", "its context", "a ring"])
+def test_contexts_do_not_go_round(compiled, domain, api, raised):
+    before = KeyError("before")
+    before.__context__ = ZeroDivisionError("earlier")
+    error = {"the same": before, "its context": before.__context__}.get(raised)
+    if error is None:
+        error = ValueError("one")
+        error.__context__ = ValueError("other")
+        error.__context__.__context__ = error
+
+    def hook(event, args):
+        raise error
+
+    domain.subscribe(hook, "x")
+    _, afterwards = cleaning_up(api, before, "audit", domain.dispatcher, "x", None)
+    assert afterwards is error
+    if raised != "a ring":
+        assert len(contexts(before)) == 2
+        assert len(contexts(error)) <= 2
+
+
+def test_close_keeps_an_exception_that_was_set(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    error = KeyError("before")
+    assert cleaning_up(api, error, "close", subscription) == (0, error)
+    assert cleaning_up(api, error, "close", subscription) == (0, error)
+    assert subscription.closed
+    domain.audit("x")
+    assert seen == []
+
+
+def refused_while_cleaning_up(domain, api, subscription, monkeypatch):
+    """Close a subscription while a hook refuses; return what is reported of it."""
+    reports = []
+
+    def report(unraisable):
+        reports.append(
+            (unraisable.exc_value, unraisable.object, unraisable.object.closed)
+        )
+
+    monkeypatch.setattr(sys, "unraisablehook", report)
+    api.addaudithook(domain.dispatcher, "veto", [])
+    error = KeyError("before")
+    assert cleaning_up(api, error, "close", subscription) == (0, error)
+    assert contexts(error) == [error]
+    return reports
+
+
+def test_no_hook_refuses_a_close_while_c_code_cleans_up(
+    compiled, domain, api, seen, monkeypatch
+):
+    subscription = api.subscribe(
+        domain.dispatcher, "log", seen, (b"x",), None, REENTRANT
+    )
+    domain.audit("x", 1)
+    refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    domain.audit("x", 2)
+    assert seen == [("x", (1,))]
+    assert subscription.closed
+    api.close(subscription)
+
+
+def test_a_refusal_of_a_close_while_c_code_cleans_up_is_reported(
+    compiled, domain, api, monkeypatch
+):
+    subscription = api.subscribe(domain.dispatcher, "log", [], (b"x",), None, 0)
+    reports = refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    ((error, subject, closed),) = reports
+    assert (type(error), str(error)) == (RuntimeError, "no more hooks")
+    assert subject is subscription
+    assert closed
+    del reports, subject
+
+
+def test_a_python_hook_cannot_refuse_either_while_c_code_cleans_up(
+    compiled, domain, api, seen, monkeypatch
+):
+    subscription = domain.subscribe(lambda event, args: seen.append(args), "x")
+    refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    domain.audit("x")
+    assert seen == []
+    assert subscription.closed
+
+
+def test_a_context_is_left_in_spite_of_a_refusal(compiled, domain, api, monkeypatch):
+    from contextvars import copy_context
+
+    def held():
+        """The hooks that audithooks keeps in this context."""
+        return [value for value in copy_context().values() if value]
+
+    before = len(held())
+    subscription = api.subscribe(domain.dispatcher, "log", [], (b"x",), None, CONTEXT)
+    assert len(held()) == before + 1
+    refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    assert len(held()) == before
+
+
+@needs(
+    is_compiled("_testcapi"),
+    "this Python was installed without _testcapi, which makes allocations fail",
+)
+@needs(not FREE_THREADED, "the interpreter itself crashes if it cannot allocate a list")
+@pytest.mark.parametrize("name", ["None", "Dispatcher()"])
+def test_no_lack_of_memory_keeps_a_hook_while_c_code_cleans_up(
+    compiled, child_of, client_folder, name
+):
+    printed = child_of("cython").run(
+        f"""
+import _testcapi, sys
+import client
+from audithooks import Dispatcher, audit
+client.connect()
+sys.unraisablehook = lambda report: None
+dispatcher = {name}
+audit = audit if dispatcher is None else dispatcher.audit
+error = KeyError("before")
+closed = failed = 0
+for n in range(150):
+    seen = []
+    kept = client.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    subscription = client.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    audit("x", 1)
+    client.hold(error)
+    # From the n-th allocation on, so that the second attempt fails as well.
+    _testcapi.set_nomemory(n, n + 40)
+    try:
+        pair = client.close(subscription)
+    except MemoryError:  # of the client
+        failed += 1
+        pair = 0, error
+    finally:
+        _testcapi.remove_mem_hooks()
+    assert pair == (0, error), pair
+    assert subscription.closed
+    audit("x", 2)
+    assert seen == [("x", (1,))] * 2 + [("x", (2,))], seen
+    kept.close()
+    closed += 1
+print("closed", closed, failed < 150)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "closed 150 True\n"
 
 
 # Resolved events.
@@ -496,6 +798,44 @@ def test_an_event_belongs_to_a_cycle_that_is_collected(compiled, api):
     assert gone() is None
 
 
+@pytest.mark.parametrize("of", ["dispatcher", "None"])
+def test_a_hook_may_drop_the_event_that_is_raised(
+    compiled, child_of, client_folder, of
+):
+    printed = child_of("cython").run(
+        f"""
+import sys
+import client
+from audithooks import Dispatcher, subscribe
+client.connect()
+dispatcher = Dispatcher()
+of = {of}
+subscribe_to = subscribe if of is None else of.subscribe
+seen = []
+def drop(event, args):
+    del event
+    events.clear()
+    subscribe_to(print, "other")  # with new routes, so that none holds the name
+    subscribe_to(print, "another")
+def see(event, args):
+    if args == (1,):
+        seen.append(event)
+subscribe_to(drop, "x*")
+if of is None:
+    sys.addaudithook(see)
+else:
+    of.subscribe(see, "x*")
+for i in range(100):
+    events = [client.get_event(of, "x" * 9 + str(i))]
+    client.raise_from(events)
+print(seen == ["x" * 9 + str(i) for i in range(100)])
+""",
+        # Which overwrites what is freed.
+        environ={"PYTHONPATH": str(client_folder), "PYTHONMALLOC": "debug"},
+    )
+    assert printed == "True\n"
+
+
 def test_wrong_arguments_of_events(compiled, domain, api):
     event = api.get_event(domain.dispatcher, "x")
     with pytest.raises(TypeError, match="must be a Dispatcher, NULL or None, not int"):
@@ -578,6 +918,126 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
     target = tmp_path / f"plus{building.config('EXT_SUFFIX')}"
     building.compile_c(source, target, "-shared", *building.WARNINGS, compiler="CXX")
     assert building.load(target).connect() == 1
+
+
+# The stable ABI: a client is built once, by this Python, and works on others.
+
+
+@pytest.fixture(scope="module", params=["C", "C++"])
+def limited_folder(compiled, tmp_path_factory, request):
+    """The folder of the extension module limited, in C or C++."""
+    folder = tmp_path_factory.mktemp("limited")
+    source = building.CLIENTS / "limited.c"
+    if request.param == "C++":
+        source = shutil.copy(source, folder / "limited.cpp")
+    compiler = {"C": "CC", "C++": "CXX"}[request.param]
+    target = folder / "limited.abi3.so"
+    building.compile_c(source, target, "-shared", *building.WARNINGS, compiler=compiler)
+    return folder
+
+
+class Builds:
+    """audithooks for other Pythons, built from the sources beside the tests."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = set()
+
+    def translate(self):
+        """Copy the sources, and make C of them."""
+        sources = Path(__file__).parents[2] / "audithooks"
+        if not any(sources.glob("_core/*.pyx")):
+            pytest.skip("the sources of audithooks are not here")
+        built = shutil.ignore_patterns("*.so", "*.c", "*.txt", "__pycache__")
+        shutil.copytree(sources, self.folder / "audithooks", ignore=built)
+        modules = self.folder.glob("audithooks/_core/*.pyx")
+        command = sys.executable, "-m", "cython", "-3", *map(str, modules)
+        building.run(*command, cwd=self.folder)
+
+    def build(self, python):
+        """Build audithooks for a Python, and return the folder to import it from."""
+        if not self.made:
+            self.translate()
+        if python not in self.made:
+            code = (
+                "from sysconfig import *; print(get_path('include'), "
+                "get_path('platinclude'), get_config_var('EXT_SUFFIX'), sep='\\n')"
+            )
+            include, platform, suffix = building.run(python, "-c", code).splitlines()
+            for source in self.folder.glob("audithooks/_core/*.c"):
+                building.run(
+                    *shlex.split(building.config("CC")),
+                    *("-O0", "-w", "-fPIC", "-shared", "-I", include, "-I", platform),
+                    *("-I", str(self.folder / "audithooks")),
+                    *("-o", str(source.with_suffix(suffix)), str(source)),
+                )
+            self.made.add(python)
+        return self.folder
+
+
+@pytest.fixture(scope="module")
+def builds(compiled, tmp_path_factory):
+    return Builds(tmp_path_factory.mktemp("builds"))
+
+
+@functools.cache
+def other_pythons():
+    """Return the commands of other CPythons that are found, by their minor version."""
+    from matrix.run import at_hand
+
+    return {
+        python.minor: python.command
+        for python in at_hand()
+        if python.name.startswith("CPython") and "free-threaded" not in python.name
+        if not python.pure and python.minor != sys.version_info[:2]
+    }
+
+
+USE_LIMITED = """
+import limited
+from audithooks import Dispatcher, IMPLEMENTATION, audit
+print(IMPLEMENTATION, limited.connect())
+for dispatcher in Dispatcher(), None:
+    seen, every = [], []
+    limited.raise_all(dispatcher)
+    limited.addaudithook(dispatcher, every)
+    subscription = limited.subscribe(dispatcher, seen)
+    print(limited.raise_all(dispatcher))
+    limited.close(subscription)
+    print(subscription.closed, limited.raise_all(dispatcher))
+    for event, args in seen:
+        print(event, *args)
+    print(sum(event == "limited.left_out" for event, _ in every))
+print(limited.raise_all(Dispatcher()))
+"""
+
+EVENTS_OF_LIMITED = """\
+limited.named a 2
+limited.named 1
+limited.resolved 3
+limited.resolved 1
+limited.resolved 11
+limited.resolved
+"""
+
+
+@needs(not FREE_THREADED, "there is no limited API without the global interpreter lock")
+@pytest.mark.parametrize("minor", range(9, 16))
+def test_one_build_with_the_limited_api_works_on_every_cpython(
+    limited_folder, builds, minor
+):
+    if sys.version_info[:2] == (3, minor):
+        python, package = sys.executable, Path(audithooks.get_include()).parent
+    else:
+        python = other_pythons().get((3, minor))
+        if python is None:
+            pytest.skip(f"CPython 3.{minor} was not found")
+        package = builds.build(python)
+    environ = {**os.environ, "PYTHONPATH": str(package), "AUDITHOOKS_PURE_PYTHON": "0"}
+    command = python, "-c", USE_LIMITED  # which imports from the folder, too
+    printed = building.run(*command, cwd=limited_folder, env=environ)
+    of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
+    assert printed == f"cython 1\n{of_a_domain}{of_a_domain}0\n"
 
 
 # Cython.
@@ -750,8 +1210,13 @@ def work(dispatcher, audit):
         client.raise_(event, "OO", 1, (2,))
         client.raise_tuple(event, (1, 2))
         client.audit(dispatcher, "x", "O" + " " * 100 + "O", 1, 2)
+        for length in range(60, 67):
+            client.audit_numbers(dispatcher, "x", "i" * length)
+            client.audit_numbers(dispatcher, "x", "i" * length + ",")
         client.audit_values(dispatcher)
-        client.pending(dispatcher, KeyError(1), "x")
+        for name in ("x", "fail"):
+            client.hold(KeyError(1))
+            client.audit(dispatcher, name, "O", 1)
         fails(client.audit, dispatcher, "x", "O)(N", 1)
         if hook in ("fail", "silent", "careless"):
             fails(audit, "fail")

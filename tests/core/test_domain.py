@@ -9,7 +9,7 @@ import weakref
 import pytest
 from features import DROPS, FORK, needs
 
-from audithooks import HookRejected, Subscription
+from audithooks import HookRejected
 
 
 class Log(list):
@@ -339,7 +339,7 @@ def test_a_hook_that_subscribes_at_every_addition_ends(domain):
 def test_close_ends_the_calls(domain):
     log = Log()
     subscription = domain.subscribe(log, "test.event")
-    assert isinstance(subscription, Subscription)
+    assert type(subscription).__name__ == "Subscription"
     assert not subscription.closed
     subscription.close()
     assert subscription.closed
@@ -417,11 +417,50 @@ def test_a_veto_leaves_a_subscription_as_it_was(domain, method):
     assert log.events == ["test.event"]
 
 
-def test_a_hook_may_refuse_to_be_closed_itself(domain):
-    subscription = domain.subscribe(raiser(PermissionError, "audithooks.unsubscribe"))
+def refuse(event, args):
+    raise PermissionError
+
+
+@pytest.mark.parametrize("pattern", ["audithooks.unsubscribe", "audithooks.*"])
+def test_a_hook_that_asks_for_it_may_refuse_its_own_end(domain, pattern):
+    subscription = domain.subscribe(refuse, "other", pattern)
     with pytest.raises(PermissionError):
         subscription.close()
     assert not subscription.closed
+
+
+@pytest.mark.parametrize("method", ["close", "pause"])
+@pytest.mark.parametrize(
+    ("events", "exclude"),
+    [((), ()), (("*",), ()), (("[a-z]*",), ()), (("audithooks.*",), "*.unsubscribe")],
+    ids=repr,
+)
+def test_a_hook_that_refuses_everything_may_leave(domain, events, exclude, method):
+    subscription = domain.subscribe(refuse, *events, exclude=exclude)
+    getattr(subscription, method)()
+    domain.audit("audithooks.test")
+
+
+def test_a_hook_that_refuses_everything_keeps_the_error_of_its_block(domain):
+    with pytest.raises(ZeroDivisionError), domain.subscribe(refuse):
+        raise ZeroDivisionError
+    domain.audit("test.event")
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_hook_is_asked_about_the_end_of_others_while_it_leaves(domain, reentrant):
+    def close_other(event, args):
+        if not other.closed:
+            other.close()
+
+    seen = []
+    other = domain.subscribe(Log(), "test.other")
+    domain.subscribe(close_other, "audithooks.unsubscribe")
+    leaving = domain.subscribe(
+        lambda *call: seen.append(call), exclude="[!a]*", reentrant=reentrant
+    )
+    leaving.close()
+    assert seen == [("audithooks.unsubscribe", (("test.other",),))]
 
 
 @pytest.mark.parametrize("method", ["pause", "resume", "__enter__"])
@@ -482,12 +521,14 @@ def test_a_hook_closed_meanwhile_counts_until_the_next_event(domain):
     assert log.events == ["test.event"]
 
 
-def test_a_hook_of_its_own_context_is_not_called_once_closed(domain):
+@pytest.mark.parametrize("scope", ["thread", "context"])
+def test_a_hook_of_a_scope_closed_meanwhile_counts_until_the_next_event(domain, scope):
     log = Log()
     domain.subscribe(lambda *_: later.close(), "test.event")
-    later = domain.subscribe(log, "test.event", scope="context")
+    later = domain.subscribe(log, "test.event", scope=scope)
     domain.audit("test.event")
-    assert log == []
+    domain.audit("test.event")
+    assert log.events == ["test.event"]
 
 
 def test_a_known_route_may_be_dropped_while_it_is_run(domain):

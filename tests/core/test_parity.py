@@ -44,9 +44,10 @@ def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
         }
         for module in modules
     ]
-    assert classes[0] == classes[1]
+    # In pure Python a tuple is enough of a route.
+    assert classes[0] - {"Route"} == classes[1]
     assert classes[0]
-    for name in classes[0]:
+    for name in classes[1]:
         ours, mirror = (getattr(module, name) for module in modules)
         assert doc(ours) == doc(mirror)
         # In one of the two, the runtime domain has these functions from sys.

@@ -14,23 +14,64 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "soak"))
 import figures
 
 
-def test_hostile_code_can_remove_a_hook_unseen(child):
-    """Even a permanent one: Python code can find and change every Python object."""
+def test_hostile_code_can_find_a_subscription_and_close_it(child):
+    """But that is an event, which a hook may refuse."""
     printed = child.run(
         """
+import gc
+from audithooks import Dispatcher
+dispatcher = Dispatcher()
+dispatcher.subscribe(lambda event, args: print(event, args), "seen", "audithooks.*")
+dispatcher.audit("seen")
+for subscription in dispatcher.subscriptions:
+    subscription.close()
+dispatcher.audit("seen")
+"""
+    )
+    assert printed == "seen ()\naudithooks.unsubscribe (('seen', 'audithooks.*'),)\n"
+
+
+@pytest.mark.parametrize("name", ["Dispatcher()", "None"])
+def test_what_the_collector_finds_does_not_take_a_hook_out(child, name):
+    """Nor does it crash, whatever is written to the dicts that are found."""
+    printed = child.run(
+        f"""
 import gc, sys
 import audithooks
 from audithooks import Dispatcher
-dispatcher = Dispatcher()
-dispatcher.addaudithook(lambda event, args: print(event))
-dispatcher.audit("seen")
-for thing in gc.get_objects():
-    if type(thing).__name__ == "Hook":
-        dispatcher._remove(thing)
-dispatcher.audit("unseen")
-"""
+dispatcher = {name}
+domain = dispatcher or audithooks
+seen = []
+def hook(event, args):
+    if event in "xy":
+        seen.append(event)
+domain.addaudithook(hook)
+domain.subscribe(hook, "x")
+domain.subscribe(hook, "x", scope="thread")
+domain.subscribe(hook, "[xy]", scope="context")
+found = [thing for thing in gc.get_referents(domain) if type(thing) is dict]
+found += [d for thing in found for d in thing.values() if type(d) is dict]
+domain.audit("x")
+assert seen == list("xxxx"), seen
+routes = [
+    thing
+    for thing in (gc.get_referents(dispatcher) if dispatcher else [])
+    if type(thing) is dict and "x" in thing
+]
+for thing in routes:
+    for junk in ((), None, (1, 2), object(), {{}}):
+        if junk or sys.argv[1] == "cython" or junk == ():
+            thing["x"] = junk if sys.argv[1] == "cython" else ()
+            del seen[:]
+            domain.audit("x")
+            assert seen == list("xxxx"), (junk, seen)
+for name in "_remove", "_pause", "remove", "pause":
+    assert not hasattr(domain, name), name
+print("fine")
+""",
+        child.implementation,
     )
-    assert printed == "seen\n"
+    assert printed == "fine\n"
 
 
 def test_a_process_that_is_spawned_has_no_hooks(child):
