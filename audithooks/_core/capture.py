@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
 from collections import namedtuple
-from time import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .hooklist_py import Subscription
-    from .types import Any, Callable, Iterable, Scope
+    from .types import Any, Iterable, Scope
 
 
 class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
@@ -41,16 +39,16 @@ class Capture:
     It can be used again, but not while it is in use.
     """
 
-    __slots__ = ("_arguments", "_in_use", "_subscribe", "_subscription")
+    __slots__ = ("_arguments", "_domain", "_in_use", "_subscription")
 
     def __init__(
         self,
-        subscribe: Callable[..., Subscription],
+        domain: Any,  # of the base class Domain, which makes these
         events: tuple[str, ...],
         exclude: str | Iterable[str],
         scope: Scope,
     ) -> None:
-        self._subscribe = subscribe
+        self._domain = domain
         self._arguments = events, exclude, scope
         self._subscription: Subscription | None = None
         self._in_use = False
@@ -60,8 +58,7 @@ class Capture:
             raise RuntimeError("this capture() is already in use")
         self._in_use = True  # before other hooks are told of it
         records: list[Record] = []
-        # Bound now, as a program may replace the clock in the block.
-        identify, clock = get_ident, time
+        identify, clock = self._domain._get_ident, self._domain._time
 
         def add(event: str, args: tuple[Any, ...]) -> None:
             record = Record(event, args)
@@ -70,7 +67,9 @@ class Capture:
             records.append(record)
 
         try:
-            self._subscription = self._subscribe(add, *self._arguments, is_asked=False)
+            self._subscription = self._domain._subscribe(
+                add, *self._arguments, is_asked=False
+            )
         except BaseException:
             self._in_use = False
             raise

@@ -5,6 +5,9 @@ The hooks are kept by hooklist_*.py*, and taken away again by subscription.py.
 
 from __future__ import annotations
 
+from _thread import get_ident
+from time import time
+
 from .native import native_hook
 from .patterns import checked, wants
 
@@ -46,6 +49,10 @@ class Domain:
     """The methods of a domain that add hooks to it."""
 
     __slots__ = ()
+
+    # For Capture, whose module may be imported while a test replaces these in theirs.
+    _get_ident = staticmethod(get_ident)
+    _time = staticmethod(time)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
@@ -196,4 +203,4 @@ class Domain:
         """
         from .capture import Capture
 
-        return Capture(self._subscribe, events, exclude, scope)
+        return Capture(self, events, exclude, scope)

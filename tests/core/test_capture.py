@@ -205,3 +205,28 @@ def test_a_generator_may_hold_a_capture_open(domain):
     second.close()
     domain.audit("test.event")
     assert (len(one), len(two)) == (1, 2)
+
+
+def test_a_clock_that_a_test_replaces_is_left_to_the_test(child):
+    printed = child.run(
+        """
+import time
+from unittest import mock
+from audithooks import Dispatcher
+dispatcher = Dispatcher()
+clock = mock.patch("time.time", side_effect=[1.0, 2.0])
+with clock, dispatcher.capture("test") as events:
+    dispatcher.audit("test")
+    print(time.time(), time.time(), len(events), events[0].time > 10)
+"""
+    )
+    assert printed == "1.0 2.0 1 True\n"
+
+
+def test_a_replaced_record_keeps_thread_and_time(dispatcher):
+    with dispatcher.capture("test") as events:
+        dispatcher.audit("test", 1)
+    record = events[0]._replace(args=(2,))
+    assert (record, record.thread) == (("test", (2,)), events[0].thread)
+    assert record.time == events[0].time
+    assert events[0]._replace(time=5.0).time == 5.0
