@@ -97,6 +97,13 @@ cdef class HookList:
     cdef dict in_thread             # number of a thread -> tuple of its hooks, by rank
     cdef dict in_context            # rank -> Hook
     cdef Py_ssize_t scoped          # how many hooks those two hold
+    # The last that with_scoped() found, and for what; dropped when those two change.
+    cdef tuple found                # or None
+    cdef object found_event
+    cdef Route found_route
+    cdef object found_here          # what this context held, or None
+    cdef uint64_t found_thread
+    cdef uint64_t changes           # of those two, counted
     cdef Py_ssize_t listening       # how many hooks there are in all, paused ones too
     cdef dict routes                # event -> Route, by routes_of()
     cdef Route newest               # the chain that owns the routes of this version
@@ -112,7 +119,7 @@ cdef class HookList:
     cdef int pause(self, Hook hook, bint paused) except -1
     cdef int announce_end(self, Hook hook) except -1
     cdef void count(self, Py_ssize_t number) noexcept
-    cdef Route changed(self, dict routes)
+    cdef Route changed(self, dict routes, Route newest)
     cdef void enable(self) noexcept
     cdef void clear(self) noexcept
 

@@ -35,15 +35,15 @@ from cpython.pycapsule cimport (
 from libc.stdint cimport uint64_t, uintptr_t
 
 from audithooks._core.python cimport (
-    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyErr_Clear,
-    PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore, PyFunctionObject,
-    PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION, PyMethod_Type,
-    PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash, PyObject_IsTrue,
-    PyObject_Vectorcall, PyThreadState, PyThreadState_Get, PyThreadState_GetID,
-    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
-    PyUnicode_CompareWithASCIIString, PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF,
-    Py_EnterRecursiveCall, Py_INCREF, Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF,
-    utf8_and_size, vectorcallfunc
+    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyDict_GET_SIZE,
+    PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore,
+    PyFunctionObject, PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
+    PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
+    PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
+    PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
+    PyTuple_SET_ITEM, PyTypeObject, PyUnicode_CompareWithASCIIString, PyWeakref_NewRef,
+    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
+    Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size, vectorcallfunc
 )
 
 from .patterns import MAX_DECIDED, UNSUBSCRIBE
@@ -101,6 +101,7 @@ cdef extern from *:
 cdef enum:
     MAX_ROUTES = 4096
     MAX_LENGTH = 256
+    MAX_CARRIED = 64    # how many routes are taken over by a change of the list
 
 cdef Py_ssize_t max_decided = MAX_DECIDED
 
@@ -345,7 +346,7 @@ cdef class HookList:
         self.in_context = {}
         self.routes = {}
         if FREE_THREADED:
-            self.changed({})
+            self.changed({}, None)
 
     def __dealloc__(self):
         release(self.newest)
@@ -478,12 +479,13 @@ cdef class HookList:
         with cython.critical_section(self):
             while True:
                 before = self.hooks
+                routes, newest = carried(self, hook, True)
                 after = with_hook(before, hook)
-                if self.hooks is before:  # else the collector ran what changed it
-                    break
+                if self.hooks is before and is_next(self, newest):
+                    break  # else what ran meanwhile has changed the list
             self.hooks = after
             add_size(&self.listening, 1)
-            old = self.changed(routes)
+            old = self.changed(routes, newest)
         release(old)
         return 0
 
@@ -521,13 +523,14 @@ cdef class HookList:
             with cython.critical_section(self):
                 while True:
                     before = self.hooks
+                    routes, newest = carried(self, hook, False)
                     after = without_hook(before, hook)
-                    if self.hooks is before:
+                    if self.hooks is before and is_next(self, newest):
                         break
                 if len(after) < len(before):
                     self.hooks = after
                     add_size(&self.listening, -1)
-                    old = self.changed(routes)
+                    old = self.changed(routes, newest)
                 hook.is_closed = True
             release(old)
         if hook.native != NULL:
@@ -541,8 +544,10 @@ cdef class HookList:
         with cython.critical_section(self):
             if not hook.is_closed and hook.is_paused != paused:
                 store_int(&hook.is_paused, paused)
+                self.found = None
+        self.changes += 1
                 if hook.thread is None and not hook.in_context:
-                    old = self.changed(routes)
+                    old = self.changed(routes, None)
         release(old)
         return 0
 
@@ -565,6 +570,8 @@ cdef class HookList:
 
     cdef void count(self, Py_ssize_t number) noexcept:
         """Count hooks of a thread or context that come and go."""
+        self.found = None
+        self.changes += 1
         add_size(&self.listening, number)
         if add_size(&self.scoped, number) == number:  # the first
             self.enable()
@@ -579,7 +586,9 @@ cdef class HookList:
         self.hooks = ()
         self.in_thread = {}
         self.in_context = {}
-        old = self.changed({})
+        self.found = None
+        self.changes += 1
+        old = self.changed({}, None)
         release(old)
         in_thread.clear()
         in_context.clear()
@@ -608,8 +617,11 @@ cdef class HookList:
             if load_version(&self.version) == version:
                 store_int(&emitter.enabled, False)
 
-    cdef Route changed(self, dict routes):
-        """Go on with other routes, and return those that held so far for release()."""
+    cdef Route changed(self, dict routes, Route newest):
+        """Go on with other routes, and return those that held so far for release().
+
+        *newest* is the chain of the new ones, or None.
+        """
         cdef Route old = self.newest
         if FREE_THREADED:
             share(<PyObject *> routes)
@@ -618,7 +630,7 @@ cdef class HookList:
         else:
             self.routes = routes
             self.version += 1
-        self.newest = None
+        self.newest = newest
         self.enable()
         return old
 
@@ -638,6 +650,46 @@ cdef void release(Route route) noexcept:
         next = route.next
         route.next = None
         route = next
+
+
+cdef tuple carried(HookList hooks, Hook hook, bint added):
+    """Return the routes as they are with one hook more, or less, and their chain.
+
+    If they are many, it costs less to work out anew those that are asked for.
+    """
+    cdef dict changed = {}
+    cdef Route newest = None
+    cdef Route route
+    cdef Route other
+    if FREE_THREADED or len(hooks.routes) > MAX_CARRIED:
+        return changed, None
+    for event, found in list(hooks.routes.items()):
+        if type(found) is not Route or type(event) is not str:
+            continue
+        route = <Route> found
+        if route.version != hooks.version:
+            continue
+        other = Route.__new__(Route)
+        other.hash = route.hash
+        other.version = hooks.version + 1
+        other.is_kept = True
+        if not added:
+            other.hooks = route.hooks
+            if hook in route.hooks:
+                other.hooks = without_hook(route.hooks, hook)
+        elif not load_int(&hook.is_paused) and wanted_quietly(hook, event):
+            other.hooks = with_hook(route.hooks, hook)
+        else:
+            other.hooks = route.hooks
+        changed[event] = other
+        other.next = newest
+        newest = other
+    return changed, newest
+
+
+cdef bint is_next(HookList hooks, Route newest) noexcept:
+    """Whether a chain of carried() is of the next version."""
+    return newest is None or newest.version == hooks.version + 1
 
 
 cdef tuple hooks_of(HookList hooks):
@@ -725,9 +777,18 @@ cdef bint wanted(Hook hook, event) except -1:
     return True
 
 
+cdef bint wanted_quietly(Hook hook, event) except -1:
+    """Do what wanted() does; tracers see nothing of patterns matched in Python."""
+    cdef PyThreadState *thread = PyThreadState_Get()
+    AuditHooks_EnterTracing(thread)
+    try:
+        return wanted(hook, event)
+    finally:
+        AuditHooks_LeaveTracing(thread)
+
+
 cdef bint decided(Hook hook, event) except -1:
     """Whether *hook*, which is in no route, wants *event*; patterns remember that."""
-    cdef PyThreadState *thread
     cdef dict known
     wants = hook.wants
     if type(wants) is not tuple:
@@ -735,12 +796,7 @@ cdef bint decided(Hook hook, event) except -1:
     known = (<tuple> wants)[4]
     found = known.get(event)
     if found is None:
-        thread = PyThreadState_Get()
-        AuditHooks_EnterTracing(thread)  # patterns are matched in Python
-        try:
-            found = wanted(hook, event)
-        finally:
-            AuditHooks_LeaveTracing(thread)
+        found = wanted_quietly(hook, event)
         if len(known) < max_decided and len(<str> event) <= MAX_LENGTH:
             known[event] = found
     return found is True
@@ -1056,26 +1112,49 @@ cdef PyObject *with_scoped(
 ) except NULL:
     """Return the hooks of a route and those of this thread and context, a tuple."""
     cdef PyObject *value = NULL
-    cdef tuple found = route.hooks
-    if hooks.in_context:
+    cdef uint64_t me = 0
+    cdef uint64_t changes
+    cdef tuple found
+    held = None
+    if PyDict_GET_SIZE(<PyObject *> hooks.in_context) > 0:
         if PyContextVar_Get(<PyObject *> here, NULL, &value) < 0:
             return NULL
         if value != NULL:
             held = <object> value
             Py_DECREF(value)
-            if type(held) is tuple:
-                for rank in <tuple> held:
-                    if type(rank) is not int:
-                        continue
-                    one = hooks.in_context.get(rank)
-                    if type(one) is Hook and is_wanted(<Hook> one, <object> event):
-                        found = with_hook(found, <Hook> one)
-    if hooks.in_thread:
-        mine = hooks.in_thread.get(PyThreadState_GetID(PyThreadState_Get()))
+    if PyDict_GET_SIZE(<PyObject *> hooks.in_thread) > 0:
+        me = PyThreadState_GetID(PyThreadState_Get())
+    if (
+        not FREE_THREADED
+        and <PyObject *> hooks.found != <PyObject *> None
+        and <PyObject *> hooks.found_event == event
+        and <PyObject *> hooks.found_route == <PyObject *> route
+        and <PyObject *> hooks.found_here == <PyObject *> held
+        and hooks.found_thread == me
+    ):
+        Py_INCREF(<PyObject *> hooks.found)
+        return <PyObject *> hooks.found
+    changes = hooks.changes
+    found = route.hooks
+    if type(held) is tuple:
+        for rank in <tuple> held:
+            if type(rank) is not int:
+                continue
+            one = hooks.in_context.get(rank)
+            if type(one) is Hook and is_wanted(<Hook> one, <object> event):
+                found = with_hook(found, <Hook> one)
+    if me:
+        mine = hooks.in_thread.get(me)
         if type(mine) is tuple:
             for one in <tuple> mine:
                 if type(one) is Hook and is_wanted(<Hook> one, <object> event):
                     found = with_hook(found, <Hook> one)
+    if not FREE_THREADED and hooks.changes == changes and route.is_kept:
+        hooks.found_event = <object> event
+        hooks.found_route = route
+        hooks.found_here = held
+        hooks.found_thread = me
+        hooks.found = found
     Py_INCREF(<PyObject *> found)
     return <PyObject *> found
 
