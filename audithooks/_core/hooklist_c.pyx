@@ -545,7 +545,7 @@ cdef class HookList:
             if not hook.is_closed and hook.is_paused != paused:
                 store_int(&hook.is_paused, paused)
                 self.found = None
-        self.changes += 1
+                self.changes += 1
                 if hook.thread is None and not hook.in_context:
                     old = self.changed(routes, None)
         release(old)
