@@ -1089,8 +1089,12 @@ cdef int dispatch_scoped(
         return -1
     if PyTuple_GET_SIZE(found) == 0:
         status = 0
-    else:
+    elif (<Hook> PyTuple_GET_ITEM(found, 0)).native != NULL:
         status = call_natives(found, event, arguments, quiet)
+    elif quiet:
+        status = call_each(0, found, event, arguments, True)
+    else:
+        status = call_each(0, found, event, arguments, False)
     Py_DECREF(found)
     return status
 
