@@ -45,7 +45,7 @@ class Dispatcher(Domain, HookList):
         """
         if type(event) is not str:
             event = exact_event(event)
-        if self._hooks or self._scoped:
+        if self._hooks:
             self._dispatch(event, args)
 
     def event(self, name: str) -> Event:
@@ -101,12 +101,12 @@ class Event:
         """Raise the event with any arguments."""
         if self._dispatcher is None:
             audit(self._name, *args)
-        elif self._dispatcher._hooks or self._dispatcher._scoped:
+        elif self._dispatcher._hooks:
             self._dispatcher._dispatch(self._name, args)
 
     def __bool__(self) -> bool:
         hooks = self._hooks
-        if (hooks._hooks or hooks._scoped) and hooks._route_of(self._name):
+        if hooks._hooks and hooks._route_of(self._name):
             return True
         return self._dispatcher is None and others_listen()
 

@@ -110,6 +110,7 @@ class Hook:
         "_is_closed",
         "_is_paused",
         "_is_removed",
+        "_is_scoped",
         "_native",
         "_rank",
         "_reentrant",
@@ -142,6 +143,7 @@ class Hook:
         self._native = native is not None
         self._rank = 0  # until it is added
         self._in_context = scope == "context"
+        self._is_scoped = scope != "process"
         self._call = callable if native is None else caller(callable, *native)
         self._wants = wants
         self._is_asked = is_asked
@@ -362,7 +364,7 @@ class HookList:
 
     _NO_HOOKS: dict[int, Hook] = {}  # noqa: RUF012
 
-    _hooks: dict[Hook, None]  # those of every thread and context: an ordered set
+    _hooks: dict[Hook, None]  # all of them: an ordered set
     _in_thread: dict[int, dict[int, Hook]]  # number of a thread: rank -> hook
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
@@ -409,10 +411,9 @@ class HookList:
 
         Hooks of addaudithook() are not included.
         """
-        hooks = [*self._hooks, *[*self._scoped.values()]]
         return tuple(
             _handle_of(self, hook)
-            for hook in sorted(hooks, key=self._rank_of)
+            for hook in sorted([*self._hooks], key=self._rank_of)
             if hook._events is not None
         )
 
@@ -442,7 +443,7 @@ class HookList:
         wanting = [
             hook
             for hook in [*self._hooks]
-            if not hook._is_paused and hook._wanted(event)
+            if not hook._is_scoped and not hook._is_paused and hook._wanted(event)
         ]
         route = (
             *[hook for hook in wanting if hook._native],
@@ -505,9 +506,11 @@ def _add(hooks: HookList, hook: Hook) -> None:
     if hook._in_context:
         hooks._scoped[hook._rank] = hook
         _set_here((*_hooks_here(hook), ref(hook)))
+        hooks._hooks[hook] = None
     elif hook._thread is not None:
         hooks._in_thread.setdefault(hook._thread, {})[hook._rank] = hook
         hooks._scoped[hook._rank] = hook
+        hooks._hooks[hook] = None
     else:
         hooks._hooks[hook] = None
         hooks._routes = routes
@@ -523,7 +526,8 @@ def _remove(hooks: HookList, hook: Hook) -> None:
         if hook._native:
             hook._is_removed = hook._conditions = True
         _take_out(hooks, hook)
-        hooks._routes = routes
+        if not hook._is_scoped:
+            hooks._routes = routes
         hook._is_closed = True
     except BaseException as error:  # such as that of a signal handler: begin anew
         _take_out(hooks, hook)

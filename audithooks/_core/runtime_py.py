@@ -67,7 +67,7 @@ class Runtime(Domain, HookList):
         def audit(self, event: str, /, *args: object) -> None:  # type: ignore[misc]
             """Raise an event with any arguments, as Dispatcher.audit() does."""
             event = exact_event(event)
-            if self._hooks or self._scoped:
+            if self._hooks:
                 self._dispatch(event, args)
 
     def _connect(self) -> bool:
@@ -87,7 +87,7 @@ class Runtime(Domain, HookList):
                     self._others = True
                 self._announcing = None
             if in_charge:
-                if self._hooks or self._scoped:
+                if self._hooks:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
                 if not self._connected:
