@@ -16,6 +16,7 @@ from _weakref import ref
 
 # These are gone from where they are looked up when the last event comes.
 from builtins import BaseException, Exception, isinstance, str, tuple  # noqa: UP029
+from contextvars import ContextVar
 from itertools import count
 
 from .native import caller, unpack
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         Any,
         Arguments,
         Callable,
-        ContextVar,
         HookFunction,
         Native,
         NoReturn,
@@ -77,8 +77,7 @@ class _State:
 
     # Weak references to the hooks that are called in this context, of all lists. One
     # variable serves, as a context would keep one of each list when the list is gone.
-    # It is made for the first such hook.
-    here: ContextVar[tuple[ref[Hook], ...]] | None = None
+    here: ContextVar[tuple[ref[Hook], ...]] = ContextVar("audithooks", default=())
 
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
@@ -395,10 +394,6 @@ class HookList:
         of its own end. Of a native hook, *native* holds the addresses of its function
         and its data.
         """
-        if scope == "context" and _state.here is None:
-            from contextvars import ContextVar
-
-            _state.here = ContextVar("audithooks")
         _state.notice_greenlets()
         hook = Hook(
             callable, wants, events, is_asked, scope, reentrant, reported, native
@@ -464,10 +459,9 @@ class HookList:
 
     def _with_scoped(self, route: tuple[Hook, ...], event: str) -> tuple[Hook, ...]:
         """Return the hooks of a route and those of this thread and context, a tuple."""
-        here = self._state.here
         found = [
             hook
-            for hook in [weak() for weak in (() if here is None else here.get(()))]
+            for hook in [weak() for weak in self._state.here.get()]
             if hook is not None
             and self._scoped.get(hook._rank) is hook
             and not hook._is_paused
@@ -505,7 +499,7 @@ def _add(hooks: HookList, hook: Hook) -> None:
     hook._rank = _next_rank() if hook._native else _next_rank() | _IN_PYTHON
     if hook._in_context:
         hooks._scoped[hook._rank] = hook
-        _set_here((*_hooks_here(hook), ref(hook)))
+        _state.here.set((*_hooks_here(hook), ref(hook)))
         hooks._hooks[hook] = None
     elif hook._thread is not None:
         hooks._in_thread.setdefault(hook._thread, {})[hook._rank] = hook
@@ -541,7 +535,7 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
     hooks._hooks.pop(hook, None)
     hooks._scoped.pop(hook._rank, None)
     if hook._in_context:
-        _set_here(_hooks_here(hook))
+        _state.here.set(_hooks_here(hook))
     elif hook._thread is not None:
         own = hooks._in_thread.get(hook._thread, {})
         own.pop(hook._rank, None)
@@ -574,8 +568,7 @@ def _announce_end(hooks: HookList, hook: Hook) -> None:
 
 def _hooks_here(left_out: Hook) -> tuple[ref[Hook], ...]:
     """Return weak references to the open hooks of this context, but one."""
-    refs = () if _state.here is None else _state.here.get(())
-    hooks = [(weak, weak()) for weak in refs]
+    hooks = [(weak, weak()) for weak in _state.here.get()]
     return (
         *[
             weak
@@ -583,11 +576,6 @@ def _hooks_here(left_out: Hook) -> tuple[ref[Hook], ...]:
             if hook is not None and hook is not left_out and not hook._is_closed
         ],
     )
-
-
-def _set_here(refs: tuple[ref[Hook], ...]) -> None:
-    if _state.here is not None:
-        _state.here.set(refs)
 
 
 def exact_event(event: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable as Callable
 from collections.abc import Iterable as Iterable
-from contextvars import ContextVar as ContextVar
 from types import CodeType as CodeType
 from types import FrameType as FrameType
 from typing import Any as Any
