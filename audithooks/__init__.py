@@ -13,6 +13,7 @@ from ._core.choice import _C_API as _C_API  # for audithooks.h
 from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
+    Capture,
     Dispatcher,
     Event,
     HookRejected,
@@ -46,7 +47,7 @@ __all__ = (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._core.capture import Capture, Record
+    from ._core.capture import Record
 
     __version__: str
 else:
@@ -57,10 +58,9 @@ else:
         __version__ is that of the installed distribution, or "0+unknown" if there is
         none, as in a program that was frozen without it.
         """
-        if name in ("Capture", "Record"):
-            from ._core import capture as module
-
-            value = getattr(module, name)
+        value: object
+        if name == "Record":
+            from ._core.capture import Record as value
         elif name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 

@@ -1,4 +1,4 @@
-"""The context manager of capture(), and the records in its list."""
+"""The records of capture(), and the hook that makes them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from .hooklist_py import Subscription
-    from .types import Any, Iterable, Scope
+    from .types import Any, HookFunction
 
 
 class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
@@ -33,55 +30,15 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
         return record
 
 
-class Capture:
-    """A context manager that collects Record objects. See Dispatcher.capture().
+def recorder(domain: Any) -> tuple[HookFunction, list[Record]]:
+    """Return a hook that makes records, and the list that it puts them in."""
+    records: list[Record] = []
+    identify, clock = domain._get_ident, domain._time
 
-    It can be used again, but not while it is in use.
-    """
+    def add(event: str, args: tuple[Any, ...]) -> None:
+        record = Record(event, args)
+        record.thread = identify()
+        record.time = clock()
+        records.append(record)
 
-    __slots__ = ("_arguments", "_domain", "_in_use", "_subscription")
-
-    def __init__(
-        self,
-        domain: Any,  # of the base class Domain, which makes these
-        events: tuple[str, ...],
-        exclude: str | Iterable[str],
-        scope: Scope,
-    ) -> None:
-        self._domain = domain
-        self._arguments = events, exclude, scope
-        self._subscription: Subscription | None = None
-        self._in_use = False
-
-    def __enter__(self) -> list[Record]:
-        if self._in_use:
-            raise RuntimeError("this capture() is already in use")
-        self._in_use = True  # before other hooks are told of it
-        records: list[Record] = []
-        identify, clock = self._domain._get_ident, self._domain._time
-
-        def add(event: str, args: tuple[Any, ...]) -> None:
-            record = Record(event, args)
-            record.thread = identify()
-            record.time = clock()
-            records.append(record)
-
-        try:
-            self._subscription = self._domain._subscribe(
-                add, *self._arguments, is_asked=False
-            )
-        except BaseException:
-            self._in_use = False
-            raise
-        return records
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
-            self._in_use = False
+    return add, records

@@ -42,7 +42,7 @@ else:
         # that are imported again are the old ones, and so are their classes.
         from .capi_c import _C_API
         from .dispatcher_c import Dispatcher, Event
-        from .hooklist_c import Subscription
+        from .hooklist_c import Capture, Subscription
         from .open_code_c import set_open_code_hook
         from .runtime_c import (
             HookRejected,
@@ -60,7 +60,7 @@ else:
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
     from .domain import HookRejected
-    from .hooklist_py import Subscription
+    from .hooklist_py import Capture, Subscription
     from .open_code_py import set_open_code_hook
     from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
 
@@ -73,6 +73,7 @@ __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
     "_C_API",
+    "Capture",
     "Dispatcher",
     "Event",
     "HookRejected",

@@ -13,8 +13,7 @@ from .patterns import checked, wants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .capture import Capture
-    from .hooklist_py import Subscription
+    from .hooklist_py import Addition, Capture, Subscription
     from .types import (
         Any,
         HookFunction,
@@ -50,7 +49,7 @@ class Domain:
 
     __slots__ = ()
 
-    # For Capture, whose module may be imported while a test replaces these in theirs.
+    # For the hook of capture(): a test may replace these before its module is imported.
     _get_ident = staticmethod(get_ident)
     _time = staticmethod(time)
 
@@ -70,7 +69,8 @@ class Domain:
             reentrant: bool = True,
             reported: bool = False,
             native: Native | None = None,
-        ) -> Any: ...
+        ) -> Addition: ...
+        def _capture(self, *arguments: Any) -> Capture: ...
         @staticmethod
         def _unpack(capsule: object) -> Unpacked: ...
         @staticmethod
@@ -144,9 +144,15 @@ class Domain:
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
         """
-        return self._subscribe(hook, events, exclude, scope, reentrant, on_error)
+        addition = self._prepare(hook, events, exclude, scope, reentrant, on_error)
+        try:
+            added: Subscription = addition.commit()
+            return added
+        except BaseException:  # of a signal handler, after the hook was added
+            addition.undo()
+            raise
 
-    def _subscribe(
+    def _prepare(
         self,
         hook: HookFunction,
         events: tuple[str, ...],
@@ -155,8 +161,11 @@ class Domain:
         reentrant: bool = False,
         on_error: OnError = "raise",
         is_asked: bool | None = None,
-    ) -> Subscription:
-        """Do what subscribe() does; *is_asked* decides about the event of its end."""
+    ) -> Addition:
+        """Do what subscribe() does, except the last step: return what adds the hook.
+
+        *is_asked* is whether it wants the event of its own end.
+        """
         native = native_hook(hook, self._unpack, self._flags)
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
@@ -179,12 +188,7 @@ class Domain:
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
-        try:
-            added: Subscription = addition.commit()
-            return added
-        except BaseException:  # of a signal handler, after the hook was added
-            addition.undo()
-            raise
+        return addition
 
     def capture(
         self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
@@ -201,6 +205,6 @@ class Domain:
         on sys.flags.thread_inherit_context gives each new thread a copy, which is the
         default without the global interpreter lock.
         """
-        from .capture import Capture
+        from .capture import recorder
 
-        return Capture(self, events, exclude, scope)
+        return self._capture(recorder, events, exclude, scope)

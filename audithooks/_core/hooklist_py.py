@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .capture import Record
     from .types import (
         Any,
         Arguments,
@@ -230,7 +231,7 @@ class Addition:
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
         self._hook = hook
-        self._handle = None if hook._events is None else _handle_of(hooks, hook)
+        self._handle: Any = None if hook._events is None else _handle_of(hooks, hook)
 
     def commit(self) -> Any:
         """Add the hook, which is called from the next event on. Return its handle."""
@@ -334,6 +335,56 @@ def _check_open(subscription: Subscription) -> None:
         raise ValueError(f"the subscription is closed: {subscription!r}")
 
 
+class Capture:
+    """A context manager that collects Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    __slots__ = ("_addition", "_arguments", "_in_use", "_list")
+
+    _addition: Addition | None
+    _arguments: tuple[Any, ...]
+    _in_use: bool
+    _list: Any
+
+    def __init__(self) -> None:
+        raise TypeError("cannot create a Capture: capture() does")
+
+    def __enter__(self) -> list[Record]:
+        if self._in_use:
+            raise RuntimeError("this capture() is already in use")
+        self._in_use = True  # before other hooks are told of it
+        try:
+            recorder, *arguments = self._arguments
+            records: list[Record]
+            hook, records = recorder(self._list)
+            self._addition = self._list._prepare(hook, *arguments, is_asked=False)
+            self._addition.commit()
+            return records
+        except BaseException:
+            if self._addition is not None:  # a signal handler raised
+                self._addition.undo()
+                self._addition = None
+            self._in_use = False
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        addition = self._addition
+        if addition is not None:
+            try:
+                addition._handle.close()
+            finally:  # a hook that refuses, or a signal handler, may have raised
+                if addition._handle.closed:
+                    self._addition = None
+                    self._in_use = False
+
+
 def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
     """Return the Subscription of a hook: the one that there is, or else a new one."""
     found = hook._handle()
@@ -399,6 +450,15 @@ class HookList:
             callable, wants, events, is_asked, scope, reentrant, reported, native
         )
         return Addition(self, hook)
+
+    def _capture(self, *arguments: Any) -> Capture:
+        """Return what capture() returns; see recorder() and Domain.capture()."""
+        capture = Capture.__new__(Capture)
+        capture._addition = None
+        capture._arguments = arguments
+        capture._in_use = False
+        capture._list = self
+        return capture
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
