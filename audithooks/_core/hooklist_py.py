@@ -606,6 +606,8 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
 def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
     """Leave a hook out, or call it again, at the place where it stood."""
     routes: dict[str, tuple[Hook, ...]] = {}
+    if hook._is_closed:  # by a hook that was asked
+        return
     try:
         hook._is_paused = paused
         hooks._routes = routes

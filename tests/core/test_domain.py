@@ -482,6 +482,16 @@ def test_a_paused_subscription_can_be_closed(domain):
     assert log.events == ["test.other"]
 
 
+def test_a_subscription_that_is_closed_while_it_is_to_pause_is_not_paused(domain):
+    subscription = domain.subscribe(print, "test.event")
+    other = domain.subscribe(
+        lambda event, args: subscription.close(), "audithooks.unsubscribe"
+    )
+    subscription.pause()
+    other.close()
+    assert (subscription.closed, subscription.paused) == (True, False)
+
+
 def test_the_repr_tells_hook_patterns_and_state(domain):
     def my_hook(event, args): ...
 
