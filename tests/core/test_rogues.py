@@ -245,3 +245,14 @@ def test_a_signal_handler_that_raises_leaves_no_hook_deaf(domain, seconds):
     del seen[:]
     domain.audit("test.event")
     assert seen == ["test.event"]
+
+
+@pytest.mark.parametrize("name", ["Addition", "Capture", "Subscription"])
+def test_what_only_a_list_makes_cannot_be_created(impl, name):
+    kind = getattr(impl.hooklist_module, name)
+    with pytest.raises(TypeError):
+        kind()
+    if impl.name == "cython":  # where one without its hook would crash
+        for create in (kind.__new__, object.__new__, type.__call__):
+            with pytest.raises(TypeError):
+                create(kind)
