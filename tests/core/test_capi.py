@@ -863,7 +863,7 @@ def test_the_header_is_in_the_folder_of_the_package(compiled):
     assert folder == Path(audithooks.__file__).parent
 
 
-def test_pure_python_has_no_c_api(client_folder, child_of):
+def test_pure_python_has_no_c_api(compiled, client_folder, child_of):
     done = child_of("python").start(
         "-c",
         "import client; client.connect()",

@@ -24,7 +24,13 @@ def public(thing):
 # What every class has, or has where it needs to be made in another way.
 OF_THE_LANGUAGE = {
     *vars(type("Class", (), {"__slots__": ("__weakref__",)})),
-    *("__annotations__", "__init__", "__init_subclass__", "__new__", "__annotate_func__"),
+    *(
+        "__annotations__",
+        "__init__",
+        "__init_subclass__",
+        "__new__",
+        "__annotate_func__",
+    ),
     *("__pyx_vtable__", "__reduce__", "__reduce_cython__"),
     *("__setstate__", "__setstate_cython__"),
 }
