@@ -66,3 +66,28 @@ def test_a_hook_is_called_again_after_a_switch(domain, kind):
         job.switch()
         call()
     assert len(seen) == 3 + 3 * 4
+
+
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_hook_may_be_the_first_to_import_greenlet(child, where):
+    """It runs in the main greenlet then, as it did before."""
+    printed = child.run(
+        f"""
+import sys
+import audithooks
+assert "greenlet" not in sys.modules
+domain = {where}
+seen = []
+def hook(event, args):
+    seen.append(event)
+    import greenlet
+    domain.audit("test.inner")
+    if event == "test.outer":
+        greenlet.greenlet(domain.audit).switch("test.other")
+domain.subscribe(hook, "test.*")
+domain.audit("test.outer")
+domain.audit("test.after")
+print(seen)
+"""
+    )
+    assert printed == "['test.outer', 'test.other', 'test.after']\n"

@@ -14,6 +14,7 @@ import argparse
 import os
 import queue
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ def main():
     )
     parser.add_argument("part", nargs="?", choices=["compiled", "pure"])
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and remove the copies
     known, ok = known_survivors(), True
     for part in (compiled, pure):
         if arguments.part in (None, part.__name__):
