@@ -91,3 +91,28 @@ print(seen)
 """
     )
     assert printed == "['test.outer', 'test.other', 'test.after']\n"
+
+
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_hook_that_is_older_than_greenlet_may_switch(child, where):
+    printed = child.run(
+        f"""
+import sys
+import audithooks
+assert "greenlet" not in sys.modules
+def guard(event, args):
+    seen.append(args)
+    main.switch()  # until it is this one's turn again
+seen = []
+domain = {where}
+domain.subscribe(guard, "test.*")
+import greenlet
+main = greenlet.getcurrent()
+job = greenlet.greenlet(domain.audit)
+job.switch("test.x", 1)
+domain.audit("test.x", 2)
+job.switch()
+print(seen)
+"""
+    )
+    assert printed == "[(1,), (2,)]\n"
