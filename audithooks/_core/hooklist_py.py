@@ -63,10 +63,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
 
     leaving: Hook | None  # what it closes or pauses
     number: int  # thread identifiers are used again
+    overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
         self.leaving = None
+        self.overflows = []
         self.number = _next_thread()
         self.running = {}
 
