@@ -281,7 +281,11 @@ class Side:
         return [(s.closed, s.paused, s.events) for s in self.subscriptions]
 
     def perform_interrupted(self, step, seconds):
-        """Perform a step that may be interrupted; return its result, or None if so."""
+        """Perform a step that may be interrupted; return its result, or None if so.
+
+        Then subscriptions that are new are closed, whether they were returned or not.
+        """
+        known = [*self.subscriptions]
         try:
             with interrupted(seconds):
                 return self.perform(step)
@@ -289,8 +293,9 @@ class Side:
             self.depth = 0
         self.over = True  # hooks do nothing
         for one in self.domain.subscriptions:
-            if one not in self.subscriptions:  # and was not returned
+            if one not in known:
                 one.close()
+        self.subscriptions[:] = known
         self.over = False
         return None
 
