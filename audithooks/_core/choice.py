@@ -62,7 +62,17 @@ if FALLBACK_REASON is not None:
     from .domain import HookRejected
     from .hooklist_py import Capture, Subscription
     from .open_code_py import set_open_code_hook
-    from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
+    from .runtime_py import (
+        NO_HOOKS,
+        addaudithook,
+        audit,
+        capture,
+        subscribe,
+        subscriptions,
+    )
+
+    if NO_HOOKS is not None:
+        FALLBACK_REASON += f"; {NO_HOOKS}"
 
     _C_API = None
 

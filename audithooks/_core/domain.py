@@ -89,12 +89,15 @@ class Domain:
 
         First the event sys.addaudithook is raised, without arguments. If an existing
         hook raises a RuntimeError, the new hook is silently not added; any other
-        exception goes to the caller. Raises TypeError if *hook* is not callable. See
+        exception, and a RecursionError, which says nothing about the new hook, goes to
+        the caller. Raises TypeError if *hook* is not callable. See
         sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
         native = native_hook(hook, self._unpack, self._flags)
         try:
             self._announce()
+        except RecursionError:
+            raise
         except RuntimeError:
             return
         self._addition(hook, native=native).commit()
@@ -139,7 +142,8 @@ class Domain:
         is reported by ctypes and lost; it can only return -1, for a SystemError.
 
         First the event sys.addaudithook is raised, without arguments. If an existing
-        hook raises a RuntimeError, this raises HookRejected.
+        hook raises a RuntimeError other than a RecursionError, this raises
+        HookRejected.
 
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
@@ -184,7 +188,7 @@ class Domain:
         )
         try:
             self._announce()
-        except HookRejected:
+        except (HookRejected, RecursionError):
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error

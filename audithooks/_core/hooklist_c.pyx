@@ -254,7 +254,7 @@ cdef class Subscription:
     @property
     def closed(self):
         """Whether the subscription is closed, which is permanent."""
-        return self.hook.is_closed
+        return bool(load_int(&self.hook.is_closed))
 
     @property
     def paused(self):
@@ -269,7 +269,7 @@ cdef class Subscription:
         hook of this subscription is asked only if its patterns name that event: by its
         name, or by a pattern that begins with "audithooks.".
         """
-        if not self.hook.is_closed:
+        if not load_int(&self.hook.is_closed):
             self.hooks.announce_end(self.hook)
             self.hooks.remove(self.hook)
 
@@ -317,9 +317,10 @@ cdef class Capture:
     cdef bint in_use
 
     def __enter__(self):
-        if self.in_use:
-            raise RuntimeError("this capture() is already in use")
-        self.in_use = True  # before other hooks are told of it
+        with cython.critical_section(self):
+            if self.in_use:
+                raise RuntimeError("this capture() is already in use")
+            self.in_use = True  # before other hooks are told of it
         try:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
@@ -364,7 +365,7 @@ del kind
 
 
 cdef int check_open(Subscription subscription) except -1:
-    if subscription.hook.is_closed:
+    if load_int(&subscription.hook.is_closed):
         raise ValueError(f"the subscription is closed: {subscription!r}")
     return 0
 
@@ -494,7 +495,7 @@ cdef class HookList:
 
     cdef int add(self, Hook hook) except -1:
         """Add a hook. It is called from the next event on."""
-        cdef dict routes = {}  # before anything changes, as it may fail
+        cdef dict routes
         cdef Route old = None
         hook.rank = add_version(&ranks)
         if hook.native == NULL:
@@ -540,15 +541,15 @@ cdef class HookList:
 
         A dispatch that is under way still calls it, unless it is native.
         """
-        cdef dict routes = {}
+        cdef dict routes
         cdef Route old = None
-        if hook.is_closed:
+        if load_int(&hook.is_closed):
             return 0
         if hook.in_context:
             with cython.critical_section(self):
                 if self.in_context.pop(hook.key, None) is hook:
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             open_ranks.pop(hook.key, None)
             set_ranks_if_possible()
         elif hook.thread is not None:
@@ -564,7 +565,7 @@ cdef class HookList:
                     else:
                         del self.in_thread[hook.thread]
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
         else:
             with cython.critical_section(self):
                 while True:
@@ -577,7 +578,7 @@ cdef class HookList:
                     self.hooks = after
                     add_size(&self.listening, -1)
                     old = self.changed(routes, newest)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             release(old)
         if hook.native != NULL:
             store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)

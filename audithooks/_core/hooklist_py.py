@@ -63,10 +63,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
 
     leaving: Hook | None  # what it closes or pauses
     number: int  # thread identifiers are used again
+    overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
         self.leaving = None
+        self.overflows = []
         self.number = _next_thread()
         self.running = {}
 
@@ -547,7 +549,12 @@ class HookList:
 
     def _dispatch(self, event: str, args: Arguments) -> None:
         """Call the hooks that want *event*, an exact str."""
-        for hook in self._route_of(event):
+        route = self._routes.get(event)  # as _route_of() does, without its call
+        if not route and route is not self._NOBODY:
+            route = self._resolve(event)
+        if self._scoped:
+            route = self._with_scoped(route, event)
+        for hook in route:
             if hook._conditions:
                 hook._call_if(event, args)
             else:

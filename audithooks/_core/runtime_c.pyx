@@ -343,8 +343,11 @@ if there is a hook.
 """
 lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
 
-# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens.
-audit = sys.audit if sys.version_info < (3, 14) else lazy_audit
+# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens. A
+# program may have replaced it.
+audit = getattr(sys, "audit", None)
+if sys.version_info >= (3, 14) or getattr(audit, "__self__", None) is not sys:
+    audit = lazy_audit
 
 
 class Runtime(Domain, HookList):

@@ -352,7 +352,7 @@ def test_an_addition_is_announced_to_the_hooks_there(domain):
     assert seen == [("sys.addaudithook", ())] * 2
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no"), RecursionError("no")])
+@pytest.mark.parametrize("error", [RuntimeError("no"), NotImplementedError("no")])
 def test_a_runtime_error_vetoes_an_addition(domain, error):
     log = Log()
     domain.subscribe(raiser(error, "sys.addaudithook"))
@@ -364,7 +364,7 @@ def test_a_runtime_error_vetoes_an_addition(domain, error):
     assert log == []
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, RecursionError])
 def test_any_other_error_vetoes_an_addition_aloud(domain, error):
     log = Log()
     domain.subscribe(raiser(error, "sys.addaudithook"))
@@ -388,7 +388,7 @@ def test_a_hook_that_subscribes_at_every_addition_ends(domain):
             domain.subscribe(log, "test.event")
 
     domain.subscribe(add, reentrant=True)
-    with pytest.raises(HookRejected, match="recursion"):
+    with pytest.raises(RecursionError):
         domain.subscribe(log, "test.event")
     domain.audit("test.event")
     assert log == []

@@ -12,20 +12,20 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$here/../..
-cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/README.md" \
-    "$root/LICENSE" "$work"
+cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/build_ext.py" \
+    "$root/README.md" "$root/LICENSE" "$work"
 cd "$work"
-rm -f audithooks/*.so audithooks/*.c
+rm -f audithooks/_core/*.so audithooks/_core/*.c
 
 # With another Python, as pip and Cython are slow with ThreadSanitizer.
 python3 -m venv venv
 venv/bin/pip install --quiet "cython>=3.2"
-venv/bin/pip install --quiet --target site pytest
+venv/bin/pip install --quiet --target site pytest setuptools
 config=$prefix/bin/python3-config
 for module in audithooks/_core/*.pyx; do
     venv/bin/cython "$module"
     # shellcheck disable=SC2046
-    gcc -shared -fPIC -fsanitize=thread -g -O1 $("$config" --includes) \
+    gcc -shared -fPIC -fsanitize=thread -g -O1 -Iaudithooks $("$config" --includes) \
         "${module%.pyx}.c" -o "${module%.pyx}$("$config" --extension-suffix)"
 done
 
