@@ -705,12 +705,13 @@ cdef tuple carried(HookList hooks, Hook hook, bint added):
     If they are many, it costs less to work out anew those that are asked for.
     """
     cdef dict changed = {}
+    cdef dict routes = hooks.routes  # kept, as a finalizer may replace it in items()
     cdef Route newest = None
     cdef Route route
     cdef Route other
-    if FREE_THREADED or len(hooks.routes) > MAX_CARRIED:
+    if FREE_THREADED or len(routes) > MAX_CARRIED:
         return changed, None
-    for event, found in list(hooks.routes.items()):
+    for event, found in list(routes.items()):
         if type(found) is not Route or type(event) is not str:
             continue
         route = <Route> found
