@@ -1,7 +1,9 @@
 """The rules of a hook list, in both domains."""
 
+import copy
 import gc
 import os
+import pickle
 import sys
 import threading
 import weakref
@@ -551,6 +553,17 @@ def test_a_subscription_that_is_closed_while_it_is_to_pause_is_not_paused(domain
     subscription.pause()
     other.close()
     assert (subscription.closed, subscription.paused) == (True, False)
+
+
+def test_what_belongs_to_this_process_is_not_copied(domain):
+    subscription = domain.subscribe(Log(), "test.event")
+    for thing in (subscription, domain.dispatcher):
+        if thing is not None:
+            kind = type(thing).__name__
+            with pytest.raises(TypeError, match=f"cannot copy or pickle a {kind}"):
+                copy.copy(thing)
+            with pytest.raises(TypeError, match=f"cannot copy or pickle a {kind}"):
+                pickle.dumps(thing)
 
 
 def test_the_repr_tells_hook_patterns_and_state(domain):

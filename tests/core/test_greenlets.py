@@ -84,6 +84,7 @@ def hook(event, args):
     domain.audit("test.inner")
     if event == "test.outer":
         greenlet.greenlet(domain.audit).switch("test.other")
+        domain.audit("test.inner")
 domain.subscribe(hook, "test.*")
 domain.audit("test.outer")
 domain.audit("test.after")
@@ -116,3 +117,21 @@ print(seen)
 """
     )
     assert printed == "[(1,), (2,)]\n"
+
+
+def test_threads_are_those_that_gevent_has_replaced(child_of):
+    """In pure Python; compiled code asks the interpreter itself."""
+    printed = child_of("python").run(
+        """
+import _thread, sys, types
+asked = []
+def get_original(module, name):
+    asked.append((module, name))
+    return original
+original, _thread._local = _thread._local, None
+sys.modules["gevent.monkey"] = types.SimpleNamespace(get_original=get_original)
+import audithooks
+print(asked)
+"""
+    )
+    assert printed == "[('_thread', '_local')]\n"

@@ -51,7 +51,11 @@ HOOK_LIST = [
         "the collector clears a hook that is called",
     ),
     # Subscriptions.
-    ("if not load_int(&self.hook.is_closed):", "if True:", "close() is announced twice"),
+    (
+        "if not load_int(&self.hook.is_closed):",
+        "if True:",
+        "close() is announced twice",
+    ),
     (
         "if not load_int(&self.hook.is_paused):",
         "if True:",
@@ -63,7 +67,11 @@ HOOK_LIST = [
         "            self.hooks.announce_end(self.hook)\n            self.hooks.pause(",
         "a veto does not keep a hook from being paused",
     ),
-    ("if load_int(&subscription.hook.is_closed):", "if False:", "a closed one can be paused"),
+    (
+        "if load_int(&subscription.hook.is_closed):",
+        "if False:",
+        "a closed one can be paused",
+    ),
     (
         "found = None if hook.handle is None else hook.handle()",
         "found = None",

@@ -108,6 +108,8 @@ class Bare(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node):
+        if node.value is None:
+            return ast.Pass()
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
