@@ -843,7 +843,6 @@ STAGES = (
     ("test_faults", "test_native", "test_leaks", "test_allocations", "test_parity"),
     ("test_capi", "test_frames", "test_choice", "test_open_code"),
     ("test_shutdown", "test_subinterpreters", "test_model", "test_threads"),
-    ("test_drop_in", "test_fuzz", "test_interrupts"),
 )
 FIRST = {
     "capi_c.pyx": ("test_capi",),

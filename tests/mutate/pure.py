@@ -22,8 +22,7 @@ LIST = (
     ("test_domain", "test_event", "test_dispatcher", "test_capture", "test_scopes"),
     ("test_greenlets", "test_rogues", "test_runtime", "test_native", "test_patterns"),
     ("test_trust", "test_faults", "test_tracing", "test_choice", "test_leaks"),
-    ("test_shutdown", "test_subinterpreters", "test_drop_in", "test_model"),
-    ("test_interrupts", "test_threads", "test_fuzz"),
+    ("test_shutdown", "test_model"),
 )
 
 STAGES = {
@@ -35,8 +34,8 @@ STAGES = {
     "domain.py": LIST,
     "capture.py": (("test_capture",),),
     "patterns.py": (("test_patterns",), *LIST[:3]),
-    "native.py": (("test_native", "test_patterns"), *LIST[:4]),
-    "unraisable.py": (("test_domain", "test_native"), *LIST[1:4]),
+    "native.py": (("test_native", "test_patterns"), *LIST),
+    "unraisable.py": (("test_domain", "test_native"), *LIST[1:]),
 }
 
 KEPT = re.compile(
