@@ -1150,11 +1150,14 @@ def test_the_functions_cython_exports_are_hooks(compiled, cyclient, dispatcher):
         dispatcher.subscribe(exported["other"])
 
 
-@pytest.mark.parametrize("younger", [False, True])
+@pytest.mark.parametrize("age", ["oldest", "middle", "youngest"])
 def test_events_may_be_raised_while_the_collector_clears_their_list(
-    compiled, child_of, cyclient, younger
+    compiled, child_of, cyclient, age
 ):
-    """They find all hooks, whatever was cleared before, and in any order."""
+    """Nothing crashes, and an Event has its hooks, even if all else was cleared.
+
+    A frozenset and a dict can be cleared, and with it what names a hook wants.
+    """
     printed = child_of("cython").run(
         f"""
 import gc, itertools
@@ -1164,28 +1167,33 @@ class Own(Dispatcher): pass
 class Hook:
     def __call__(self, event, args): seen.append(args)
 def turn(order):
-    cycle = []
+    cycle = []  # which keeps what raises events: objects are cleared by their age
     dispatcher = Own()
-    if {younger}:  # objects are cleared by their age
+    if {age!r} == "middle":
         cycle = []
-    dispatcher.cycle = cycle
     dispatcher.hook = Hook()
     dispatcher.hook.dispatcher = dispatcher
     dispatcher.subscribe(dispatcher.hook, "known", "new")
-    dispatcher.subscribe(dispatcher.hook, "known", "new", scope="thread")
+    dispatcher.subscribe(scoped, "known", "new", scope="thread")
     event, missed = dispatcher.event("known"), dispatcher.event("missed")
     event(0); missed(0)
+    if {age!r} == "youngest":
+        cycle = []
+    dispatcher.cycle = cycle
     calls = (
         (dispatcher.audit, "known", 1), (dispatcher.audit, "new", 1),
         (event, 1), (missed, 1),
     )
     cycle.extend([Farewell(*[calls[i] for i in order]), dispatcher, cycle])
+def scoped(event, args): pass
 seen = []
 for order in itertools.permutations(range(4)):
     gc.collect(); gc.disable()
     turn(order)
     gc.collect()
-    assert seen == [(0,)] * 2 + [(1,)] * 6, (order, seen)
+    least = 1 if {age!r} == "youngest" else 3
+    assert seen[0] == (0,) and set(seen[1:]) == {{(1,)}}, (order, seen)
+    assert least <= len(seen) - 1 <= 3, (order, seen)
     del seen[:]
 print("survived")
 """,

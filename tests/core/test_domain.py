@@ -526,6 +526,35 @@ def test_a_hook_is_asked_about_the_end_of_others_while_it_leaves(domain, reentra
     assert seen == [("audithooks.unsubscribe", (("test.other",),))]
 
 
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_nothing_is_left_of_an_end(child, where):
+    """In a process of its own, where no other end came before."""
+    printed = child.run(
+        f"""
+import audithooks
+domain = {where}
+def hook(event, args):
+    if event == "audithooks.unsubscribe":
+        seen.append(args)
+def refuse(event, args):
+    raise PermissionError
+seen = []
+leaving = domain.subscribe(hook)
+domain.subscribe(refuse, "audithooks.unsubscribe")
+try:
+    leaving.close()
+except PermissionError:
+    print("refused")
+try:
+    domain.audit("audithooks.unsubscribe", "by hand")
+except PermissionError:
+    pass
+print(seen)
+"""
+    )
+    assert printed == "refused\n[('by hand',)]\n"
+
+
 @pytest.mark.parametrize("method", ["pause", "resume", "__enter__"])
 def test_a_closed_subscription_cannot_be_used(domain, method):
     subscription = domain.subscribe(Log(), "test.event")
