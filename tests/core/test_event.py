@@ -234,3 +234,22 @@ def test_it_is_for_this_process(impl):
 def test_it_is_no_base_class(impl):
     with pytest.raises(TypeError, match="base"):
         type("Own", (impl.Event,), {})
+
+
+def test_a_hook_of_sys_that_comes_while_one_of_ours_is_announced_is_counted(child):
+    printed = child.run(
+        """
+import sys, audithooks
+event, done = audithooks.Event("test.event"), []
+def hook(name, args):
+    if not done:
+        done.append(name)
+        sys.addaudithook(lambda *_: None)
+audithooks.subscribe(hook, "sys.addaudithook")
+unknown = bool(event)
+audithooks.subscribe(print, "test.other")
+print(unknown, bool(event))
+"""
+    )
+    unknown = child.implementation == "python" and not TOLD
+    assert printed == f"{unknown} True\n"

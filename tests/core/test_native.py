@@ -243,3 +243,27 @@ def test_a_class_of_that_name_is_no_capsule(domain):
     domain.subscribe(PyCapsule(), "x")
     domain.audit("x")
     assert seen == ["x"]
+
+
+def test_no_native_hook_gets_what_pure_python_does_to_call_one(domain, library):
+    """From CPython 3.14 on that is an event, with the address of the hook."""
+    seen = []
+    function = exported(library)
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    domain.subscribe(function, "ctypes.call_function", reentrant=True)
+    domain.subscribe(lambda event, args: seen.append(args), "ctypes.call_function")
+    native = []
+    domain.subscribe(counting(native), "ctypes.call_function", reentrant=True)
+    del seen[:], native[:]
+    domain.audit("ctypes.call_function", address, ())
+    domain.audit("ctypes.call_function", address + 1, ())
+    assert seen == [(address, ()), (address + 1, ())]
+    expected = [address, address + 1]
+    assert native == (expected if domain.implementation == "cython" else expected[1:])
+
+
+def counting(seen):
+    """Return a native hook that notes the first argument of each event."""
+    return ctypes.PYFUNCTYPE(*PROTOTYPE)(
+        lambda event, args, data: seen.append(args[0]) or 0
+    )

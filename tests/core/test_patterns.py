@@ -95,3 +95,37 @@ class Callable:
 def test_a_hook_that_a_call_would_not_run_is_refused(domain, method, hook):
     with pytest.raises(TypeError, match="hook must be a function that runs when"):
         getattr(domain, method)(hook)
+
+
+@pytest.mark.parametrize(
+    ("events", "wanted"),
+    [
+        (["@file"], ["open", "os.remove"]),
+        (["@file", "test.event"], ["open", "os.remove", "test.event"]),
+        (["@file", "@network"], ["open", "os.remove", "socket.connect"]),
+    ],
+    ids=repr,
+)
+def test_a_group_stands_for_its_events(dispatcher, events, wanted):
+    seen = []
+    dispatcher.subscribe(lambda event, args: seen.append(event), *events)
+    for name in ("open", "os.remove", "socket.connect", "test.event", "@file"):
+        dispatcher.audit(name)
+    assert seen == wanted
+
+
+@pytest.mark.parametrize("exclude", ["@file", ["@file", "test.*"]])
+def test_a_group_may_be_left_out(dispatcher, exclude):
+    seen = []
+    dispatcher.subscribe(
+        lambda event, args: seen.append(event), "o*", "socket.*", exclude=exclude
+    )
+    for name in ("open", "os.remove", "socket.connect", "other"):
+        dispatcher.audit(name)
+    assert seen == ["socket.connect", "other"]
+
+
+def test_a_group_that_is_not_there_is_refused(dispatcher):
+    with pytest.raises(ValueError, match="there is no group '@fil'"):
+        dispatcher.subscribe(print, "@fil")
+    assert dispatcher.subscriptions == ()
