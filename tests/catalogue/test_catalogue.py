@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import sysconfig
@@ -338,6 +339,13 @@ def test_what_starts_no_process():
         spawn_argv("open", ("x", "r", 0))
     with pytest.raises(ValueError, match=r"arguments of os\.system are command"):
         spawn_argv("os.system", ())
+
+
+@pytest.mark.parametrize("event", catalogue._SPAWNS)
+def test_spawn_argv_wants_every_argument(event):
+    names = EVENTS[event].arguments
+    with pytest.raises(ValueError, match=f"arguments of {re.escape(event)} are"):
+        spawn_argv(event, ("x",) * (len(names) - 1))
 
 
 # Groups

@@ -226,6 +226,24 @@ def test_a_forbidden_event_fails_the_test(run, way):
     )
 
 
+def test_a_thread_that_runs_a_library_alone_is_guarded(run):
+    """None of its frames is of the test: that of the library is named."""
+    result = run(
+        """
+import os, shutil, threading
+
+def test_thread():
+    thread = threading.Thread(target=shutil.copyfile, args=(__file__, "new"))
+    thread.start()
+    thread.join()
+    assert not os.path.exists("new")
+""",
+        "--audit-forbid=shutil.copyfile",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*  at *shutil.py:* in copyfile: *"])
+
+
 def test_a_marker_forbids_for_what_it_is_on(run):
     result = run(
         """

@@ -191,6 +191,22 @@ def test_a_long_event_is_short_in_the_end(dispatcher, path):
     assert record["cut"] == ["..."]
 
 
+@pytest.mark.parametrize("kind", [dict, set])
+def test_a_container_that_changes_meanwhile_is_cut(dispatcher, path, kind):
+    """As another thread may do, or the repr() of an item."""
+    container = kind()
+
+    class Changing:
+        def __repr__(self):
+            container.update({object(): 1})
+            return "changed"
+
+    container.update({Changing(): 0, Changing(): 1})
+    record = written(path, dispatcher, "x", container)
+    assert "changed" in record["args"]["arg0"]
+    assert record["cut"] == ["arg0"]
+
+
 ENVIRON = {"PASSWORD": "secret"}
 
 
