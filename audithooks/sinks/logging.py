@@ -45,7 +45,7 @@ class Logging(QueuedSink):
     * audit_cut: a list of the names of those that were shortened;
     * audit_stack: a list of tuples of file, line and function.
 
-    *redact*, *environments*, *longest* and *frames* are those of Fields.
+    *redact*, *environments*, *longest*, *frames* and *secrets* are those of Fields.
 
     logging takes locks, and raises events while it holds them. So records are created
     where the event is raised, and a separate thread, whose events are not logged,
@@ -72,6 +72,7 @@ class Logging(QueuedSink):
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
         most: int = 10_000,
     ) -> None:
         import logging
@@ -92,7 +93,7 @@ class Logging(QueuedSink):
         began = getattr(logging, "_startTime", Real.time_ns())
         # In nanoseconds from 3.13 on, before that in seconds.
         self._began = began / 1e9 if isinstance(began, int) else began
-        super().__init__(redact, environments, longest, frames, most)
+        super().__init__(redact, environments, longest, frames, secrets, most)
 
     def _deliver(self, record: Record) -> None:
         if not self._logger.isEnabledFor(self._level):

@@ -154,9 +154,10 @@ class QueuedSink(Sink):
         environments: bool,
         longest: int,
         frames: int,
+        secrets: bool,
         most: int,
     ) -> None:
-        self._fields = Fields(redact, environments, longest, frames)
+        self._fields = Fields(redact, environments, longest, frames, secrets)
         self._closed = False
         self._listener = QueueListener(
             self._deliver, self._left_out, at_least(1, "most", most)

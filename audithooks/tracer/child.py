@@ -7,6 +7,7 @@ import os
 import sys
 
 from ..records.lines import APPEND, complain
+from ..records.secrets import hide_words
 from .following import VARIABLE
 from .options import Options
 from .tracer import start
@@ -21,7 +22,8 @@ def follow() -> None:
         options = Options(**json.loads(encoded))
         # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
-        options = options._replace(command=" ".join(command))
+        shown = command if options.secrets else hide_words(command)
+        options = options._replace(command=" ".join(shown))
         start(options, os.open(options.output, APPEND, 0o666))
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         complain(f"process {os.getpid()} is not traced: {error}")

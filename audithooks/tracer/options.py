@@ -10,6 +10,7 @@ from collections import namedtuple
 from .. import Dispatcher
 from ..records.fields import Fields
 from ..records.real import Real
+from ..records.secrets import hide_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events exclude deny follow output format longest redact environments frames "
-        "timestamps threads color lines summary progress command began",
+        "events exclude deny follow output format longest redact environments secrets "
+        "frames timestamps threads color lines summary progress command began",
     )
 ):
     """What is traced, and how it is shown. It can be encoded as JSON."""
@@ -54,6 +55,7 @@ class Options(
     longest: int  # characters of an argument
     redact: list[str]
     environments: bool  # whether they are shown
+    secrets: bool  # whether passwords and the like are shown
     frames: int  # how many callers are shown
     timestamps: Literal["", "absolute", "relative", "delta"]
     threads: bool
@@ -193,6 +195,11 @@ def make_parser() -> Parser:
         help="show the environments of child processes, which are hidden by default",
     )
     shown.add_argument(
+        "--secrets",
+        action="store_true",
+        help="show passwords, tokens and other secrets, which are hidden by default",
+    )
+    shown.add_argument(
         "--color",
         choices=["auto", "always", "never"],
         default="auto",
@@ -245,6 +252,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         longest=longest,
         redact=given.redact,
         environments=given.environments,
+        secrets=given.secrets,
         frames=given.frames,
         timestamps=given.timestamps,
         threads=given.threads,
@@ -252,7 +260,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         lines=not given.summary_only,
         summary=given.summary or given.summary_only,
         progress=terminal and given.output is not None and not given.quiet,
-        command=" ".join(["-m"] * given.module + ["-c"] * given.code + given.program),
+        command=_command(given),
         began=Real.time_ns(),
     )
     try:
@@ -262,6 +270,12 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def _command(given: argparse.Namespace) -> str:
+    """Return the program and its arguments, to be shown."""
+    words = ["-m"] * given.module + ["-c"] * given.code + given.program
+    return " ".join(words if given.secrets else hide_words(words))
 
 
 def _color(choice: str, terminal: bool) -> bool:

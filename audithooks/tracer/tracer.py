@@ -157,7 +157,11 @@ def start(options: Options, fd: int) -> None:
     wrong pattern, and HookRejected.
     """
     fields = Fields(
-        options.redact, options.environments, options.longest, options.frames
+        options.redact,
+        options.environments,
+        options.longest,
+        options.frames,
+        options.secrets,
     )
     record = _record(options, fields, fd) if options.lines else None
     summary = None
@@ -191,6 +195,7 @@ def _record(options: Options, fields: Fields, fd: int) -> Record:
             environments=options.environments,
             longest=options.longest,
             frames=options.frames,
+            secrets=options.secrets,
         )
     if options.format == "chrome":
         from .chrome import ChromeTrace

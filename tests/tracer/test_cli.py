@@ -704,6 +704,27 @@ def test_environments_are_hidden_unless_asked_for(trace):
     assert "'SECRET': 'xyzzy'" in shown
 
 
+@needs(PROCESSES, "this system has no processes")
+@pytest.mark.parametrize(
+    "options", [[], ["--json"], ["--chrome"], ["-k", "-T"], ["--summary-only"]]
+)
+def test_secrets_are_hidden_unless_asked_for(trace, tmp_path, options):
+    code = """
+import subprocess, sys
+run = [sys.executable, "-c", "import sys; sys.audit('test.child')", "--password"]
+subprocess.run([*run, sys.argv[-1], "-p" + sys.argv[-1]])
+sys.audit("test.login", {"user": "joe", "token": sys.argv[-1]})
+"""
+    command = ["-c", code, "--token", "hunter2"]
+    arguments = ["-f", "-e", "subprocess.Popen", "-e", "test.*", "-o", "trace"]
+    trace(*options, *arguments, *command)
+    shown = (tmp_path / "trace").read_text()
+    assert "test.child" in shown
+    assert "hunter2" not in shown
+    trace(*options, *arguments, "--secrets", *command)
+    assert "hunter2" in (tmp_path / "trace").read_text()
+
+
 def test_arguments_can_be_redacted(trace):
     code = "import sys; sys.audit('compile', 'secret', 'file')"
     done = trace(
