@@ -1,7 +1,7 @@
 """The events of CPython: arguments, versions, groups, decoders.
 
 EVENTS holds an entry for every event that CPython documents or raises; the table is in
-table.py. A group, such as "@file", stands for its events wherever patterns are
+_table.py. A group, such as "@file", stands for its events wherever patterns are
 accepted: _core/patterns.py expands it with this module, and is the only module of the
 core that uses it.
 """
@@ -14,7 +14,7 @@ import sys
 from collections import namedtuple
 from types import MappingProxyType
 
-from .table import TABLE
+from .._table import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
