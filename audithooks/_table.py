@@ -264,3 +264,12 @@ winreg.QueryValue(key, sub_key, value_name) # Windows
 winreg.SaveKey(key, file_name) # Windows
 winreg.SetValue(key, sub_key, type, value) # Windows
 """
+
+# The group @write, beside those of the table that each event has in its entry.
+WRITES = """
+open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr os.rename
+os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown shutil.copyfile
+shutil.copymode shutil.copystat shutil.copytree shutil.make_archive shutil.move
+shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp tempfile.mkstemp
+_winapi.CreateFile _winapi.CreateJunction
+"""

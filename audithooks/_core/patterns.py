@@ -121,6 +121,16 @@ def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, 
     return kept, is_asked
 
 
+def matcher(argument: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return a function that tells whether a name is matched by one of *patterns*."""
+    if any(pattern.startswith("@") for pattern in patterns):
+        from ..catalogue import expand  # here, as most programs do without
+
+        patterns = expand(patterns)
+    names, globs = _divided(argument, patterns)
+    return lambda name: name in names or any(glob(name) for glob in globs)
+
+
 def _divided(
     argument: str, patterns: tuple[str, ...]
 ) -> tuple[frozenset[str], tuple[Callable[[str], bool], ...]]:

@@ -14,7 +14,7 @@ import sys
 from collections import namedtuple
 from types import MappingProxyType
 
-from .._table import TABLE
+from .._table import TABLE, WRITES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     Version = tuple[int, ...]
 
 __all__ = (
+    "ALIASES",
     "EVENTS",
     "GROUPS",
+    "WRITE",
     "Entry",
     "OpenIntent",
     "expand",
+    "is_write",
     "named",
     "open_intent",
     "spawn_argv",
@@ -120,8 +123,22 @@ def _groups() -> dict[str, frozenset[str]]:
     return {group: frozenset(members[group]) for group in sorted(members)}
 
 
-GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_groups())
+WRITE = "@write"
+"""The group of what changes files. It has every `open`: is_write() tells."""
+
+GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {**_groups(), WRITE[1:]: frozenset(WRITES.split())}
+)
 """The names of the events of every group, by the name of the group without the "@"."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "ctypes.seh_exception": "ctypes.set_exception",
+        "sys.set_asyncgen_hooks_finalizer": "sys.set_asyncgen_hook_finalizer",
+        "sys.set_asyncgen_hooks_firstiter": "sys.set_asyncgen_hook_firstiter",
+    }
+)
+"""Names that CPython documents for events, and those that it raises in their place."""
 
 
 def expand(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -210,6 +227,21 @@ def open_intent(args: Sequence[Any]) -> OpenIntent:
         append = append or _has(flags, "O_APPEND")
         truncate = truncate or _has(flags, "O_TRUNC")
     return OpenIntent(read, write, create, append, truncate)
+
+
+def is_write(event: str, args: Sequence[Any]) -> bool:
+    """Return whether *event* is of the group @write and may change a file.
+
+    Of `open` these are the events that open a file for writing, create or truncate it;
+    with arguments that are none of `open`, it is taken for one that does.
+    """
+    if event != "open":
+        return event in GROUPS[WRITE[1:]]
+    try:
+        intent = open_intent(args)
+    except (TypeError, ValueError):
+        return True
+    return intent.write or intent.create or intent.truncate
 
 
 def _has(flags: int, name: str) -> bool:

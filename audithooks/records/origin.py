@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from builtins import getattr, isinstance, len, str, type  # noqa: UP029
 
@@ -26,6 +27,8 @@ else:
 
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
+_PROGRAM = f"{_PACKAGE}tracer.program"  # it and what is outside of it
+_FOLLOW = os.path.join("tracer", "_follow", "sitecustomize.py")
 
 
 def thread_name(ident: int) -> str | None:
@@ -64,16 +67,40 @@ def short(name: object) -> str | None:
     )
 
 
+def is_of_loop(event: str) -> bool:
+    """Whether an event belongs to the pair of sockets by which a loop of asyncio wakes.
+
+    It is no network, although on Windows it connects to itself.
+    """
+    if not event.startswith("socket.") or "asyncio.events" not in _modules:
+        return False
+    for _, _, function, module in _frames():
+        if module != "socket":
+            name = function.rpartition(".")[2]
+            return module.startswith("asyncio.") and name == "_make_self_pipe"
+    return False
+
+
 def callers() -> Iterator[Frame]:
-    """Yield the callers, innermost first, except the innermost ones of this package."""
+    """Yield the callers, innermost first, except those of this package.
+
+    The frames in which the tracer runs a program are left out as well.
+    """
+    for file, line, function, _ in _frames():
+        yield file, line, function
+
+
+def _frames() -> Iterator[tuple[str, int, str, str]]:
+    """Yield file, line, function and module of each caller."""
     frame: Any = current_frame()
-    inside = True
     while frame is not None:
-        if inside:
-            module = frame.f_globals.get("__name__")
-            inside = isinstance(module, str) and module.startswith(_PACKAGE)
-        if not inside:
-            code = code_of(frame)
+        module = frame.f_globals.get("__name__")
+        module = module if isinstance(module, str) else ""
+        if module == _PROGRAM:
+            return
+        code = code_of(frame)
+        file = code.co_filename
+        if not module.startswith(_PACKAGE) and not file.endswith(_FOLLOW):
             name = getattr(code, "co_qualname", code.co_name)
-            yield encodable(code.co_filename), frame.f_lineno or 0, name[:MAX_NAME]
+            yield encodable(file), frame.f_lineno or 0, name[:MAX_NAME], module
         frame = frame.f_back

@@ -7,10 +7,10 @@ import os
 import sys
 from collections import namedtuple
 
-from .. import Dispatcher
 from ..records.fields import Fields
 from ..records.real import Real
 from ..records.secrets import hide_words
+from ..records.selection import Selection, refuse_doubts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events exclude deny follow output format longest redact environments secrets "
+        "events deny follow output format longest redact environments secrets "
         "frames timestamps threads color lines summary progress command began",
     )
 ):
@@ -46,8 +46,7 @@ class Options(
 
     __slots__ = ()
 
-    events: list[str]  # patterns, as in subscribe()
-    exclude: list[str]
+    events: list[str]  # what is shown, as Selection takes it
     deny: list[str]
     follow: bool  # into child processes
     output: str  # the path of a file; if empty, stderr
@@ -240,11 +239,9 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         parser.error("--chrome needs an output file: -o FILE")
     if given.format != "text" and (given.summary or given.summary_only):
         parser.error(f"the summary is a text table, not for --{given.format}")
-    excluded = [pattern[1:] for pattern in given.patterns if pattern.startswith("!")]
     terminal = os.isatty(2)
     options = Options(
-        events=[pattern for pattern in given.patterns if not pattern.startswith("!")],
-        exclude=excluded,
+        events=given.patterns,
         deny=given.deny,
         follow=given.follow,
         output=os.path.abspath(given.output) if given.output is not None else "",
@@ -264,8 +261,11 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         began=Real.time_ns(),
     )
     try:
-        for patterns in (options.events, options.exclude, options.deny):
-            Dispatcher().subscribe(print, *patterns)
+        for texts in (options.events, options.deny):
+            refuse_doubts(texts)
+        Selection("events", options.events)
+        if options.deny and not Selection("--deny", options.deny):
+            parser.error("--deny has only exceptions: it needs a PATTERN beside them")
         Fields(options.redact)
     except ValueError as error:
         parser.error(str(error))

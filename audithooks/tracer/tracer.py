@@ -15,7 +15,9 @@ from .. import subscribe
 from .._core.unraisable import report
 from ..records.fields import Fields
 from ..records.lines import complain
+from ..records.origin import is_of_loop
 from ..records.real import Real
+from ..records.selection import Selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ PROGRESS_EVERY = 1_000_000_000  # ns
 
 
 class Tracer:
-    """The hook for the events that are shown; deny() is the hook for refused events.
+    """hook() returns the hook for the events that are shown; deny() is the hook for
+    refused events.
 
     *record* writes an event, with DENIED or "" as its third argument; *summary* counts
     it. Either may be None. With *follow*, the events of forked children are shown, too;
@@ -62,8 +65,27 @@ class Tracer:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        self._show(event, args)
+    def hook(
+        self, shown: Selection, denied: Selection
+    ) -> Callable[[str, tuple[Any, ...]], None]:
+        """Return the hook for the events that are *shown*, if they are not *denied*."""
+        self._denied = denied
+        if not denied and not shown.needs_arguments:
+            return self._show
+
+        def show(event: str, args: tuple[Any, ...]) -> None:
+            if shown.has(event, args) and not self._denies(event, args):
+                self._show(event, args)
+
+        return show
+
+    def _denies(self, event: str, args: tuple[Any, ...]) -> bool:
+        if not self._denied.has(event, args):
+            return False
+        try:
+            return not is_of_loop(event)
+        except PermissionError:  # pure Python raises events to see frames: refused, too
+            return True
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
         """Show an event and refuse it. Raises PermissionError.
@@ -71,6 +93,8 @@ class Tracer:
         Events that are raised while it is shown, for instance by the repr() of an
         argument, are refused as well, but not shown.
         """
+        if not self._denies(event, args):
+            return
         thread = get_ident()
         if thread not in self._refusing:
             self._refusing.add(thread)
@@ -173,15 +197,21 @@ def start(options: Options, fd: int) -> None:
         )
     tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
     atexit.register(tracer.finish)  # now, so that it is called last
-    unwanted = [*options.exclude, *options.deny]
+    shown = Selection("events", options.events, is_open=True)
+    denied = Selection("--deny", options.deny)
     # An error in the tracer goes to sys.unraisablehook() and does not stop the program.
-    subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
+    subscribe(
+        tracer.hook(shown, denied),
+        *shown.events,
+        exclude=shown.exclude,
+        on_error="unraisable",
+    )
     if options.follow:
         from .following import SPAWNS, complete_environment
 
         subscribe(complete_environment, *SPAWNS, on_error="unraisable")
-    if options.deny:  # last, as it may deny sys.addaudithook
-        subscribe(tracer.deny, *options.deny, reentrant=True)
+    if denied:  # last, as it may deny sys.addaudithook
+        subscribe(tracer.deny, *denied.events, exclude=denied.exclude, reentrant=True)
     tracer.start()
 
 

@@ -358,6 +358,8 @@ def test_groups_are_of_known_events():
     }
     for group, events in GROUPS.items():
         assert events
+        if group == "write":  # which no entry has, as it depends on arguments
+            continue
         assert all(group in EVENTS[event].groups for event in events)
 
 

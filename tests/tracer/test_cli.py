@@ -435,6 +435,13 @@ except KeyboardInterrupt:
         (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
         (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
         (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; the groups are @"),
+        (["-e", "opne", "-c", "1"], "raises 'opne': did you mean open? (see"),
+        (["-e", "@file,!os.opne", "-c", "1"], "did you mean open? (see"),
+        (["--deny", "subprocess.popen", "-c", "1"], "did you mean subprocess.Popen?"),
+        (
+            ["--deny", "!os.mkdir", "-c", "1"],
+            "--deny has only exceptions: it needs a P",
+        ),
         (["--redact", "", "-c", "1"], "redact must not hold an empty pattern"),
         (["-t", "now", "-c", "1"], "invalid choice: 'now'"),
         (["--color", "red", "-c", "1"], "invalid choice: 'red'"),
@@ -485,6 +492,58 @@ def test_a_group_chooses(trace):
     if sys.implementation.name != "cpython":
         pytest.skip("PyPy raises no os.mkdir")
     assert done.stderr == "os.mkdir(path='new', mode=511, dir_fd=-1)\n"
+
+
+def test_commas_and_exceptions(trace):
+    code = "import sys; [sys.audit(e) for e in ('test.a', 'test.b', 'other.a')]"
+    done = trace("-e", "test.*,!test.b", "-c", code)
+    assert done.stderr == "test.a()\n"
+    done = trace(
+        "-e", "none", "--deny", "other.a,test.*", "--deny", "!test.a", "-c", code
+    )
+    assert done.stderr.splitlines()[0] == "test.b() = denied"
+    assert "PermissionError: [Errno 1] test.b is denied" in done.stderr
+
+
+def test_what_is_excepted_from_deny_is_shown_if_asked_for(trace):
+    code = "import sys; sys.audit('test.a'); sys.audit('test.b')"
+    done = trace("-e", "test.*", "--deny", "test.*,!test.a", "-c", code)
+    assert done.stderr.splitlines()[:2] == ["test.a()", "test.b() = denied"]
+
+
+@needs(CPYTHON_EVENTS, "the flags of an open event have no meaning")
+def test_write_is_a_group_by_the_arguments_of_open(trace, tmp_path):
+    code = """
+import sys
+sys.audit("test.start")
+open("file", "w").close()
+open("file").close()
+"""
+    done = trace("-e", "@write", "-c", code)
+    (line,) = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='w'" in line
+    done = trace("-f", "-e", "open", "--deny", "@write", "-c", code)
+    shown = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='w'" in shown[0]
+    assert shown[0].endswith(" = denied")
+    done = trace("-e", "open,!@write", "-c", code)
+    (line,) = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='r'" in line
+
+
+def test_denying_the_network_lets_asyncio_make_its_loop(trace):
+    code = """
+import asyncio, socket
+async def main():
+    try:
+        socket.socketpair()
+    except PermissionError:
+        print("refused")
+asyncio.run(main())
+"""
+    done = trace("-e", "none", "--deny", "@network", "-c", code)
+    assert (done.stdout, done.returncode) == ("refused\n", 0)
+    assert [line.endswith(" = denied") for line in done.stderr.splitlines()] == [True]
 
 
 def test_denied_events_fail_and_are_shown_first(trace):
