@@ -15,7 +15,7 @@ from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 
 from .._core.patterns import checked
-from ..catalogue import named
+from ..catalogue import EVENTS, named
 from .origin import callers, short, task_name, thread_name
 from .real import Real
 from .secrets import ENVIRONMENTS, HIDDEN, TYPED, cleaner, is_secret
@@ -24,19 +24,24 @@ from .values import INT64, Shortener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Union
 
     from .origin import Frame
     from .secrets import Cleaner
 
-    # Its name, whether it is hidden, and what hides the secrets in it.
-    _Argument = tuple[str, bool, Union[Cleaner, None]]
+    # Its name, whether it is hidden, what hides secrets in it, whether it is a path.
+    _Argument = tuple[str, bool, Union[Cleaner, None], bool]
 
 # Argument names are cached for so many kinds of events.
 MAX_KINDS = 4096
 
 MAX_ARGUMENTS = 64  # of one event
+
+# Arguments of which the end is kept.
+PATHS = {"base_dir", "base_name", "cwd", "database", "dst", "dst_path", "executable"}
+PATHS |= {"extract_dir", "file_name", "filename", "fullpath", "path", "pathname"}
+PATHS |= {"root_dir", "script_path", "src", "src_path", "top"}
 
 
 class Record(
@@ -75,7 +80,7 @@ class Fields:
     any event, or "event.name". Environments of child processes are hidden as well,
     unless *environments* is true, and passwords and the like, where secrets.py finds
     them, unless *secrets* is true. *frames* is the number of callers that stack()
-    returns.
+    returns, from the first one on whose file and module *is_mine* accepts.
 
     Raises TypeError or ValueError for a wrong argument.
 
@@ -89,6 +94,7 @@ class Fields:
         longest: int = 1000,
         frames: int = 0,
         secrets: bool = False,
+        is_mine: Callable[[str, str], bool] | None = None,
     ) -> None:
         from fnmatch import fnmatchcase
 
@@ -102,6 +108,7 @@ class Fields:
         self._shown = ENVIRONMENTS if environments else ()  # with all that is in them
         self._longest = at_least(0, "longest", longest)
         self._frames = at_least(0, "frames", frames)
+        self._is_mine = is_mine
         self._matches = fnmatchcase
         # For each kind the names of its arguments, and what hides secrets in each.
         self._kinds: dict[tuple[str, int], tuple[_Argument, ...]] = {}
@@ -121,7 +128,7 @@ class Fields:
         longest = self._longest if longest is None else longest
         plain: dict[str, Any] = {}
         cut: list[str] = []
-        for (name, hidden, clean), value in zip(arguments, args):
+        for (name, hidden, clean, is_path), value in zip(arguments, args):
             if hidden:
                 plain[name] = HIDDEN
                 continue
@@ -135,7 +142,7 @@ class Fields:
             ):
                 plain[name] = value
             else:
-                shortener = Shortener(longest, self._asked, clean)
+                shortener = Shortener(longest, self._asked, clean, is_path)
                 plain[name] = shortener.plain(value)
                 if shortener.cut:
                     cut.append(name)
@@ -147,7 +154,12 @@ class Fields:
         self, kind: tuple[str, int], event: str, args: tuple[Any, ...]
     ) -> tuple[_Argument, ...]:
         arguments = tuple(
-            (name, self._hides(event, name), self._cleaner(event, name))
+            (
+                name,
+                self._hides(event, name),
+                self._cleaner(event, name),
+                name in PATHS and event in EVENTS,
+            )
             for name in [*named(event, args)][:MAX_ARGUMENTS]
         )
         if len(self._kinds) < MAX_KINDS and len(event) <= MAX_NAME:
@@ -188,7 +200,7 @@ class Fields:
         found: list[Frame] = []
         if not self._frames:
             return found
-        for frame in callers():
+        for frame in callers(self._is_mine):
             found.append(frame)
             if len(found) == self._frames:
                 break

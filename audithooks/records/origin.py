@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from builtins import getattr, isinstance, len, str, type  # noqa: UP029
+from builtins import getattr, hasattr, isinstance, len, str, type  # noqa: UP029
 
 from .._core.choice import IMPLEMENTATION
 from .text import MAX_NAME, encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     Frame = tuple[str, int, str]
@@ -28,6 +28,7 @@ else:
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _PROGRAM = f"{_PACKAGE}tracer.program"  # it and what is outside of it
+_PACKAGES = f"{os.sep}site-packages{os.sep}"
 _FOLLOW = os.path.join("tracer", "_follow", "sitecustomize.py")
 
 
@@ -81,13 +82,59 @@ def is_of_loop(event: str) -> bool:
     return False
 
 
-def callers() -> Iterator[Frame]:
+def callers(is_mine: Callable[[str, str], bool] | None = None) -> Iterator[Frame]:
     """Yield the callers, innermost first, except those of this package.
 
-    The frames in which the tracer runs a program are left out as well.
+    The frames in which the tracer runs a program are left out as well, and those inside
+    of the first one whose file and module *is_mine* accepts, if it is given.
     """
-    for file, line, function, _ in _frames():
+    for file, line, function, module in _frames():
+        if is_mine is not None and not is_mine(file, module):
+            continue
+        is_mine = None
         yield file, line, function
+
+
+class Mine:
+    """The Python files below a *folder*, except those of installed packages.
+
+    *folder* ends in a separator.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._library = os.path.join(os.path.dirname(os.__file__), "")
+        prefix = os.path.join(sys.prefix, "")
+        # A virtual environment in the folder.
+        self._outside = prefix if prefix.startswith(folder) else _PACKAGES
+
+    def has(self, file: str, module: str) -> bool:
+        """Whether *file*, the source of *module*, is one of them."""
+        if file.startswith("<"):
+            main = _modules.get("__main__")  # it has no file with -c and standard input
+            return module == "__main__" and not hasattr(main, "__file__")
+        if not os.path.isabs(file):
+            file = os.path.join(self._folder, file)
+        return (
+            file.startswith(self._folder)
+            and not file.startswith((self._outside, self._library))
+            and _PACKAGES not in file
+        )
+
+    def raised(self) -> bool:
+        """Whether one of them raised the event, by itself or by the standard library.
+
+        What the import of a module does is not that of the file that imports it.
+        """
+        for file, _, _, module in _frames():
+            if self.has(file, module):
+                return True
+            if file.startswith("<frozen importlib") or module.startswith("importlib._"):
+                return False
+            is_library = file.startswith(self._library) and _PACKAGES not in file
+            if not is_library and not file.startswith("<"):
+                return False
+        return False
 
 
 def _frames() -> Iterator[tuple[str, int, str, str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .secrets import Cleaner
 
 MAX_DEPTH = 8  # of containers in containers
+MAX_PATH = 4096  # characters of what is cut as a path
 
 INT64 = 1 << 63
 
@@ -25,15 +26,20 @@ class Shortener:
 
     *cut* is true if there were more. What may run code of the program, such as repr(),
     is done for one value at a time in each thread: *asked* holds the threads that do.
-    *cleaner* hides secrets, if it is not None.
+    *cleaner* hides secrets, if it is not None. Of a path, the end is kept as well.
     """
 
     def __init__(
-        self, room: int, asked: set[int], cleaner: Cleaner | None = None
+        self,
+        room: int,
+        asked: set[int],
+        cleaner: Cleaner | None = None,
+        is_path: bool = False,
     ) -> None:
         self._room = room
         self._asked = asked
         self._cleaner = cleaner
+        self._is_path = is_path
         self.cut = False
 
     def plain(self, value: Any, depth: int = 0) -> Any:
@@ -88,6 +94,8 @@ class Shortener:
 
     def _bytes(self, value: bytes | bytearray) -> str:
         """Return the repr() of bytes."""
+        if self._is_path and self._room < len(value) <= MAX_PATH:
+            return self._text(repr(bytes(value)))
         if self._cleaner is None:
             shown, beyond = value[: self._room], len(value) - self._room
         else:
@@ -99,6 +107,10 @@ class Shortener:
 
     def _text(self, text: str, clean: Callable[[str], str] | None = None) -> str:
         """Return a text that is short and without secrets."""
+        if self._is_path and self._room < len(text) <= MAX_PATH:
+            if self._cleaner is not None:
+                text = self._cleaner.text(text)
+            return self._cut_path(text)
         if self._cleaner is None:
             return self._cut(text)
         some = text[: self._room + MOST_BEYOND]
@@ -114,6 +126,18 @@ class Shortener:
             self.cut = True
             text += f"\N{HORIZONTAL ELLIPSIS} ({more} more)"
         return text
+
+    def _cut_path(self, path: str) -> str:
+        """Cut a path in its middle."""
+        before, behind = self._room // 3, self._room - self._room // 3
+        more = len(path) - self._room
+        if more <= 0 or behind < 2:
+            return self._cut(path)
+        self.cut = True
+        self._room = 0
+        dots = "\N{HORIZONTAL ELLIPSIS}"
+        path = f"{path[:before]}{dots} ({more} more) {dots}{path[-behind:]}"
+        return path if path.isascii() else encodable(path)
 
     def _told(self, value: Any) -> str:
         """Return the text of a value; the method that returns it may do anything."""

@@ -38,7 +38,7 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events deny follow output format longest redact environments secrets "
+        "events mine deny follow output format longest redact environments secrets "
         "frames timestamps threads color lines summary progress command began",
     )
 ):
@@ -47,6 +47,7 @@ class Options(
     __slots__ = ()
 
     events: list[str]  # what is shown, as Selection takes it
+    mine: str  # a folder; if not empty, only what its files raise is shown
     deny: list[str]
     follow: bool  # into child processes
     output: str  # the path of a file; if empty, stderr
@@ -98,6 +99,14 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         help="show events that match, or with '!PATTERN' leave them out; repeatable",
+    )
+    what.add_argument(
+        "--mine",
+        metavar="DIR",
+        nargs="?",
+        const=".",
+        help="show only what files below the current folder raise, or below DIR, by "
+        "themselves or by the standard library",
     )
     what.add_argument(
         "--deny",
@@ -242,6 +251,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     terminal = os.isatty(2)
     options = Options(
         events=given.patterns,
+        mine=_folder(parser, given.mine),
         deny=given.deny,
         follow=given.follow,
         output=os.path.abspath(given.output) if given.output is not None else "",
@@ -270,6 +280,15 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def _folder(parser: Parser, path: str | None) -> str:
+    """Return the path of a folder with a separator at its end, or an empty one."""
+    if path is None:
+        return ""
+    if not os.path.isdir(path):
+        parser.error(f"--mine: {path!r} is no folder")
+    return os.path.join(os.path.abspath(path), "")
 
 
 def _command(given: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from .. import subscribe
 from .._core.unraisable import report
 from ..records.fields import Fields
 from ..records.lines import complain
-from ..records.origin import is_of_loop
+from ..records.origin import Mine, is_of_loop
 from ..records.real import Real
 from ..records.selection import Selection
 
@@ -66,15 +66,19 @@ class Tracer:
         self._running = True
 
     def hook(
-        self, shown: Selection, denied: Selection
+        self, shown: Selection, denied: Selection, mine: Mine | None
     ) -> Callable[[str, tuple[Any, ...]], None]:
-        """Return the hook for the events that are *shown*, if they are not *denied*."""
+        """Return the hook for events that are *shown* and *mine*, but not *denied*."""
         self._denied = denied
-        if not denied and not shown.needs_arguments:
+        if not denied and not shown.needs_arguments and mine is None:
             return self._show
 
         def show(event: str, args: tuple[Any, ...]) -> None:
-            if shown.has(event, args) and not self._denies(event, args):
+            if (
+                shown.has(event, args)
+                and not self._denies(event, args)
+                and (mine is None or mine.raised())
+            ):
                 self._show(event, args)
 
         return show
@@ -180,12 +184,14 @@ def start(options: Options, fd: int) -> None:
     The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
     wrong pattern, and HookRejected.
     """
+    mine = Mine(options.mine) if options.mine else None
     fields = Fields(
         options.redact,
         options.environments,
         options.longest,
         options.frames,
         options.secrets,
+        None if mine is None else mine.has,
     )
     record = _record(options, fields, fd) if options.lines else None
     summary = None
@@ -201,7 +207,7 @@ def start(options: Options, fd: int) -> None:
     denied = Selection("--deny", options.deny)
     # An error in the tracer goes to sys.unraisablehook() and does not stop the program.
     subscribe(
-        tracer.hook(shown, denied),
+        tracer.hook(shown, denied, mine),
         *shown.events,
         exclude=shown.exclude,
         on_error="unraisable",
