@@ -14,6 +14,7 @@ import sys
 from collections import namedtuple
 from types import MappingProxyType
 
+from .._table import BLIND as _BLIND
 from .._table import TABLE, WRITES
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ALIASES",
+    "BLIND",
     "EVENTS",
     "GROUPS",
     "WRITE",
@@ -139,6 +141,11 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Names that CPython documents for events, and those that it raises in their place."""
+
+BLIND: Mapping[str, str] = MappingProxyType(
+    dict(line.split(": ", 1) for line in _BLIND.strip().splitlines())
+)
+"""What programs do without an event, and which events are near to it, if any."""
 
 
 def expand(patterns: Sequence[str]) -> tuple[str, ...]:

@@ -36,7 +36,15 @@ _FLAGS = {"LOCK_", "O_", "SOCK_", "XATTR_"}  # that are combined; a rest is a nu
 _ZEROS = {"O_": "O_RDONLY"}
 _ACCESS = 3  # the bits of O_RDONLY, O_WRONLY and O_RDWR, which are no flags
 # Of two names for a number, those that are less known.
-_OTHER_NAMES = {"AF_LOCAL", "AF_ROUTE", "O_ACCMODE", "O_FSYNC", "O_NDELAY", "O_RSYNC", "SIGCLD"}
+_OTHER_NAMES = {
+    "AF_LOCAL",
+    "AF_ROUTE",
+    "O_ACCMODE",
+    "O_FSYNC",
+    "O_NDELAY",
+    "O_RSYNC",
+    "SIGCLD",
+}
 _OTHER_NAMES |= {"SIGIOT", "SIGPOLL", "XATTR_SIZE_MAX"}
 _MODES = {"os.chmod.mode", "os.mkdir.mode"}
 _FOLDERS = {"dir_fd", "src_dir_fd", "dst_dir_fd"}  # -1 for none

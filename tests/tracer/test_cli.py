@@ -443,6 +443,25 @@ except KeyboardInterrupt:
             "--deny has only exceptions: it needs a P",
         ),
         (["--mine=nowhere", "-c", "1"], "--mine: 'nowhere' is no folder"),
+        (["-t", "there.py"], "-t takes one of ['absolute', 'relative', 'delta']: did"),
+        (["-t", "there.py"], "did you mean -t absolute there.py?"),
+        (["--time", "there.py"], "did you mean --time absolute there.py?"),
+        (["-ftt", "there.py"], "-tt is one of strace: did you mean -t absolute?"),
+        (["-c", "there.py", "x"], "a file: did you mean -C there.py x?"),
+        (["-u", "there.py"], "-u; it is one of python: python -u -m audithooks"),
+        (["-p", "12"], "it cannot attach to a process"),
+        (["--sumary", "there.py"], "--sumary; did you mean --summary?"),
+        (["--output_file", "x", "there.py"], "-o FILE names the output"),
+        (["-e", "signal=none", "there.py"], "-e signal= is one of strace; here it"),
+        (["-e", "trace=mkdir", "there.py"], "no event 'mkdir': did you mean os.mkdir?"),
+        (["-e", "trace=execve", "there.py"], "did you mean os.exec?"),
+        (["-e", "file", "there.py"], "no event 'file': did you mean @file?"),
+        (["--deny", "network", "there.py"], "did you mean @network?"),
+        (
+            ["json"],
+            "can't run 'json': No such file or directory; did you mean -m json?",
+        ),
+        (["-s"], "argument -s/--longest: expected one argument"),
         (["--redact", "", "-c", "1"], "redact must not hold an empty pattern"),
         (["-t", "now", "-c", "1"], "invalid choice: 'now'"),
         (["--color", "red", "-c", "1"], "invalid choice: 'red'"),
@@ -456,13 +475,112 @@ except KeyboardInterrupt:
         (["--sum", "-c", "1"], "unrecognized arguments: --sum"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_status_2(trace, arguments, message):
+def test_a_wrong_call_is_one_line_and_status_2(trace, script, arguments, message):
+    script("print('ran')", "there.py")
     done = trace(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("python -m audithooks: ")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        ["trace=open,test.*"],
+        ["trace=open", "test.*"],
+        ["t=%code,test.*,open", "!@code"],
+        ["trace=all", "!@code,!@import,!sys.*,!@memory"],
+        ["trace=!%code,%import,%introspection,%interpreter,memory,os.*"],
+    ],
+)
+def test_expressions_of_strace(trace, expression):
+    code = "import sys; sys.audit('test.a'); sys.audit('open', 'x', 'r', 0)"
+    options = [word for pattern in expression for word in ("-e", pattern)]
+    done = trace(*options, "-c", code)
+    assert [e for e in names(done.stderr) if e != "time.sleep"] == ["test.a", "open"]
+
+
+@pytest.mark.parametrize(
+    ("before", "word"), [([], "-c"), ([], "-kc"), (["-e", "none"], "-fkc")]
+)
+def test_code_may_be_attached(trace, before, word):
+    code = "import sys; print(sys.argv, __name__)"
+    done = trace("-o", "trace", *before, f"{word}{code}", "a", "-m", "--help")
+    assert done.stdout == "['-c', 'a', '-m', '--help'] __main__\n"
+
+
+def test_a_module_may_be_attached(trace, script):
+    script("import sys; print(sys.argv[1:], __name__)")
+    done = trace("-o", "trace", "-mscript", "a", "-c")
+    assert done.stdout == "['a', '-c'] __main__\n"
+
+
+def test_two_dashes_end_the_options(trace, script):
+    script("import sys; print(sys.argv)", "-x.py")
+    done = trace("-o", "trace", "--", "-x.py", "--", "-a")
+    assert done.stdout == "['-x.py', '--', '-a']\n"
+
+
+@pytest.mark.parametrize(
+    "option", [["--output", "trace"], ["--output=trace"], ["-otrace"]]
+)
+def test_the_output_has_a_long_name(trace, tmp_path, option):
+    done = trace(*option, "-e", "test.*", "-c", AUDIT)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "trace").read_text() == "test.a()\ntest.b()\n"
+
+
+@needs(os.path.exists("/dev/stdout"), "this system has no /dev/stdout")
+def test_a_dash_is_standard_output(trace):
+    done = trace("-o", "-", "-e", "test.*", "-c", f"{AUDIT}; print('end')")
+    assert (done.stdout, done.stderr) == ("test.a()\ntest.b()\nend\n", "")
+
+
+@needs(os.name == "posix", "programs of Windows are no scripts")
+@pytest.mark.parametrize(
+    ("first", "runs"),
+    [
+        ("#!/usr/bin/env python3", True),
+        ("#!/opt/x/bin/pypy3 -s", True),
+        ('#!/bin/sh\n"exec" "/a/long/path/bin/python" "$0" "$@"', True),
+        ("#!/bin/sh", False),
+        ("#!/usr/bin/perl", False),
+        ("\x7fELF", False),
+    ],
+)
+def test_a_python_program_on_path_is_run(trace, tmp_path, first, runs):
+    (tmp_path / "bin").mkdir()
+    path = tmp_path / "bin" / "ourtool"
+    path.write_text(f"{first}\nimport sys; print(sys.argv, sys.path[0])\n")
+    path.chmod(0o755)
+    environ = {**trace.child.environ, "PATH": str(path.parent)}
+    done = trace("-o", "trace", "ourtool", "-x", env=environ)
+    if runs:
+        assert done.stdout == f"{[str(path), '-x']} {path.parent}\n"
+    else:
+        assert done.stderr.startswith(
+            "python -m audithooks: can't run 'ourtool': No su"
+        )
+        assert (done.stdout, done.returncode) == ("", 2)
+
+
+def test_a_program_that_is_a_module_gets_a_hint(trace, script):
+    script("", "ourmodule.py")
+    done = trace("ourmodule", environ={})
+    assert "did you mean -m ourmodule?" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["events", "--help"]])
+def test_help_fits_80_columns_and_breaks_no_word(trace, arguments):
+    wide = trace(*arguments, env={**trace.child.environ, "COLUMNS": "300"}).stdout
+    for columns in ("80", "300"):
+        environ = {**trace.child.environ, "COLUMNS": columns}
+        lines = trace(*arguments, env=environ).stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert [line for line in lines if line.endswith("-")] == []
+    assert wide.startswith("usage: python -m audithooks ")
 
 
 def test_help_has_examples(trace):
@@ -917,6 +1035,24 @@ def test_a_terminal_gets_colors_unless_it_is_told_not_to(trace):
     assert at_a_terminal(trace, *arguments, TERM="dumb") == "test.a()\r\n"
 
 
+@pytest.mark.parametrize(
+    ("environ", "colored"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+    ],
+)
+def test_force_color(trace, tmp_path, environ, colored):
+    arguments = ["-e", "test.a", "-c", AUDIT]
+    environ = {**trace.child.environ, **environ}
+    done = trace(*arguments, env=environ)
+    assert done.stderr == ("\x1b[1mtest.a\x1b[0m()\n" if colored else "test.a()\n")
+    trace("-o", "trace", *arguments, env=environ)
+    assert (tmp_path / "trace").read_text() == "test.a()\n"
+
+
 LONG = """
 import sys, time
 end = time.monotonic() + 1.3
@@ -1208,7 +1344,7 @@ def test_the_trace_is_complete_up_to_the_end(trace, tmp_path, end, status, optio
 
 
 def test_events_lists_the_catalogue(trace):
-    done = trace("events")
+    done = trace("events", "--all")
     lines = done.stdout.splitlines()
     assert len(lines) == len(EVENTS)
     assert re.sub(" +", " ", lines[0]) == "open(path, mode, flags) @file"
@@ -1220,12 +1356,34 @@ def test_events_lists_the_catalogue(trace):
     assert line.endswith("@thread since 3.13")
 
 
+def test_events_are_those_of_this_system(trace):
+    here = names(trace("events").stdout)
+    assert ("winreg.OpenKey" in here) is (os.name == "nt")
+    assert ("os.chflags" in here) is hasattr(os, "chflags")
+    assert "open" in here
+
+
 def test_events_takes_patterns_and_groups(trace):
-    done = trace("events", "glob.*", "@registry")
+    done = trace("events", "--all", "glob.*", "@registry")
     found = names(done.stdout)
     assert found[:2] == ["glob.glob", "glob.glob/2"]
     assert all(name.startswith("winreg.") for name in found[2:])
     assert len(found) > 15
+
+
+def test_events_takes_exceptions_and_commas(trace):
+    assert names(trace("events", "glob.*,!*/2").stdout) == ["glob.glob"]
+    found = names(trace("events", "!os.*").stdout)
+    assert "open" in found
+    assert not any(name.startswith("os.") for name in found)
+    found = names(trace("events", "@write").stdout)
+    assert {"open", "os.mkdir"} <= set(found)
+    assert "os.listdir" not in found
+
+
+def test_events_takes_a_name_of_the_documentation(trace):
+    done = trace("events", "sys.set_asyncgen_hooks_firstiter")
+    assert names(done.stdout) == ["sys.set_asyncgen_hook_firstiter"]
 
 
 def test_events_that_there_are_not(trace):
@@ -1235,6 +1393,34 @@ def test_events_that_there_are_not(trace):
     done = trace("events", "@nothing")
     assert "there is no group '@nothing'; the groups are @audithooks, " in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+
+
+@needs(os.name != "nt", "Windows has these")
+def test_events_that_this_system_has_not(trace):
+    done = trace("events", "winreg.*")
+    assert "no event matches winreg.* on this system; --all has others" in done.stderr
+    assert done.returncode == 1
+
+
+def test_what_raises_no_event_is_listed(trace):
+    done = trace("events", "--blind")
+    for what in ("multiprocessing", "import_module", "uvloop", "readline", "native"):
+        assert what in done.stdout
+    assert done.returncode == 0
+
+
+@needs(PROCESSES, "this system has no processes")
+def test_events_for_head_ends_quietly(trace):
+    done = subprocess.run(
+        f"{sys.executable} -m audithooks events | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=trace.child.environ,
+    )
+    assert done.stdout.startswith("open(")
+    assert done.stderr == ""
 
 
 # The installed command.
