@@ -83,6 +83,10 @@ def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, boo
             plain = False
     if plain:
         return frozenset(events) or None, False
+    if any(pattern.startswith("@") for pattern in events + exclude):
+        from ..catalogue import expand  # here, as most programs do without
+
+        events, exclude = expand(events), expand(exclude)  # a group may have grown
     found = _shared.get((events, exclude))
     if found is None:
         if len(_shared) >= _MAX_SHARED:
@@ -100,11 +104,7 @@ def _is_glob(pattern: str) -> bool:
 
 
 def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
-    """Do what wants() does for more than exact names."""
-    if any(pattern.startswith("@") for pattern in events + exclude):
-        from ..catalogue import expand  # here, as most programs do without
-
-        events, exclude = expand(events), expand(exclude)
+    """Do what wants() does for more than exact names; groups are expanded."""
     names, globs = _divided("events", events)
     unwanted, unwanted_globs = _divided("exclude", exclude)
     _, ours = _divided("events", tuple(p for p in events if p.startswith(_OURS)))

@@ -15,7 +15,7 @@ from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 
 from .._core.patterns import checked
-from ..catalogue import EVENTS, named
+from ..catalogue import EVENTS, described, named
 from .origin import callers, short, task_name, thread_name
 from .real import Real
 from .secrets import ENVIRONMENTS, HIDDEN, TYPED, cleaner, is_secret
@@ -112,6 +112,7 @@ class Fields:
         self._matches = fnmatchcase
         # For each kind the names of its arguments, and what hides secrets in each.
         self._kinds: dict[tuple[str, int], tuple[_Argument, ...]] = {}
+        self._described = len(described)
         self._asked: set[int] = set()  # the threads that call a method of a value
 
     def arguments(
@@ -123,6 +124,9 @@ class Fields:
         """
         if not args:
             return {}, []
+        if len(described) != self._described:  # names may have changed
+            self._described = len(described)
+            self._kinds = {}
         kind = event, len(args)
         arguments = self._kinds.get(kind) or self._learn(kind, event, args)
         longest = self._longest if longest is None else longest

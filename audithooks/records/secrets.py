@@ -12,7 +12,7 @@ import re
 # The builtins module is already cleared when the last event comes.
 from builtins import any, isinstance, len, map, str, type  # noqa: UP029
 
-from ..catalogue import EVENTS
+from ..catalogue import EVENTS, described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ _PLAIN = {"code", "ctypes", "file", "import", "introspection", "memory", "thread
 
 def cleaner(event: str, name: str) -> Cleaner:
     """Return what hides secrets in the argument *name* of *event*."""
-    if event not in EVENTS:
+    if event not in EVENTS or event in described:
         return _BY_NAME
     groups = EVENTS[event].groups
     if name in _OF_ARGUMENTS and not _PLAIN.issuperset(groups):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._core.doubts import doubt
 from .._core.patterns import checked, matcher
-from ..catalogue import ALIASES, GROUPS, WRITE, is_write
+from ..catalogue import ALIASES, EVENTS, GROUPS, WRITE, is_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def refuse_doubts(texts: Iterable[str]) -> None:
     for text in texts:
         for pattern in split(text):
             pattern = pattern.lstrip("!")
-            message = None if pattern in ALIASES else doubt(pattern)
+            known = pattern in ALIASES or pattern in EVENTS
+            message = None if known else doubt(pattern)
             if message is not None:
                 raise ValueError(message)
 
