@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format matrix dist soak sanitize gate perf perf-tracer \
+.PHONY: help demo test lint types format matrix dist share soak sanitize gate perf perf-tracer \
 	perf-pypy clean FORCE
 
 help:  ## list the targets
@@ -42,6 +42,10 @@ soak: $(VENV)/soak  ## run long tests: CPython's, threads, leaks, fuzzing; half 
 
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
+
+share: $(VENV)/built  ## make the man page and the completions of share/ from the parser
+	$(BIN)/pip install -qq --group share
+	COLUMNS=80 $(BIN)/python share/make.py
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style, and the direction of imports
