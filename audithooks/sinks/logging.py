@@ -37,7 +37,7 @@ class Logging(QueuedSink):
 
     *logger* is a logging.Logger or the name of one, *level* the level of its records,
     by default logging.INFO. The message is the event as a call, such as
-    open(path='x', mode='r', flags=0). Time, thread and task are those of the event;
+    open(path='x', mode='r', flags=O_RDONLY). Time, thread and task are those of the event;
     with *frames*, so are path, line and function. Each record has these attributes:
 
     * audit_event: the name;
