@@ -33,6 +33,12 @@ MAX_KINDS = 4096
 
 MAX_ARGUMENTS = 64  # of one event
 
+LEFT_OUT = "audithooks.left_out"
+"""The event that reports which events were left out. Only sinks and the tracer get it.
+
+Its arguments are the name of an event, or "*" for any, and a number.
+"""
+
 HIDDEN = "[redacted]"
 ENVIRONMENTS = ("*.env", "os.putenv.value")
 

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..records.real import Real
+from ..records.text import unmarked
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
@@ -44,6 +45,8 @@ class Logging(QueuedSink):
     * audit_args: a dict of the arguments by name;
     * audit_cut: a list of the names of those that were shortened;
     * audit_stack: a list of tuples of file, line and function.
+
+    All of it has plain types, for formatters and queues that know no others.
 
     *redact*, *environments*, *longest* and *frames* are those of Fields.
 
@@ -110,7 +113,7 @@ class Logging(QueuedSink):
             "threadName": record.thread_name,
             "taskName": record.task,
             "audit_event": record.event,
-            "audit_args": record.args,
+            "audit_args": unmarked(record.args),
             "audit_cut": record.cut,
             "audit_stack": record.stack,
         }

@@ -5,11 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
+from math import inf
 
-from ..records.lines import APPEND, complain
+from ..records.lines import Lines, complain, keep_stderr
 from .following import VARIABLE
 from .options import Options
+from .output import open_followed
 from .tracer import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .keeper import Channel
+
+
+def _channel(options: Options) -> Channel | None:
+    if not options.channel:
+        return None
+    from .keeper import Channel
+
+    channel = Channel(Lines(options.channel, wait=False, patience=inf))
+    channel.begin()
+    return channel
 
 
 def follow() -> None:
@@ -22,6 +38,9 @@ def follow() -> None:
         # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
         options = options._replace(command=" ".join(command))
-        start(options, os.open(options.output, APPEND, 0o666))
+        keep_stderr()
+        start(options, open_followed(options), _channel(options))
+    except BrokenPipeError:  # nobody reads any more
+        pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         complain(f"process {os.getpid()} is not traced: {error}")
