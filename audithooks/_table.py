@@ -187,6 +187,7 @@ sys.unraisablehook(hook, unraisable)
 interpreter audithooks:
 audithooks.connect(attempt) # once, to hooks of sys
 audithooks.left_out(event, count) # only to sinks: over a limit, or queue full
+audithooks.not_followed(process, why) # only in a trace: a child without the tracer
 audithooks.unsubscribe(patterns) # Subscription.close() and pause()
 
 memory:

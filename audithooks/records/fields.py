@@ -43,6 +43,12 @@ PATHS = {"base_dir", "base_name", "cwd", "database", "dst", "dst_path", "executa
 PATHS |= {"extract_dir", "file_name", "filename", "fullpath", "path", "pathname"}
 PATHS |= {"root_dir", "script_path", "src", "src_path", "top"}
 
+LEFT_OUT = "audithooks.left_out"
+"""The event that reports which events were left out. Only sinks and the tracer get it.
+
+Its arguments are the name of an event, or "*" for any, and a number.
+"""
+
 
 class Record(
     namedtuple(  # noqa: PYI024

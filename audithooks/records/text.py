@@ -49,6 +49,18 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
+def unmarked(value: Any) -> Any:
+    """Return a plain value with a str in place of each Shown."""
+    kind = type(value)
+    if kind is Shown:
+        return str(value)
+    if kind is list:
+        return [*map(unmarked, value)]
+    if kind is dict:
+        return {key: unmarked(item) for key, item in value.items()}
+    return value
+
+
 def printable(text: str) -> str:
     """Return *text* with escapes for characters that could break or forge a line."""
     if text.isprintable():

@@ -7,6 +7,7 @@ from __future__ import annotations
 from itertools import count
 from weakref import WeakMethod
 
+from ..records.fields import LEFT_OUT as LEFT_OUT
 from ..records.real import Real
 
 TYPE_CHECKING = False
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-LEFT_OUT = "audithooks.left_out"
-"""The event that reports to a sink which events were left out. Only sinks get it.
-
-Its arguments are the name of an event, or "*" for any, and a number.
-"""
 
 
 class Sink:

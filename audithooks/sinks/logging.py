@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..records.real import Real
+from ..records.text import unmarked
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
@@ -37,13 +38,15 @@ class Logging(QueuedSink):
 
     *logger* is a logging.Logger or the name of one, *level* the level of its records,
     by default logging.INFO. The message is the event as a call, such as
-    open(path='x', mode='r', flags=O_RDONLY). Time, thread and task are those of the event;
-    with *frames*, so are path, line and function. Each record has these attributes:
+    os.mkdir(path='x', mode=0o777). Time, thread and task are those of the event; with
+    *frames*, so are path, line and function. Each record has these attributes:
 
     * audit_event: the name;
     * audit_args: a dict of the arguments by name;
     * audit_cut: a list of the names of those that were shortened;
     * audit_stack: a list of tuples of file, line and function.
+
+    All of it has plain types, for formatters and queues that know no others.
 
     *redact*, *environments*, *longest*, *frames* and *secrets* are those of Fields.
 
@@ -111,7 +114,7 @@ class Logging(QueuedSink):
             "threadName": record.thread_name,
             "taskName": record.task,
             "audit_event": record.event,
-            "audit_args": record.args,
+            "audit_args": unmarked(record.args),
             "audit_cut": record.cut,
             "audit_stack": record.stack,
         }

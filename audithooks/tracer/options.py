@@ -47,8 +47,9 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events mine deny follow output format longest redact environments secrets "
-        "frames timestamps threads color lines summary progress command began",
+        "events mine deny follow output append apart channel format longest redact "
+        "environments secrets frames timestamps threads color lines summary progress "
+        "command began",
     )
 ):
     """What is traced, and how it is shown. It can be encoded as JSON."""
@@ -60,6 +61,9 @@ class Options(
     deny: list[str]
     follow: bool  # into child processes
     output: str  # the path of a file; if empty, stderr
+    append: bool  # to what the file has
+    apart: bool  # a file for each process
+    channel: str  # the path that leads to the keeper
     format: Literal["text", "json", "chrome"]
     longest: int  # characters of an argument
     redact: list[str]
@@ -147,8 +151,10 @@ def make_parser() -> Parser:
     what.add_argument(
         "-f",
         "--follow",
-        action="store_true",
-        help="also trace child processes: forked ones, and Pythons that are started",
+        action="count",
+        default=0,
+        help="also trace child processes: forked ones, and Pythons that are started; "
+        "-ff writes a file for each process, FILE.PID",
     )
     where = parser.add_argument_group("output")
     where.add_argument(
@@ -156,6 +162,12 @@ def make_parser() -> Parser:
         "--output",
         metavar="FILE",
         help="write to FILE, not to stderr; - is standard output",
+    )
+    where.add_argument(
+        "-A",
+        "--append",
+        action="store_true",
+        help="append to FILE, and keep what it has",
     )
     formats = where.add_mutually_exclusive_group()
     formats.add_argument(
@@ -296,6 +308,13 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         )
     if given.format == "chrome" and given.output is None:
         parser.error("--chrome needs an output file: -o FILE")
+    if given.append and given.output is None:
+        parser.error("-A needs an output file: -o FILE")
+    if given.follow > 1:
+        if given.output is None:
+            parser.error("-ff needs an output file: -o FILE")
+        if given.format == "chrome" or given.summary or given.summary_only:
+            parser.error("-ff is for lines: --chrome and -C have all processes in one")
     if given.format != "text" and (given.summary or given.summary_only):
         parser.error(f"the summary is a text table, not for --{given.format}")
     terminal = os.isatty(2)
@@ -303,8 +322,11 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         events=given.patterns,
         mine=_folder(parser, given.mine),
         deny=given.deny,
-        follow=given.follow,
-        output=os.path.abspath(given.output) if given.output is not None else "",
+        follow=given.follow > 0,
+        output=given.output or "",
+        append=given.append,
+        apart=given.follow > 1,
+        channel="",
         format=given.format,
         longest=longest,
         redact=given.redact,

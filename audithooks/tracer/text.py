@@ -30,7 +30,7 @@ _DENIED = "1;31"
 
 
 class TextLines:
-    """Writes a line for each event to the file descriptor *fd*, in a single write.
+    """Writes a line for each event to *lines*, in a single write.
 
     *fields* converts the arguments to plain values. The event is preceded by the time,
     if *timestamps* is "absolute", "relative" to *began* or the "delta" since the last
@@ -42,7 +42,7 @@ class TextLines:
 
     def __init__(
         self,
-        fd: int,
+        lines: Lines,
         fields: Fields,
         *,
         timestamps: Literal["", "absolute", "relative", "delta"] = "",
@@ -51,7 +51,7 @@ class TextLines:
         color: bool = False,
         began: int = 0,
     ) -> None:
-        self._lines = Lines(fd)
+        self._lines = lines
         self._fields = fields
         self._timestamps = timestamps
         self._threads = threads

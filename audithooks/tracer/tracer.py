@@ -13,17 +13,21 @@ from _thread import get_ident
 
 from .. import subscribe
 from .._core.unraisable import report
-from ..records.fields import Fields
+from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain
 from ..records.origin import Mine, is_of_loop
 from ..records.real import Real
 from ..records.selection import Selection
+from ..records.text import printable
+from .output import open_apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..records.lines import Lines
+    from .keeper import Channel, Ending
     from .options import Options
     from .summary import Summary
 
@@ -34,54 +38,55 @@ PROGRESS_EVERY = 1_000_000_000  # ns
 
 
 class Tracer:
-    """hook() returns the hook for the events that are shown; deny() is the hook for
-    refused events.
+    """The hook for the events that are shown; deny() is the hook for refused events.
 
     *record* writes an event, with DENIED or "" as its third argument; *summary* counts
     it. Either may be None. With *follow*, the events of forked children are shown, too;
-    otherwise only the refused ones are. With *progress*, a line on stderr shows the
-    number of events.
+    otherwise only the refused ones are. With *apart*, such a child begins a record of
+    its own with that. With *progress*, a line on stderr shows the number of events.
+    *end* is called at the end, and returns what went wrong.
 
-    If the output can no longer be written to, the trace ends, not the program.
+    If the output can no longer be written to, the trace ends, not the program. Nor does
+    an error of the tracer stop it. Events that there is no room for, on the stack or
+    for a descriptor, are counted, and the trace says so.
     """
 
     def __init__(
         self,
         record: Record | None,
         summary: Summary | None,
+        end: Callable[[], str | None],
         *,
         follow: bool,
+        apart: Callable[[], Record] | None,
         progress: bool,
     ) -> None:
         self._record = record
         self._summary = summary
+        self._end = end
         self._follow = follow
+        self._apart = apart
         self._progress = _Progress() if progress else None
-        self._pid = Real.getpid()
+        self._pid = self._first = Real.getpid()
         self._running = False
+        self._left_out = 0
+        self._chosen: Callable[[str, tuple[Any, ...]], bool] | None = None
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
     def start(self) -> None:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
-    def hook(
-        self, shown: Selection, denied: Selection, mine: Mine | None
-    ) -> Callable[[str, tuple[Any, ...]], None]:
-        """Return the hook for events that are *shown* and *mine*, but not *denied*."""
+    def choose(self, shown: Selection, denied: Selection, mine: Mine | None) -> None:
+        """Show the events that are *shown* and *mine*, but not *denied*."""
         self._denied = denied
-        if not denied and not shown.needs_arguments and mine is None:
-            return self._show
-
-        def show(event: str, args: tuple[Any, ...]) -> None:
-            if (
+        self._chosen = None
+        if denied or shown.needs_arguments or mine is not None:
+            self._chosen = lambda event, args: (
                 shown.has(event, args)
                 and not self._denies(event, args)
                 and (mine is None or mine.raised())
-            ):
-                self._show(event, args)
-
-        return show
+            )
 
     def _denies(self, event: str, args: tuple[Any, ...]) -> bool:
         if not self._denied.has(event, args):
@@ -90,6 +95,15 @@ class Tracer:
             return not is_of_loop(event)
         except PermissionError:  # pure Python raises events to see frames: refused, too
             return True
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        try:
+            if self._chosen is None or self._chosen(event, args):
+                self._show(event, args)
+        except RecursionError:  # that of the program
+            self._left_out += 1
+        except Exception as error:
+            report(self, error)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
         """Show an event and refuse it. Raises PermissionError.
@@ -117,35 +131,61 @@ class Tracer:
             self._progress = None
             if self._follow:
                 self._pid = Real.getpid()
-                if self._summary is not None:
-                    self._summary = self._summary.of_child()
+                if self._apart is not None:
+                    self._record = self._apart()
             elif not action:
                 return
+        if self._left_out:
+            self._tell_left_out()
         if self._summary is not None:
-            self._summary.count(event, args)
+            self._try(self._summary.count, event, args)
         if self._record is not None:
             self._try(self._record, event, args, action)
         if self._progress is not None:
             self._progress.count()
 
+    def _tell_left_out(self) -> None:
+        number, self._left_out = self._left_out, 0
+        try:
+            if self._record is not None:
+                self._try(self._record, LEFT_OUT, ("*", number), "")
+        except RecursionError:
+            self._left_out += number
+
     def _try(self, write: Callable[..., None], *args: object) -> None:
         try:
             write(*args)
         except BrokenPipeError:  # nobody reads any more
-            self._record = None
+            self._record = self._summary = None
         except OSError as error:
-            self._record = None
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._left_out += 1
+                return
+            self._record = self._summary = None
             complain(f"the trace ends here: {error}")
 
+    def tell_forks(self, channel: Channel) -> None:
+        """Tell the keeper of forked children."""
+        Real.register_at_fork(
+            before=lambda: self._try(channel.expect),
+            after_in_child=lambda: self._try(channel.begin),
+        )
+
     def finish(self) -> None:
-        """Write the table, and nothing after it."""
+        """Write what stands at the end, and nothing after it."""
+        if self._left_out:
+            self._tell_left_out()
         self._running = False
         if self._progress is not None:
             self._progress.clear()
             self._progress = None
-        summary, self._summary = self._summary, None
-        if summary is not None and Real.getpid() == self._pid:
-            self._try(summary.write)
+        if Real.getpid() == self._first:
+            self._try(self._write_end)
+
+    def _write_end(self) -> None:
+        failure = self._end()
+        if failure:
+            complain(failure)
 
 
 class _Progress:
@@ -178,11 +218,14 @@ class _Progress:
             self._shown = False
 
 
-def start(options: Options, fd: int) -> None:
-    """Show the events of this process on the file descriptor *fd* from now on.
+def start(
+    options: Options, lines: Lines, channel: Channel | None, begin: bool = False
+) -> None:
+    """Show the events of this process on *lines* from now on.
 
-    The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
-    wrong pattern, and HookRejected.
+    *channel* leads to the keeper, if there is one. *begin* is true for the process that
+    the command line started, and false for one that is followed. Raises ValueError for
+    a wrong pattern, HookRejected and OSError.
     """
     mine = Mine(options.mine) if options.mine else None
     fields = Fields(
@@ -193,25 +236,35 @@ def start(options: Options, fd: int) -> None:
         options.secrets,
         None if mine is None else mine.has,
     )
-    record = _record(options, fields, fd) if options.lines else None
+    record = _record(options, fields, lines, begin) if options.lines else None
+    end: Callable[[], str | None] = str
+    count = None
+    if channel is not None:
+        end, count = channel.end, channel.count
+    else:
+        ending = make_ending(options, lines, alone=not begin or options.follow)
+        if ending is not None:
+            end, count = ending.write, ending.count
     summary = None
-    if options.summary:
+    if options.summary and count is not None:
         from .summary import Summary
 
-        summary = Summary(
-            fd, fields, options.began, options.command if options.follow else ""
-        )
-    tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
+        summary = Summary(count, fields)
+    tracer = Tracer(
+        record,
+        summary,
+        end,
+        follow=options.follow,
+        apart=_apart(options, fields) if options.apart else None,
+        progress=options.progress,
+    )
+    if channel is not None and options.follow and Real.register_at_fork:
+        tracer.tell_forks(channel)
     atexit.register(tracer.finish)  # now, so that it is called last
     shown = Selection("events", options.events, is_open=True)
     denied = Selection("--deny", options.deny)
-    # An error in the tracer goes to sys.unraisablehook() and does not stop the program.
-    subscribe(
-        tracer.hook(shown, denied, mine),
-        *shown.events,
-        exclude=shown.exclude,
-        on_error="unraisable",
-    )
+    tracer.choose(shown, denied, mine)
+    subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
         from .following import SPAWNS, complete_environment
 
@@ -221,12 +274,33 @@ def start(options: Options, fd: int) -> None:
     tracer.start()
 
 
-def _record(options: Options, fields: Fields, fd: int) -> Record:
+def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending | None:
+    """Return what stands at the end of a trace, or None.
+
+    If this process writes it for itself *alone*, a table is named after it.
+    """
+    if options.summary:
+        from .summary import Table
+
+        title = f"process {Real.getpid()}: {printable(options.command)}"
+        return Table(lines, options.began, title if alone else "")
+    if options.format == "chrome" and not alone:
+        from .chrome import ChromeEnd
+
+        return ChromeEnd(lines)
+    return None
+
+
+def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
+    return lambda: _record(options, fields, open_apart(options), begin=False)
+
+
+def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 
         return JsonLines(
-            fd,
+            lines,
             redact=options.redact,
             environments=options.environments,
             longest=options.longest,
@@ -234,13 +308,14 @@ def _record(options: Options, fields: Fields, fd: int) -> Record:
             secrets=options.secrets,
         )
     if options.format == "chrome":
-        from .chrome import ChromeTrace
+        from .chrome import ChromeTrace, take_end
 
-        return ChromeTrace(fd, fields, options.command)
+        has_some = take_end(lines)
+        return ChromeTrace(lines, fields, options.command, begin and not has_some)
     from .text import TextLines
 
     return TextLines(
-        fd,
+        lines,
         fields,
         timestamps=options.timestamps,
         threads=options.threads,

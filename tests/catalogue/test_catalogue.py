@@ -32,6 +32,7 @@ on_cpython = sys.implementation.name == "cpython"
 NOT_TRIED = {
     "audithooks.connect",  # only to hooks of sys
     "audithooks.left_out",  # only for sinks
+    "audithooks.not_followed",  # only for the tracer
     "cpython.PyInterpreterState_New",  # from 3.13 on only for interpreters made in C
     "cpython._PySys_ClearAuditHooks",  # only for native hooks
     "cpython.remote_debugger_script",  # needs the permissions of a debugger

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -340,3 +341,20 @@ with Logging(logger) as sink, subscribe(sink):
         f"audited: shutil.copyfile(src='{config}', dst='{config}.{name}')"
         for name in ("first", "second", "third")
     ]
+
+
+def test_a_record_has_plain_types_only(dispatcher, kept):
+    """As some encoders take no subclass of str, and unpicklers may not have it."""
+    logger = logging.Logger("audit")
+    logger.addHandler(kept)
+    with Logging(logger, frames=2) as sink, dispatcher.subscribe(sink, "x"):
+        dispatcher.audit("x", b"1", [Path("p"), {"k": object()}], {b"key": 1.5})
+    plain = {type(None), bool, int, float, str, list, tuple, dict}
+    todo = [vars(kept.records[0])]
+    while todo:
+        value = todo.pop()
+        assert type(value) in plain
+        if isinstance(value, dict):
+            todo += [*value, *value.values()]
+        elif isinstance(value, (list, tuple)):
+            todo += value
