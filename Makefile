@@ -12,9 +12,8 @@ SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.p
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
 
-demo: $(VENV)/built  ## trace a real program: python -m venv creates an environment
-	$(BIN)/audithooks --version
-	$(BIN)/audithooks -f -C -t relative -e @process -m venv --clear $(VENV)/demo
+demo: $(VENV)/built  ## trace a real program: pip installs a package from a local index
+	$(BIN)/python docs/demo.py
 
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
