@@ -1093,7 +1093,8 @@ sys.audit("test.login", {"user": "joe", "token": sys.argv[-1]})
     assert "test.child" in shown
     assert "hunter2" not in shown
     trace(*options, *arguments, "--secrets", *command)
-    assert "hunter2" in (tmp_path / "trace").read_text()
+    is_table = "--summary-only" in options  # which has no arguments
+    assert ("hunter2" in (tmp_path / "trace").read_text()) is not is_table
 
 
 def test_arguments_can_be_redacted(trace):
