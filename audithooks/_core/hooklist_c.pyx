@@ -346,12 +346,12 @@ cdef class Capture:
 
 
 cdef PyObject *refuse(
-    PyObject *kind, PyObject *arguments, PyObject *keywords
+    PyTypeObject *kind, PyObject *arguments, PyObject *keywords
 ) noexcept:
     """Stand in tp_new of what only this module makes, which does not look there."""
-    cdef const char *name = strrchr((<PyTypeObject *> kind).tp_name, c".") + 1
+    cdef const char *name = strrchr(kind.tp_name, c".") + 1
     cdef const char *maker = b"subscribe()"
-    if kind == <PyObject *> Capture:
+    if kind == <PyTypeObject *> Capture:
         maker = b"capture()"
     PyErr_Format(TypeError, b"cannot create a %s: %s does", name, maker)
     return NULL
