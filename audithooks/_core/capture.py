@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from . import hints
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from typing import NamedTuple
 
     from .hooklist_py import Subscription
-    from .types import Any, Iterable, Scope
+    from .types import Any
+
+    class _Pair(NamedTuple):
+        event: str
+        args: tuple[Any, ...]
+
+else:
+    _Pair = namedtuple("Record", ("event", "args"))  # noqa: PYI024
 
 
-class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
+class Record(_Pair):
     """A captured event: its name and the tuple of its arguments.
 
     *thread* is the identifier of the thread that raised it, as from
@@ -21,11 +30,11 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
     """
 
     event: str
-    args: tuple[Any, ...]
+    args: tuple[hints.Any, ...]
     thread: int
     time: float
 
-    def _replace(self, **changes: Any) -> Record:
+    def _replace(self, **changes: hints.Any) -> Record:
         """Return a copy with other values for some of event, args, thread and time."""
         others = {name: changes.pop(name, vars(self)[name]) for name in vars(self)}
         record = super()._replace(**changes)
@@ -43,10 +52,10 @@ class Capture:
 
     def __init__(
         self,
-        domain: Any,  # of the base class Domain, which makes these
+        domain: hints.Any,  # of the base class Domain, which makes these
         events: tuple[str, ...],
-        exclude: str | Iterable[str],
-        scope: Scope,
+        exclude: hints.Patterns,
+        scope: hints.Scope,
     ) -> None:
         self._domain = domain
         self._arguments = events, exclude, scope
@@ -75,12 +84,7 @@ class Capture:
             raise
         return records
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None

@@ -8,25 +8,21 @@ from __future__ import annotations
 from _thread import get_ident
 from time import time
 
+from . import hints
 from .doubts import doubt
 from .native import native_hook
 from .patterns import checked, wants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .capture import Capture
-    from .hooklist_py import Subscription
-    from .types import (
-        Any,
-        HookFunction,
-        Iterable,
-        Native,
-        NoReturn,
-        OnError,
-        Scope,
-        Unpacked,
-        Wants,
-    )
+    from . import capture as captures
+    from . import hooklist_py as hooklist
+    from .types import Any, Native, Unpacked, Wants
+else:
+    from .._late import Late
+
+    captures = Late("audithooks._core.capture")
+    hooklist = Late("audithooks._core.choice")
 
 
 class HookRejected(RuntimeError):
@@ -59,13 +55,14 @@ class Domain:
 
     __slots__ = ()
 
-    _warning: type[Warning] | None = None  # for doubts about names, in the runtime
+    # For doubts about names, in the runtime domain.
+    _warning: hints.Optional[type[Warning]] = None
 
     # For Capture, whose module may be imported while a test replaces these in theirs.
     _get_ident = staticmethod(get_ident)
     _time = staticmethod(time)
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     if TYPE_CHECKING:
@@ -73,11 +70,11 @@ class Domain:
         def audit(self, event: str, /, *args: object) -> None: ...
         def _addition(
             self,
-            callable: HookFunction,
+            callable: Any,
             wants: Wants = None,
             events: tuple[str, ...] | None = None,
             is_asked: bool = True,
-            scope: Scope = "process",
+            scope: hints.Scope = "process",
             reentrant: bool = True,
             reported: bool = False,
             native: Native | None = None,
@@ -104,7 +101,7 @@ class Domain:
         """Tell the hooks that are there of a new one; they may object by raising."""
         self.audit("sys.addaudithook")
 
-    def addaudithook(self, hook: HookFunction) -> None:
+    def addaudithook(self, hook: hints.HookFunction) -> None:
         """Add *hook* for every event, permanently.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
@@ -125,13 +122,13 @@ class Domain:
 
     def subscribe(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         *events: str,
-        exclude: str | Iterable[str] = (),
-        scope: Scope = "process",
+        exclude: hints.Patterns = (),
+        scope: hints.Scope = "process",
         reentrant: bool = False,
-        on_error: OnError = "raise",
-    ) -> Subscription:
+        on_error: hints.OnError = "raise",
+    ) -> hooklist.Subscription:
         """Call *hook* for some events until the returned subscription is closed.
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
@@ -174,14 +171,14 @@ class Domain:
 
     def _subscribe(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         events: tuple[str, ...],
-        exclude: str | Iterable[str],
-        scope: Scope,
+        exclude: hints.Patterns,
+        scope: hints.Scope,
         reentrant: bool = False,
-        on_error: OnError = "raise",
+        on_error: hints.OnError = "raise",
         is_asked: bool | None = None,
-    ) -> Subscription:
+    ) -> hooklist.Subscription:
         """Do what subscribe() does; *is_asked* decides about the event of its end."""
         native = native_hook(hook, self._unpack, self._flags)
         wanted = checked("events", events)
@@ -208,15 +205,15 @@ class Domain:
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
         try:
-            added: Subscription = addition.commit()
+            added: hooklist.Subscription = addition.commit()
             return added
         except BaseException:  # of a signal handler, after the hook was added
             addition.undo()
             raise
 
     def capture(
-        self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
-    ) -> Capture:
+        self, *events: str, exclude: hints.Patterns = (), scope: hints.Scope = "context"
+    ) -> captures.Capture:
         """Return a context manager that collects the events of its block in a list.
 
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list

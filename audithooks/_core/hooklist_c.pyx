@@ -237,7 +237,8 @@ cdef class Addition:
 
 @cython.final
 cdef class Subscription:
-    """The result of subscribe(): it stops or pauses the calls of a hook.
+    """Subscription()\n--\n
+    The result of subscribe(): it stops or pauses the calls of a hook.
 
     As a context manager it closes itself at the end of the block. Dropping it does not
     close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.

@@ -19,21 +19,20 @@ from builtins import BaseException, Exception, isinstance, str, tuple  # noqa: U
 from contextvars import ContextVar
 from itertools import count
 
+from . import hints
 from .native import caller, unpack
 from .patterns import MAX_DECIDED, UNSUBSCRIBE
 from .unraisable import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from typing_extensions import Self
 
     from .types import (
         Any,
         Arguments,
         Callable,
-        HookFunction,
         Native,
-        NoReturn,
         Scope,
         Unpacked,
         Wants,
@@ -124,7 +123,7 @@ class Hook:
 
     def __init__(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants,
         events: tuple[str, ...] | None,
         is_asked: bool,
@@ -263,7 +262,7 @@ class Subscription:
     def __init__(self) -> None:
         raise TypeError("cannot create a Subscription: subscribe() does")
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle a Subscription")
 
     @property
@@ -313,12 +312,7 @@ class Subscription:
         _check_open(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -368,7 +362,7 @@ class HookList:
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
-    def __new__(cls, *args: object, **kwargs: object) -> HookList:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         self = super().__new__(cls)
         self._hooks = {}
         self._in_thread = {}
@@ -378,7 +372,7 @@ class HookList:
 
     def _addition(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants = None,
         events: tuple[str, ...] | None = None,
         is_asked: bool = True,

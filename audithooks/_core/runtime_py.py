@@ -11,14 +11,14 @@ import sys
 from _thread import get_ident
 from builtins import TypeError
 
+from . import hints
 from .domain import AuditHooksWarning, Domain, HookRejected
-from .hooklist_py import HookList, exact_event
+from .hooklist_py import HookList, Subscription, exact_event
 from .native import caller, native_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .hooklist_py import Subscription
-    from .types import Arguments, HookFunction
+    from .types import Any, Arguments
 
 # GraalPy has the two functions of sys, but never calls a hook.
 _HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
@@ -50,9 +50,10 @@ class Runtime(Domain, HookList):
     if _HAS_HOOKS:
         audit = staticmethod(_sys_audit)
 
-        def addaudithook(self, hook: HookFunction) -> None:
+        def addaudithook(self, hook: hints.HookFunction) -> None:
             native = native_hook(hook, self._unpack, self._flags)
-            _sys_addaudithook(hook if native is None else caller(hook, *native))
+            call: Any = hook if native is None else caller(hook, *native)
+            _sys_addaudithook(call)
 
         addaudithook.__doc__ = Domain.addaudithook.__doc__
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .._core.types import HookFunction
+    from .._core.types import Callback
 
 MAX_NAMES = 4096  # that Limited remembers
 
@@ -45,7 +45,7 @@ class Limited(Sink):
 
     def __init__(
         self,
-        sink: HookFunction,
+        sink: Callback,
         *,
         per_second: int | None = None,
         unique: float | None = None,
