@@ -1,4 +1,4 @@
-"""The context manager of capture(), and the records in its list."""
+"""The records of capture(), and the hook that makes them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NamedTuple
 
-    from .hooklist_py import Subscription
-    from .types import Any
+    from .types import Any, Callback
 
     class _Pair(NamedTuple):
         event: str
@@ -42,50 +41,15 @@ class Record(_Pair):
         return record
 
 
-class Capture:
-    """A context manager that collects Record objects. See Dispatcher.capture().
+def recorder(domain: Any) -> tuple[Callback, list[Record]]:
+    """Return a hook that makes records, and the list that it puts them in."""
+    records: list[Record] = []
+    identify, clock = domain._get_ident, domain._time
 
-    It can be used again, but not while it is in use.
-    """
+    def add(event: str, args: tuple[Any, ...]) -> None:
+        record = Record(event, args)
+        record.thread = identify()
+        record.time = clock()
+        records.append(record)
 
-    __slots__ = ("_arguments", "_domain", "_in_use", "_subscription")
-
-    def __init__(
-        self,
-        domain: hints.Any,  # of the base class Domain, which makes these
-        events: tuple[str, ...],
-        exclude: hints.Patterns,
-        scope: hints.Scope,
-    ) -> None:
-        self._domain = domain
-        self._arguments = events, exclude, scope
-        self._subscription: Subscription | None = None
-        self._in_use = False
-
-    def __enter__(self) -> list[Record]:
-        if self._in_use:
-            raise RuntimeError("this capture() is already in use")
-        self._in_use = True  # before other hooks are told of it
-        records: list[Record] = []
-        identify, clock = self._domain._get_ident, self._domain._time
-
-        def add(event: str, args: tuple[Any, ...]) -> None:
-            record = Record(event, args)
-            record.thread = identify()
-            record.time = clock()
-            records.append(record)
-
-        try:
-            self._subscription = self._domain._subscribe(
-                add, *self._arguments, is_asked=False
-            )
-        except BaseException:
-            self._in_use = False
-            raise
-        return records
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
-            self._in_use = False
+    return add, records

@@ -315,6 +315,51 @@ cdef class Subscription:
         return f"<Subscription of {name} to {events}, {state}>"
 
 
+@cython.final
+cdef class Capture:
+    """Capture()\n--\n
+    A context manager that collects Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    cdef Addition addition          # None until the hook is added
+    cdef HookList list
+    cdef tuple arguments
+    cdef bint in_use
+
+    def __cinit__(self):
+        if not making:
+            raise TypeError("cannot create a Capture: capture() does")
+
+    def __enter__(self):
+        if self.in_use:
+            raise RuntimeError("this capture() is already in use")
+        self.in_use = True  # before other hooks are told of it
+        try:
+            recorder, *arguments = self.arguments
+            hook, records = recorder(self.list)
+            self.addition = self.list._prepare(hook, *arguments, is_asked=False)
+            self.addition.commit()
+            return records
+        except BaseException:
+            if self.addition is not None:  # a signal handler raised
+                self.addition.undo()
+                self.addition = None
+            self.in_use = False
+            raise
+
+    def __exit__(self, kind, error, traceback):
+        addition = self.addition
+        if addition is not None:
+            try:
+                addition.handle.close()
+            finally:  # a hook that refuses, or a signal handler, may have raised
+                if addition.handle.closed:
+                    self.addition = None
+                    self.in_use = False
+
+
 cdef int check_open(Subscription subscription) except -1:
     if subscription.hook.is_closed:
         raise ValueError(f"the subscription is closed: {subscription!r}")
@@ -405,6 +450,18 @@ cdef class HookList:
         if events is not None:
             addition.handle = handle_of(self, hook)
         return addition
+
+    def _capture(self, *arguments):
+        """Return what capture() returns; see recorder() and Domain.capture()."""
+        global making
+        making = True
+        try:
+            capture = Capture.__new__(Capture)
+        finally:
+            making = False
+        (<Capture> capture).arguments = arguments
+        (<Capture> capture).list = self
+        return capture
 
     @property
     def subscriptions(self):

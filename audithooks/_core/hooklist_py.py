@@ -26,8 +26,7 @@ from .unraisable import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
+    from . import capture as captures
     from .types import (
         Any,
         Arguments,
@@ -37,6 +36,10 @@ if TYPE_CHECKING:
         Unpacked,
         Wants,
     )
+else:
+    from .._late import Late
+
+    captures = Late("audithooks._core.capture")
 
 
 def _of_threads(name: str) -> Any:
@@ -61,10 +64,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
 
     leaving: Hook | None  # what it closes or pauses
     number: int  # thread identifiers are used again
+    overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
         self.leaving = None
+        self.overflows = []
         self.number = _next_thread()
         self.running = {}
 
@@ -229,7 +234,7 @@ class Addition:
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
         self._hook = hook
-        self._handle = None if hook._events is None else _handle_of(hooks, hook)
+        self._handle: Any = None if hook._events is None else _handle_of(hooks, hook)
 
     def commit(self) -> Any:
         """Add the hook, which is called from the next event on. Return its handle."""
@@ -328,6 +333,51 @@ def _check_open(subscription: Subscription) -> None:
         raise ValueError(f"the subscription is closed: {subscription!r}")
 
 
+class Capture:
+    """A context manager that collects Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    __slots__ = ("_addition", "_arguments", "_in_use", "_list")
+
+    _addition: hints.Optional[Addition]
+    _arguments: tuple[hints.Any, ...]
+    _in_use: bool
+    _list: hints.Any
+
+    def __init__(self) -> None:
+        raise TypeError("cannot create a Capture: capture() does")
+
+    def __enter__(self) -> list[captures.Record]:
+        if self._in_use:
+            raise RuntimeError("this capture() is already in use")
+        self._in_use = True  # before other hooks are told of it
+        try:
+            recorder, *arguments = self._arguments
+            records: list[captures.Record]
+            hook, records = recorder(self._list)
+            self._addition = self._list._prepare(hook, *arguments, is_asked=False)
+            self._addition.commit()
+            return records
+        except BaseException:
+            if self._addition is not None:  # a signal handler raised
+                self._addition.undo()
+                self._addition = None
+            self._in_use = False
+            raise
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        addition = self._addition
+        if addition is not None:
+            try:
+                addition._handle.close()
+            finally:  # a hook that refuses, or a signal handler, may have raised
+                if addition._handle.closed:
+                    self._addition = None
+                    self._in_use = False
+
+
 def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
     """Return the Subscription of a hook: the one that there is, or else a new one."""
     found = hook._handle()
@@ -362,7 +412,7 @@ class HookList:
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
+    def __new__(cls, *args: object, **kwargs: object) -> hints.Self:
         self = super().__new__(cls)
         self._hooks = {}
         self._in_thread = {}
@@ -393,6 +443,15 @@ class HookList:
             callable, wants, events, is_asked, scope, reentrant, reported, native
         )
         return Addition(self, hook)
+
+    def _capture(self, *arguments: Any) -> Capture:
+        """Return what capture() returns; see recorder() and Domain.capture()."""
+        capture = Capture.__new__(Capture)
+        capture._addition = None
+        capture._arguments = arguments
+        capture._in_use = False
+        capture._list = self
+        return capture
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -540,6 +599,8 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
 def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
     """Leave a hook out, or call it again, at the place where it stood."""
     routes: dict[str, tuple[Hook, ...]] = {}
+    if hook._is_closed:  # by a hook that was asked
+        return
     try:
         hook._is_paused = paused
         hooks._routes = routes

@@ -20,8 +20,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .types import Any, Arguments
 
-# GraalPy has the two functions of sys, but never calls a hook.
-_HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
+# A program may have taken them away. GraalPy has them, but never calls a hook.
+_HAS_HOOKS = (
+    callable(getattr(sys, "audit", None))
+    and callable(getattr(sys, "addaudithook", None))
+    and sys.implementation.name != "graalpy"
+)
+
+NO_HOOKS = (
+    None
+    if _HAS_HOOKS
+    else "sys has no audit hooks, so events of the interpreter are not seen"
+)
 
 # Whether sys tells that there is no hook: see _anyone_listens().
 _IS_TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
@@ -33,6 +43,12 @@ if _HAS_HOOKS:
 
 class _Reached(Exception):
     """Tells connect() that its hook is called."""
+
+
+def _need_frames(number: int) -> None:
+    """Raise RecursionError if there is not room for so many more."""
+    if number:
+        _need_frames(number - 1)
 
 
 class Runtime(Domain, HookList):
@@ -53,7 +69,15 @@ class Runtime(Domain, HookList):
         def addaudithook(self, hook: hints.HookFunction) -> None:
             native = native_hook(hook, self._unpack, self._flags)
             call: Any = hook if native is None else caller(hook, *native)
-            _sys_addaudithook(call)
+            thread = self._state.thread
+            outer, thread.overflows = thread.overflows, []
+            try:  # sys takes a RecursionError for a refusal, also that of on_event()
+                _need_frames(4)
+                _sys_addaudithook(call)
+                for error in thread.overflows:
+                    raise error
+            finally:
+                thread.overflows = outer
 
         addaudithook.__doc__ = Domain.addaudithook.__doc__
 
@@ -89,7 +113,13 @@ class Runtime(Domain, HookList):
                 if self._announcing != this_thread() or not self._connected:
                     self._others = True
                 self._announcing = None
-            if in_charge:
+                try:
+                    if in_charge and self._hooks:
+                        self._dispatch(event, args)
+                except RecursionError as error:  # for our addaudithook()
+                    self._state.thread.overflows.append(error)
+                    raise
+            elif in_charge:
                 if self._hooks:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
@@ -114,7 +144,10 @@ class Runtime(Domain, HookList):
             _sys_audit("audithooks.connect", attempt)
         except _Reached:
             return True
-        raise HookRejected("a hook of sys refused the hook of audithooks")
+        raise HookRejected(
+            "sys does not call the hook of audithooks: another hook refused it, or the "
+            "program replaced sys.audit or sys.addaudithook"
+        )
 
 
 def _anyone_listens() -> bool:

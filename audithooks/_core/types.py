@@ -21,7 +21,9 @@ from typing import Union as Union
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import CapsuleType
+    from typing_extensions import Self as Self
 else:
+    Self = Any  # of typing from 3.11 on
     CapsuleType = getattr(types, "CapsuleType", object)  # from 3.13 on
 
 Arguments = tuple[Any, ...]

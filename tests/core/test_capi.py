@@ -1204,6 +1204,23 @@ seen by the hook of before: 3
     assert printed == f"cython None\n{outcome}{ended}{outcome}{ended}{outcome}"
 
 
+def test_no_hook_outlives_its_interpreter_if_another_refuses_the_last_event(
+    compiled, embed
+):
+    code = """
+import os
+import audithooks
+def hook(event, args, write=os.write):
+    if event.startswith("cpython."):
+        write(1, event.encode())
+audithooks.subscribe(hook)
+"""
+    refused = {"EMBED_REFUSES": "cpython.PyInterpreterState_Clear"}
+    env = {**environment(), "AUDITHOOKS_PURE_PYTHON": "0", **refused}
+    printed = building.run(str(embed), sys.executable, code, env=env)
+    assert printed == "seen by the hook of before: 0\n"
+
+
 def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_folder):
     printed = building.run(
         str(embed),

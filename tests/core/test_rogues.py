@@ -197,6 +197,36 @@ def test_recursion_to_the_limit_leaves_the_list_whole(domain, on_error, monkeypa
     assert seen == ["test.event"]
 
 
+@needs(
+    sys.implementation.name != "pypy",
+    "near the limit, PyPy may fail at the start of a finally clause",
+)
+@pytest.mark.parametrize("method", ["subscribe", "addaudithook"])
+def test_a_recursion_error_is_no_refusal(domain, method):
+    """At each depth, a hook is added, or a RecursionError says that it was not."""
+    asked = []
+    domain.subscribe(lambda event, args: asked.append(event), "sys.addaudithook")
+
+    def add():
+        seen = []
+        try:
+            getattr(domain, method)(lambda event, args: seen.append(event))
+        except RecursionError:
+            return
+        added.append(seen)
+
+    added = []
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 60)
+    try:
+        attempt(deep, add)
+    finally:
+        sys.setrecursionlimit(limit)
+    domain.audit("test.event")
+    lost = [seen for seen in added if "test.event" not in seen]
+    assert (len(added) > 10, lost) == (True, [])
+
+
 def deep(function):
     """Call a function at each depth of the stack, from the recursion limit outwards."""
     try:

@@ -12,10 +12,10 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$here/../..
-cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/README.md" \
-    "$root/LICENSE" "$work"
+cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/build_ext.py" \
+    "$root/README.md" "$root/LICENSE" "$work"
 cd "$work"
-rm -f audithooks/*.so audithooks/*.c
+rm -f audithooks/_core/*.so audithooks/_core/*.c
 
 # With another Python, as pip and Cython are slow with ThreadSanitizer.
 python3 -m venv venv
