@@ -177,7 +177,7 @@ def subscriptions() -> tuple[Subscription, ...]:
 
 
 runtime = Runtime()
-audit = runtime.audit
-addaudithook = runtime.addaudithook
-capture = runtime.capture
-subscribe = runtime.subscribe
+audit: hints.Final = runtime.audit
+addaudithook: hints.Final = runtime.addaudithook
+capture: hints.Final = runtime.capture
+subscribe: hints.Final = runtime.subscribe

@@ -6,6 +6,7 @@ stand here, as 3.9 cannot evaluate `int | None` in an annotation.
 
 from __future__ import annotations
 
+import os
 import types
 from collections.abc import Callable as Callable
 from collections.abc import Iterable as Iterable
@@ -13,7 +14,8 @@ from collections.abc import Iterator as Iterator
 from types import CodeType as CodeType
 from types import FrameType as FrameType
 from typing import Any as Any
-from typing import Literal
+from typing import Final as Final
+from typing import Literal, Protocol
 from typing import NoReturn as NoReturn
 from typing import Optional as Optional
 from typing import Union as Union
@@ -40,6 +42,16 @@ Wants = Union[
     frozenset[str],
     tuple[Optional[frozenset[str]], Globs, frozenset[str], Globs, dict[str, bool]],
 ]
+
+
+class HasDescriptor(Protocol):
+    """An open file, as far as a sink knows."""
+
+    def fileno(self) -> int: ...
+
+
+# What lines are written to.
+Output = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], int, HasDescriptor]
 
 # Where the function and the data of a native hook are.
 Native = tuple[int, int]

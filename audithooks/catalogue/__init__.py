@@ -12,16 +12,20 @@ import os
 import re
 import sys
 from collections import namedtuple
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from .._table import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    import typing
+else:
+    from .._late import Late
 
-    Version = tuple[int, ...]
+    typing = Late("typing")
+
+Version = tuple[int, ...]
 
 __all__ = (
     "EVENTS",
@@ -58,7 +62,7 @@ class Entry(
     arguments: tuple[str, ...]
     groups: tuple[str, ...]
     since: Version
-    until: Version | None
+    until: typing.Optional[Version]
     note: str
 
     def in_version(self, version: Version) -> bool:
@@ -141,7 +145,7 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(expanded)
 
 
-def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
+def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
     """Return the arguments *args* of *event* in a dict, by their names and in order.
 
     An argument that the catalogue does not know is named by its position, "arg0" for
@@ -170,7 +174,7 @@ class OpenIntent(
     truncate: bool
 
 
-def open_intent(args: Sequence[Any]) -> OpenIntent:
+def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
     """Return what a file is opened for, given the arguments of an `open` event.
 
     *args* are the path, the mode and the flags. open() and io.open() pass mode and
@@ -217,7 +221,7 @@ def _has(flags: int, name: str) -> bool:
     return bool(flag) and flags & flag == flag
 
 
-def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
+def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
     """Return the command line of a process that *event* starts with arguments *args*.
 
     The first item is the program that is run, as the caller named it, and not its
@@ -244,10 +248,10 @@ def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
     if event == "os.system":
         return (*_shell(), os.fsdecode(given["command"]))
     program_name, argv_name = _SPAWNS[event]
-    program: Any = given.get(program_name)
+    program: typing.Any = given.get(program_name)
     if event == "_posixsubprocess.fork_exec":
         program = program[0]  # the candidates along PATH
-    argv: Any = given.get(argv_name) or ()
+    argv: typing.Any = given.get(argv_name) or ()
     if isinstance(argv, (str, bytes, os.PathLike)):
         words = [os.fsdecode(argv)]
         return tuple(words if program is None else [os.fsdecode(program), *words])
