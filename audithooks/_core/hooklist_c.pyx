@@ -506,7 +506,7 @@ cdef class HookList:
 
     cdef int add(self, Hook hook) except -1:
         """Add a hook. It is called from the next event on."""
-        cdef dict routes = {}  # before anything changes, as it may fail
+        cdef dict routes
         cdef Route old = None
         hook.rank = add_version(&ranks)
         if hook.native == NULL:
@@ -552,7 +552,7 @@ cdef class HookList:
 
         A dispatch that is under way still calls it, unless it is native.
         """
-        cdef dict routes = {}
+        cdef dict routes
         cdef Route old = None
         if hook.is_closed:
             return 0

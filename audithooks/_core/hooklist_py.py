@@ -539,7 +539,12 @@ class HookList:
 
     def _dispatch(self, event: str, args: Arguments) -> None:
         """Call the hooks that want *event*, an exact str."""
-        for hook in self._route_of(event):
+        route = self._routes.get(event)  # as _route_of() does, without its call
+        if not route and route is not self._NOBODY:
+            route = self._resolve(event)
+        if self._scoped:
+            route = self._with_scoped(route, event)
+        for hook in route:
             if hook._conditions:
                 hook._call_if(event, args)
             else:
