@@ -8,9 +8,7 @@ from . import hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
-
-    from .types import Any, Callback
+    from .types import Any, Callback, NamedTuple
 
     class _Pair(NamedTuple):
         event: str
@@ -28,8 +26,9 @@ class Record(_Pair):
     Records are equal if event and args are.
     """
 
-    event: str
-    args: tuple[hints.Any, ...]
+    if not TYPE_CHECKING:
+        event: str
+        args: tuple[hints.Any, ...]
     thread: int
     time: float
 

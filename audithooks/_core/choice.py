@@ -77,7 +77,7 @@ if FALLBACK_REASON is not None:
 
     _C_API = None
 
-IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
+IMPLEMENTATION: str = "cython" if FALLBACK_REASON is None else "python"
 """The implementation that this process uses, "cython" or "python"."""
 
 __all__ = (

@@ -23,6 +23,8 @@ class Dispatcher(Domain, HookList):
 
     __slots__ = ("__weakref__", "name")
 
+    name: str
+
     def __init__(self, name: str = "") -> None:
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")

@@ -412,13 +412,15 @@ class HookList:
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
-    def __new__(cls, *args: object, **kwargs: object) -> hints.Self:
-        self = super().__new__(cls)
-        self._hooks = {}
-        self._in_thread = {}
-        self._scoped = {}
-        self._routes = {}
-        return self
+    if not TYPE_CHECKING:  # who would take its arguments for those of a Dispatcher
+
+        def __new__(cls, *args: object, **kwargs: object) -> HookList:
+            self = super().__new__(cls)
+            self._hooks = {}
+            self._in_thread = {}
+            self._scoped = {}
+            self._routes = {}
+            return self
 
     def _addition(
         self,

@@ -18,6 +18,8 @@ from .native import caller, native_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final  # not by .types, which pyright does not understand
+
     from .types import Any, Arguments
 
 # A program may have taken them away. GraalPy has them, but never calls a hook.
@@ -177,7 +179,7 @@ def subscriptions() -> tuple[Subscription, ...]:
 
 
 runtime = Runtime()
-audit: hints.Final = runtime.audit
-addaudithook: hints.Final = runtime.addaudithook
-capture: hints.Final = runtime.capture
-subscribe: hints.Final = runtime.subscribe
+audit: Final = runtime.audit
+addaudithook: Final = runtime.addaudithook
+capture: Final = runtime.capture
+subscribe: Final = runtime.subscribe

@@ -14,8 +14,8 @@ from collections.abc import Iterator as Iterator
 from types import CodeType as CodeType
 from types import FrameType as FrameType
 from typing import Any as Any
-from typing import Final as Final
 from typing import Literal, Protocol
+from typing import NamedTuple as NamedTuple
 from typing import NoReturn as NoReturn
 from typing import Optional as Optional
 from typing import Union as Union

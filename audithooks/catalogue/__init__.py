@@ -20,10 +20,29 @@ from .._table import TABLE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
+
+    # What type checkers see of the classes below.
+    class _Entry(typing.NamedTuple):
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: tuple[int, ...]
+        until: tuple[int, ...] | None
+        note: str
+
+    class _OpenIntent(typing.NamedTuple):
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
+
 else:
     from .._late import Late
 
     typing = Late("typing")
+    _Entry = namedtuple("_Entry", "name arguments groups since until note")  # noqa: PYI024
+    _OpenIntent = namedtuple("_OpenIntent", "read write create append truncate")  # noqa: PYI024
 
 Version = tuple[int, ...]
 
@@ -45,9 +64,7 @@ _LINE = re.compile(
 )
 
 
-class Entry(
-    namedtuple("Entry", ("name", "arguments", "groups", "since", "until", "note"))  # noqa: PYI024
-):
+class Entry(_Entry):
     """The description of one event.
 
     *name* and *arguments*, a tuple of names, are those of CPython's documentation.
@@ -58,12 +75,13 @@ class Entry(
 
     __slots__ = ()
 
-    name: str
-    arguments: tuple[str, ...]
-    groups: tuple[str, ...]
-    since: Version
-    until: typing.Optional[Version]
-    note: str
+    if not TYPE_CHECKING:
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: Version
+        until: typing.Optional[Version]
+        note: str
 
     def in_version(self, version: Version) -> bool:
         """Whether a Python of *version*, a tuple such as sys.version_info, has it."""
@@ -160,18 +178,17 @@ def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
     return mapping
 
 
-class OpenIntent(
-    namedtuple("OpenIntent", ("read", "write", "create", "append", "truncate"))  # noqa: PYI024
-):
+class OpenIntent(_OpenIntent):
     """What a file is opened for, each a bool. See open_intent()."""
 
     __slots__ = ()
 
-    read: bool
-    write: bool
-    create: bool
-    append: bool
-    truncate: bool
+    if not TYPE_CHECKING:
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
 
 
 def open_intent(args: Sequence[typing.Any]) -> OpenIntent:

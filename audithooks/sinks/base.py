@@ -44,7 +44,8 @@ class Count:
     __slots__ = ("_asked", "_next", "_told", "add")
 
     def __init__(self) -> None:
-        self.add = self._next = count().__next__
+        self.add: Callable[[], int] = count().__next__
+        self._next = self.add
         self._told = 0  # the sum of all results of news()
         self._asked = 0  # the number of its calls, each of which increases the count
 
