@@ -25,7 +25,7 @@ config=$prefix/bin/python3-config
 for module in audithooks/_core/*.pyx; do
     venv/bin/cython "$module"
     # shellcheck disable=SC2046
-    gcc -shared -fPIC -fsanitize=thread -g -O1 $("$config" --includes) \
+    gcc -shared -fPIC -fsanitize=thread -g -O1 -Iaudithooks $("$config" --includes) \
         "${module%.pyx}.c" -o "${module%.pyx}$("$config" --extension-suffix)"
 done
 
