@@ -33,6 +33,7 @@ from cpython.pycapsule cimport (
     PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
 )
 from libc.stdint cimport uint64_t, uintptr_t
+from libc.string cimport strrchr
 
 from audithooks._core.python cimport (
     PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyDict_GET_SIZE,
@@ -41,8 +42,8 @@ from audithooks._core.python cimport (
     PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
     PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
     PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
-    PyTuple_SET_ITEM, PyTypeObject, PyUnicode_CompareWithASCIIString, PyWeakref_NewRef,
-    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
+    PyTuple_SET_ITEM, PyTypeObject, PyType_Modified, PyUnicode_CompareWithASCIIString,
+    PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
     Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size, vectorcallfunc
 )
 
@@ -124,9 +125,6 @@ cdef dict leaving = {}
 
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
-
-# Whether an Addition or a Subscription is made by this module.
-cdef bint making = False
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -221,10 +219,6 @@ cdef class Addition:
     cdef Hook hook
     cdef Subscription handle        # None of a hook that cannot be removed
 
-    def __cinit__(self):
-        if not making:
-            raise TypeError("cannot create an Addition")
-
     def commit(self):
         """Add the hook, which is called from the next event on. Return its handle."""
         self.hooks.add(self.hook)
@@ -250,10 +244,6 @@ cdef class Subscription:
     or changed nothing.
     """
 
-    def __cinit__(self):
-        if not making:
-            raise TypeError("cannot create a Subscription: subscribe() does")
-
     def __reduce__(self):
         raise TypeError("cannot copy or pickle a Subscription")
 
@@ -265,7 +255,7 @@ cdef class Subscription:
     @property
     def closed(self):
         """Whether the subscription is closed, which is permanent."""
-        return self.hook.is_closed
+        return bool(load_int(&self.hook.is_closed))
 
     @property
     def paused(self):
@@ -280,7 +270,7 @@ cdef class Subscription:
         hook of this subscription is asked only if its patterns name that event: by its
         name, or by a pattern that begins with "audithooks.".
         """
-        if not self.hook.is_closed:
+        if not load_int(&self.hook.is_closed):
             self.hooks.announce_end(self.hook)
             self.hooks.remove(self.hook)
 
@@ -328,14 +318,11 @@ cdef class Capture:
     cdef tuple arguments
     cdef bint in_use
 
-    def __cinit__(self):
-        if not making:
-            raise TypeError("cannot create a Capture: capture() does")
-
     def __enter__(self):
-        if self.in_use:
-            raise RuntimeError("this capture() is already in use")
-        self.in_use = True  # before other hooks are told of it
+        with cython.critical_section(self):
+            if self.in_use:
+                raise RuntimeError("this capture() is already in use")
+            self.in_use = True  # before other hooks are told of it
         try:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
@@ -360,22 +347,36 @@ cdef class Capture:
                     self.in_use = False
 
 
+cdef PyObject *refuse(
+    PyObject *kind, PyObject *arguments, PyObject *keywords
+) noexcept:
+    """Stand in tp_new of what only this module makes, which does not look there."""
+    cdef const char *name = strrchr((<PyTypeObject *> kind).tp_name, c".") + 1
+    cdef const char *maker = b"subscribe()"
+    if kind == <PyObject *> Capture:
+        maker = b"capture()"
+    PyErr_Format(TypeError, b"cannot create a %s: %s does", name, maker)
+    return NULL
+
+
+for kind in (Addition, Subscription, Capture):
+    (<PyTypeObject *> kind).tp_new = refuse
+    (<PyTypeObject *> kind).tp_vectorcall = NULL  # which calls the one of Cython
+    PyType_Modified(<PyTypeObject *> kind)
+del kind
+
+
 cdef int check_open(Subscription subscription) except -1:
-    if subscription.hook.is_closed:
+    if load_int(&subscription.hook.is_closed):
         raise ValueError(f"the subscription is closed: {subscription!r}")
     return 0
 
 
 cdef Subscription handle_of(HookList hooks, Hook hook):
     """Return the Subscription of a hook: the one that there is, or else a new one."""
-    global making
     found = None if hook.handle is None else hook.handle()
     if found is None:
-        making = True
-        try:
-            found = Subscription.__new__(Subscription)
-        finally:
-            making = False
+        found = Subscription.__new__(Subscription)
         (<Subscription> found).hooks = hooks
         (<Subscription> found).hook = hook
         hook.handle = PyWeakref_NewRef(found, None)
@@ -417,7 +418,6 @@ cdef class HookList:
         of its own end. Of a native hook, *native* holds the addresses of its function
         and its data.
         """
-        global making
         cdef Hook hook = Hook.__new__(Hook)
         hook.callable = callable
         hook.wants = wants
@@ -440,11 +440,7 @@ cdef class HookList:
             hook.is_alone = not notice_greenlets()
         if reported:
             hook.conditions |= REPORTED
-        making = True
-        try:
-            addition = <Addition> Addition.__new__(Addition)
-        finally:
-            making = False
+        addition = <Addition> Addition.__new__(Addition)
         addition.hooks = self
         addition.hook = hook
         if events is not None:
@@ -453,12 +449,7 @@ cdef class HookList:
 
     def _capture(self, *arguments):
         """Return what capture() returns; see recorder() and Domain.capture()."""
-        global making
-        making = True
-        try:
-            capture = Capture.__new__(Capture)
-        finally:
-            making = False
+        capture = Capture.__new__(Capture)
         (<Capture> capture).arguments = arguments
         (<Capture> capture).list = self
         return capture
@@ -554,13 +545,13 @@ cdef class HookList:
         """
         cdef dict routes
         cdef Route old = None
-        if hook.is_closed:
+        if load_int(&hook.is_closed):
             return 0
         if hook.in_context:
             with cython.critical_section(self):
                 if self.in_context.pop(hook.key, None) is hook:
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             open_ranks.pop(hook.key, None)
             set_ranks_if_possible()
         elif hook.thread is not None:
@@ -576,7 +567,7 @@ cdef class HookList:
                     else:
                         del self.in_thread[hook.thread]
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
         else:
             with cython.critical_section(self):
                 while True:
@@ -589,7 +580,7 @@ cdef class HookList:
                     self.hooks = after
                     add_size(&self.listening, -1)
                     old = self.changed(routes, newest)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             release(old)
         if hook.native != NULL:
             store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)

@@ -22,6 +22,8 @@ cdef extern from "Python.h":
         Py_ssize_t tp_vectorcall_offset
         unsigned long tp_flags
         ternaryfunc tp_call
+        ternaryfunc tp_new
+        vectorcallfunc tp_vectorcall
     ctypedef struct PyFunctionObject:
         PyObject *func_dict             # the __dict__ of a function, or NULL
         vectorcallfunc vectorcall       # what calls it

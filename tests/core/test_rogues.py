@@ -40,8 +40,8 @@ def test_a_hook_that_raises_at_any_position(domain, position, error):
 @pytest.mark.parametrize("native", [False, True])
 def test_a_hook_may_close_all_there_are(request, domain, native):
     if native:
-        if request.config.option.pure:
-            pytest.skip("the native client needs the compiled implementation")
+        if sys.implementation.name != "cpython":
+            pytest.skip("native hooks need CPython")
         client = request.getfixturevalue("client")
     seen, subscriptions = [], []
 
@@ -275,3 +275,14 @@ def test_a_signal_handler_that_raises_leaves_no_hook_deaf(domain, seconds):
     del seen[:]
     domain.audit("test.event")
     assert seen == ["test.event"]
+
+
+@pytest.mark.parametrize("name", ["Addition", "Capture", "Subscription"])
+def test_what_only_a_list_makes_cannot_be_created(impl, name):
+    kind = getattr(impl.hooklist_module, name)
+    with pytest.raises(TypeError):
+        kind()
+    if impl.name == "cython":  # where one without its hook would crash
+        for create in (kind.__new__, object.__new__, type.__call__):
+            with pytest.raises(TypeError):
+                create(kind)

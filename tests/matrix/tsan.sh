@@ -20,7 +20,7 @@ rm -f audithooks/_core/*.so audithooks/_core/*.c
 # With another Python, as pip and Cython are slow with ThreadSanitizer.
 python3 -m venv venv
 venv/bin/pip install --quiet "cython>=3.2"
-venv/bin/pip install --quiet --target site pytest
+venv/bin/pip install --quiet --target site pytest setuptools
 config=$prefix/bin/python3-config
 for module in audithooks/_core/*.pyx; do
     venv/bin/cython "$module"
