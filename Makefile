@@ -53,8 +53,11 @@ lint: $(VENV)/tools  ## check the style, and the direction of imports
 	cython-lint audithooks perf tests
 	lint-imports --no-logo
 
-types: $(VENV)/tools  ## check the types
+types: $(VENV)/tools  ## check the types, and what editors see of them
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/user.py
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python tests/typing/complete.py
 
 format: $(VENV)/tools  ## fix the style
 	$(BIN)/ruff check --fix

@@ -231,7 +231,8 @@ cdef class Addition:
 
 @cython.final
 cdef class Subscription:
-    """The result of subscribe(): it stops or pauses the calls of a hook.
+    """Subscription()\n--\n
+    The result of subscribe(): it stops or pauses the calls of a hook.
 
     As a context manager it closes itself at the end of the block. Dropping it does not
     close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.
@@ -306,7 +307,8 @@ cdef class Subscription:
 
 @cython.final
 cdef class Capture:
-    """A context manager that collects Record objects. See Dispatcher.capture().
+    """Capture()\n--\n
+    A context manager that collects Record objects. See Dispatcher.capture().
 
     It can be used again, but not while it is in use.
     """

@@ -48,7 +48,7 @@ pathlib.Path.glob(self, pattern) 3.9-
 pathlib.Path.rglob(self, pattern) 3.9-
 pathlib.Path.walk(self, on_error, follow_symlinks) 3.12-
 shutil.chown(path, user, group)
-shutil.copyfile(src, dst)
+shutil.copyfile(src, dst) # shutil.copy(), shutil.copy2(), too
 shutil.copymode(src, dst)
 shutil.copystat(src, dst)
 shutil.copytree(src, dst)
@@ -117,7 +117,7 @@ os.startfile(path, operation) # Windows
 os.startfile/2(path, operation, arguments, cwd, show_cmd) 3.10- # Windows
 os.system(command)
 pty.spawn(argv)
-subprocess.Popen(executable, args, cwd, env)
+subprocess.Popen(executable, args, cwd, env) # subprocess.run(), os.popen(), too
 _posixsubprocess.fork_exec(exec_list, args, env) 3.14-
 _winapi.CreateNamedPipe(name, open_mode, pipe_mode) # Windows
 _winapi.CreatePipe() # Windows
