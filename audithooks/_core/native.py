@@ -1,4 +1,4 @@
-"""Native hooks that come from Python, C functions of the type Py_AuditCallback in a
+"""Native hooks that come from Python, C functions of the type Py_AuditHookFunction in a
 PyCapsule or from ctypes. And where C code finds the header.
 
 What C code calls itself is in capi_c.pyx.
