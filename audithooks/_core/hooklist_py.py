@@ -487,6 +487,7 @@ class HookList:
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
         routes = self._routes  # before the list, which a change goes to first
+        self._state.notice_greenlets()
         event.encode()  # for its UnicodeEncodeError
         if "\0" in event:
             raise ValueError("embedded null character in the name of an event")

@@ -747,6 +747,26 @@ def test_an_event_that_nobody_wants_is_disabled_when_it_is_raised(compiled, api,
     assert api.enabled(event) == 0
 
 
+@pytest.mark.parametrize("flag", [THREAD, CONTEXT])
+def test_an_event_is_enabled_while_there_is_a_hook_of_a_scope(
+    compiled, api, seen, flag
+):
+    dispatcher = Dispatcher()
+    event = api.get_event(dispatcher, "x")
+    other = dispatcher.subscribe(print, "y")
+    event()
+    assert api.enabled(event) == 0
+    subscription = api.subscribe(dispatcher, "log", seen, (b"x",), None, flag)
+    assert api.enabled(event) == 1
+    api.raise_(event, "i", 1)
+    assert api.enabled(event) == 1
+    assert len(seen) == 1
+    subscription.close()
+    other.pause()  # a change of those that are called everywhere
+    event()
+    assert api.enabled(event) == 0
+
+
 def test_an_event_that_is_made_later_is_enabled_if_there_are_hooks(compiled, api):
     dispatcher = Dispatcher()
     dispatcher.addaudithook(lambda event, args: None)

@@ -831,10 +831,10 @@ IMPLEMENTATION = "cython"
 # What notices most in the least time comes first. Each line is one run of pytest.
 STAGES = (
     ("test_domain", "test_event", "test_dispatcher", "test_capture", "test_scopes"),
-    ("test_capi", "test_native", "test_greenlets", "test_rogues", "test_runtime"),
-    ("test_faults", "test_open_code", "test_trust", "test_tracing", "test_patterns"),
-    ("test_frames", "test_allocations", "test_choice", "test_parity", "test_leaks"),
-    ("test_shutdown", "test_subinterpreters", "test_threads", "test_model"),
+    ("test_greenlets", "test_rogues", "test_runtime", "test_trust", "test_tracing"),
+    ("test_faults", "test_native", "test_leaks", "test_allocations", "test_parity"),
+    ("test_capi", "test_frames", "test_choice", "test_open_code"),
+    ("test_shutdown", "test_subinterpreters", "test_model", "test_threads"),
     ("test_drop_in", "test_fuzz", "test_interrupts"),
 )
 FIRST = {

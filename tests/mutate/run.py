@@ -14,10 +14,11 @@ import argparse
 import os
 import queue
 import random
+import signal
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import compiled
@@ -51,6 +52,7 @@ def main():
     )
     parser.add_argument("part", nargs="?", choices=["compiled", "pure"])
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and remove the copies
     known, ok = known_survivors(), True
     for part in (compiled, pure):
         if arguments.part in (None, part.__name__):
@@ -97,8 +99,10 @@ def check(part, known, arguments):
             return fault, told, time.monotonic() - start
 
         survived, ok = 0, True
-        with ThreadPoolExecutor(jobs) as pool:
-            for fault, told, seconds in pool.map(plant, faults):
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            for done in as_completed([pool.submit(plant, fault) for fault in faults]):
+                fault, told, seconds = done.result()
                 reason = known.pop(fault.text, None)
                 survived += told is None
                 verdict = "caught" if told is not None else "survived"
@@ -106,10 +110,10 @@ def check(part, known, arguments):
                     verdict, ok = "survived WITHOUT A REASON", False
                 elif told is not None and reason is not None:
                     verdict = "caught, although there is a reason"
-                said = told or reason or fault.breaks
-                print(
-                    f"{verdict} ({seconds:.0f} s)\n{fault.text}\n{said}\n", flush=True
-                )
+                print(f"{verdict} ({seconds:.0f} s)", fault.text, sep="\n")
+                print(told or reason or fault.breaks, "\n", flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
     caught = len(faults) - survived
     share = caught / max(1, len(faults))
     print(f"{part.__name__}: {caught} of {len(faults)} faults were caught, {share:.1%}")
