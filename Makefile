@@ -6,7 +6,8 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format matrix dist share soak sanitize gate perf perf-tracer \
+.PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
+	perf-tracer \
 	perf-pypy clean FORCE
 
 help:  ## list the targets
@@ -39,6 +40,9 @@ dist: $(VENV)/dist  ## build sdist and wheels, check them, and test what they in
 soak: $(VENV)/soak  ## run long tests: CPython's, threads, leaks, fuzzing; half an hour
 	$(BIN)/python tests/soak/soak.py $(ARGS)
 
+mutate: $(VENV)/mutate  ## plant faults in the core, one by one: do the tests notice? an hour
+	$(BIN)/python tests/mutate/run.py $(ARGS)
+
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
@@ -53,8 +57,11 @@ lint: $(VENV)/tools  ## check the style, and the direction of imports
 	cython-lint audithooks perf tests
 	lint-imports --no-logo
 
-types: $(VENV)/tools  ## check the types
+types: $(VENV)/tools  ## check the types, and what editors see of them
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/user.py
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python tests/typing/complete.py
 
 format: $(VENV)/tools  ## fix the style
 	$(BIN)/ruff check --fix
@@ -82,6 +89,9 @@ $(VENV)/dist: $(VENV)/python pyproject.toml
 $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
 	$(BIN)/pip install -qq --group soak || true
 	touch $@
+
+$(VENV)/mutate: $(VENV)/built
+	$(BIN)/pip install -qq --only-binary hypothesis --group mutate && touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@

@@ -14,6 +14,7 @@ from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
     AuditHooksWarning,
+    Capture,
     Dispatcher,
     Event,
     HookRejected,
@@ -48,7 +49,7 @@ __all__ = (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._core.capture import Capture, Record
+    from ._core.capture import Record
 
     __version__: str
 else:
@@ -59,10 +60,9 @@ else:
         __version__ is that of the installed distribution, or "0+unknown" if there is
         none, as in a program that was frozen without it.
         """
-        if name in ("Capture", "Record"):
-            from ._core import capture as module
-
-            value = getattr(module, name)
+        value: object
+        if name == "Record":
+            from ._core.capture import Record as value
         elif name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 

@@ -211,7 +211,7 @@ def domain(request):
 
 
 @pytest.fixture(scope="session")
-def client_folder(compiled, tmp_path_factory):
+def client_folder(tmp_path_factory):
     """The folder of the extension module client, which is compiled for this run."""
     folder = tmp_path_factory.mktemp("client")
     building.extension(building.CLIENTS / "client.c", folder)

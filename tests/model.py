@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context
+from contextlib import contextmanager
+from contextvars import Context, copy_context
 from fnmatch import fnmatchcase
 from itertools import cycle, islice, product
 
@@ -24,6 +26,11 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from audithooks import HookRejected
 
+try:
+    from greenlet import greenlet
+except ImportError:
+    greenlet = None
+
 
 class Model:
     """A domain at its simplest: every event goes through a list."""
@@ -32,15 +39,32 @@ class Model:
 
     def __init__(self):
         self.hooks = []
-        self.place = "process"  # where events come from
+        # Where events come from: the thread, the stack of calls, and the hooks of the
+        # context.
+        self.thread = "main"
+        self.stack = object()
+        self.here = []
+
+    def run(self, place, function, *arguments):
+        """Call a function in another thread, greenlet or context."""
+        before = self.thread, self.stack, self.here
+        if place in ("thread", "greenlet"):
+            self.stack = object()
+        if place == "thread":
+            self.thread = "other"
+        self.here = [*self.here] if place == "copy" else []
+        try:
+            return function(*arguments)
+        finally:
+            self.thread, self.stack, self.here = before
 
     def audit(self, event, *args, ending=None):
         """Raise an event; *ending* is a hook that is not asked about its own end."""
         for hook in [hook for hook in self.hooks if hook.wants(event)]:
-            nested = hook.inside and not hook.reentrant
-            if nested or hook is ending or hook.scope in UNREACHED[self.place]:
+            nested = self.stack in hook.inside and not hook.reentrant
+            if nested or hook is ending or not hook.is_reached():
                 continue
-            before, hook.inside = hook.inside, True
+            before, hook.inside = hook.inside, {*hook.inside, self.stack}
             try:
                 hook.function(event, args)
             except Exception:
@@ -63,19 +87,29 @@ class Model:
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
-        self.hooks.append(ModelHook(self, function, events, **options))
-        return self.hooks[-1]
+        hook = ModelHook(self, function, events, **options)
+        self.hooks.append(hook)
+        if hook.scope == "context":
+            self.here.append(hook)
+        return hook
 
 
 class ModelHook:
     """A hook of a model, which is its own subscription."""
 
     exclude, scope, on_error = (), "process", "raise"
-    reentrant = permanent = paused = closed = inside = False
+    reentrant = permanent = paused = closed = False
+    inside = frozenset()  # the stacks on which it runs
 
     def __init__(self, model, function, events=(), **options):
         self.model, self.function, self.events = model, function, events
+        self.thread = model.thread
         vars(self).update(options)
+
+    def is_reached(self):
+        if self.scope == "thread":
+            return self.thread == self.model.thread
+        return self.scope == "process" or self in self.model.here
 
     def wants(self, event):
         wanted = any(fnmatchcase(event, pattern) for pattern in self.events or ["*"])
@@ -90,8 +124,11 @@ class ModelHook:
     def close(self):
         if not self.closed:
             self.announce_end()
-            self.closed = True
-            self.model.hooks = [hook for hook in self.model.hooks if hook is not self]
+            self.leave()
+
+    def leave(self):
+        self.closed = True
+        self.model.hooks = [hook for hook in self.model.hooks if hook is not self]
 
     def pause(self):
         if self.closed:
@@ -116,19 +153,60 @@ class ModelOfSys(Model):
         super().audit(event, *args, ending=ending)
 
 
-# For each place, the scopes of subscriptions made elsewhere that it does not match.
-UNREACHED = {"process": (), "thread": ("thread", "context"), "context": ("context",)}
-
 NAMES = ["a", "b", "a.b", "a.c", "\N{SNOWMAN}"]
 OWN = ["sys.addaudithook", "audithooks.unsubscribe"]
 ERRORS = {"fail": ValueError, "stop": KeyboardInterrupt, "veto": RuntimeError}
 ACTIONS = ["close", "pause", "resume"]
+PLACES = ["thread", "context", "copy"]
 KINDS = ["log", "log", "nest", "add", "refuse", *ERRORS, *ACTIONS]
+if greenlet is not None:
+    PLACES.append("greenlet")
+    KINDS.append("switch")
 POOL = ThreadPoolExecutor(1)
 
 
-def run_in_a_thread(function, *arguments):
-    return POOL.submit(function, *arguments).result()
+class Domain:
+    """A domain of audithooks, and what else a Model can do."""
+
+    def __init__(self, found):
+        self.found = found
+        self.audit, self.subscribe = found.audit, found.subscribe
+        self.addaudithook = found.addaudithook
+
+    @property
+    def subscriptions(self):
+        found = self.found.subscriptions
+        return found() if callable(found) else found
+
+    def run(self, place, function, *arguments):
+        if place == "thread":
+            return POOL.submit(Context().run, function, *arguments).result()
+        if place == "greenlet":
+            return greenlet(function).switch(*arguments)
+        context = copy_context() if place == "copy" else Context()
+        return context.run(function, *arguments)
+
+
+class Interrupt(BaseException):
+    """Raised by a signal handler."""
+
+
+@contextmanager
+def interrupted(seconds):
+    """Raise Interrupt after so many seconds, if the block still runs."""
+
+    def handler(*_):
+        if armed:
+            raise Interrupt
+
+    armed = True
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class Side:
@@ -167,6 +245,8 @@ class Side:
             self.domain.audit("a.b", number)
         elif kind == "add" and len(self.subscriptions) < 10:
             self.subscribe("log", ["a.*"], {})
+        elif kind == "switch":
+            self.domain.run("greenlet", self.domain.audit, "a.b", number)
         elif kind in ACTIONS and number < len(self.subscriptions):
             getattr(self.subscriptions[number], kind)()
 
@@ -174,33 +254,58 @@ class Side:
         hook = self.hook(kind, len(self.subscriptions) // 2)
         self.subscriptions.append(self.domain.subscribe(hook, *events, **options))
 
-    def elsewhere(self, place, name):
-        run = Context().run if place == "context" else run_in_a_thread
-        self.domain.place = place
-        try:
-            run(self.domain.audit, name)
-        finally:
-            self.domain.place = "process"
+    def do(self, name, *arguments):
+        if name == "audit":
+            self.domain.audit(*arguments)
+        elif name == "elsewhere":
+            place, step = arguments
+            self.domain.run(place, self.do, *step)
+        elif name == "addaudithook":
+            self.domain.addaudithook(self.hook(*arguments))
+        elif name == "subscribe":
+            self.subscribe(*arguments)
+        else:
+            self.act(*arguments)
 
     def perform(self, step):
         """Perform a step, and return its result."""
-        name, *arguments = step
         try:
-            if name == "audit":
-                self.domain.audit(*arguments)
-            elif name == "elsewhere":
-                self.elsewhere(*arguments)
-            elif name == "addaudithook":
-                self.domain.addaudithook(self.hook(*arguments))
-            elif name == "subscribe":
-                self.subscribe(*arguments)
-            else:
-                self.act(*arguments)
+            self.do(*step)
             outcome = None
         except (ValueError, RuntimeError, KeyboardInterrupt) as error:
             number = error.args[0] if error.args else None
             outcome = type(error), number if isinstance(number, int) else None
-        return outcome, [(s.closed, s.paused, s.events) for s in self.subscriptions]
+        return outcome, self.states()
+
+    def states(self):
+        return [(s.closed, s.paused, s.events) for s in self.subscriptions]
+
+    def perform_interrupted(self, step, seconds):
+        """Perform a step that may be interrupted; return its result, or None if so.
+
+        Then subscriptions that are new are closed, whether they were returned or not.
+        """
+        known = [*self.subscriptions]
+        try:
+            with interrupted(seconds):
+                return self.perform(step)
+        except Interrupt:
+            self.depth = 0
+        self.over = True  # hooks do nothing
+        for one in self.domain.subscriptions:
+            if one not in known:
+                one.close()
+        self.subscriptions[:] = known
+        self.over = False
+        return None
+
+    def follow(self, states):
+        """Take over what became of the subscriptions in an interrupted step."""
+        del self.log[:]
+        for hook, (closed, paused, _) in zip(self.subscriptions, states):
+            hook.paused = paused
+            if closed and not hook.closed:
+                hook.leave()
 
 
 # All possible steps, so that one number selects one.
@@ -214,12 +319,24 @@ OPTIONS = [
     for on_error in ("raise", "raise", "unraisable")
 ]
 AUDIT = list(product(["audit"], NAMES, range(10)))
-ELSEWHERE = list(product(["elsewhere"], ["thread", "context"], NAMES))
 SUBSCRIBE = list(product(["subscribe"], KINDS, EVENTS, OPTIONS))
 FOREVER = list(product(["addaudithook"], KINDS, range(10)))
 CHANGE = list(product(["act"], ACTIONS, range(10)))
-STEPS = [AUDIT, AUDIT, AUDIT, ELSEWHERE, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE]
+ELSEWHERE = [
+    *product(["elsewhere"], PLACES, AUDIT),
+    *product(["elsewhere"], PLACES, SUBSCRIBE),
+    *product(["elsewhere"], PLACES, CHANGE),
+]
+INTERRUPTED = [
+    ("interrupted", step, microseconds * 1e-6)
+    for microseconds in range(2, 60, 3)
+    for step in [*AUDIT, *CHANGE, *SUBSCRIBE[::30]]
+]
+STEPS = [AUDIT, AUDIT, AUDIT, ELSEWHERE, ELSEWHERE, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE]
 STEPS += [FOREVER, CHANGE, CHANGE]
+# PyPy may call a signal handler between a call and what is done with its result.
+if hasattr(signal, "setitimer") and sys.implementation.name != "pypy":
+    STEPS += [INTERRUPTED]
 STEPS = [step for kind in STEPS for step in islice(cycle(kind), 10_000)]
 
 
@@ -230,27 +347,29 @@ def machine_for(implementation, kind):
     if kind == "runtime":
         names.subscribe(print, "a").close()  # connected, before any hook of sys
 
-    class Domain:
-        """A domain that accepts the attribute place, which only the model uses."""
-
-        def __init__(self):
-            found = names.domain if kind == "runtime" else names.Dispatcher()
-            self.audit, self.subscribe = found.audit, found.subscribe
-            self.addaudithook = found.addaudithook
-
     class Machine(RuleBasedStateMachine):
         steps = 0
 
         def __init__(self):
             super().__init__()
             self.model = Side(ModelOfSys() if of_sys else Model())
-            self.real = Side(Domain())
+            found = names.domain if kind == "runtime" else names.Dispatcher()
+            self.real = Side(Domain(found))
 
         @rule(steps=st.lists(st.sampled_from(STEPS), min_size=10, max_size=20))
         def perform(self, steps):
             for step in steps:
                 Machine.steps += 1
-                found, expected = self.real.perform(step), self.model.perform(step)
+                if step[0] == "interrupted":
+                    _, step, seconds = step
+                    found = self.real.perform_interrupted(step, seconds)
+                    if found is None:
+                        self.model.follow(self.real.states())
+                        del self.real.log[:]
+                        continue
+                else:
+                    found = self.real.perform(step)
+                expected = self.model.perform(step)
                 assert found == expected, (step, found, expected)
                 assert self.real.log == self.model.log, step
                 # The length of the log decides which hooks raise.

@@ -291,7 +291,7 @@ cdef int remove_subscription(PyObject *pointer) except -1:
         subscription.hooks.remove(subscription.hook)
     except MemoryError:  # it stays in the list, but is not called any more
         store_int(conditions, load_int(conditions) | REMOVED)
-        subscription.hook.is_closed = True
+        store_int(&subscription.hook.is_closed, True)
     return 0
 
 

@@ -42,7 +42,7 @@ else:
         # that are imported again are the old ones, and so are their classes.
         from .capi_c import _C_API
         from .dispatcher_c import Dispatcher, Event
-        from .hooklist_c import Subscription
+        from .hooklist_c import Capture, Subscription
         from .open_code_c import set_open_code_hook
         from .runtime_c import (
             AuditHooksWarning,
@@ -61,13 +61,23 @@ else:
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
     from .domain import AuditHooksWarning, HookRejected
-    from .hooklist_py import Subscription
+    from .hooklist_py import Capture, Subscription
     from .open_code_py import set_open_code_hook
-    from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
+    from .runtime_py import (
+        NO_HOOKS,
+        addaudithook,
+        audit,
+        capture,
+        subscribe,
+        subscriptions,
+    )
+
+    if NO_HOOKS is not None:
+        FALLBACK_REASON += f"; {NO_HOOKS}"
 
     _C_API = None
 
-IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
+IMPLEMENTATION: str = "cython" if FALLBACK_REASON is None else "python"
 """The implementation that this process uses, "cython" or "python"."""
 
 __all__ = (
@@ -75,6 +85,7 @@ __all__ = (
     "IMPLEMENTATION",
     "_C_API",
     "AuditHooksWarning",
+    "Capture",
     "Dispatcher",
     "Event",
     "HookRejected",

@@ -8,25 +8,19 @@ from __future__ import annotations
 from _thread import get_ident
 from time import time
 
+from . import hints
 from .doubts import doubt
 from .native import native_hook
 from .patterns import checked, wants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .capture import Capture
-    from .hooklist_py import Subscription
-    from .types import (
-        Any,
-        HookFunction,
-        Iterable,
-        Native,
-        NoReturn,
-        OnError,
-        Scope,
-        Unpacked,
-        Wants,
-    )
+    from . import hooklist_py as hooklist
+    from .types import Any, Native, Unpacked, Wants
+else:
+    from .._late import Late
+
+    hooklist = Late("audithooks._core.choice")
 
 
 class HookRejected(RuntimeError):
@@ -59,13 +53,14 @@ class Domain:
 
     __slots__ = ()
 
-    _warning: type[Warning] | None = None  # for doubts about names, in the runtime
+    # For doubts about names, in the runtime domain.
+    _warning: hints.Optional[type[Warning]] = None
 
-    # For Capture, whose module may be imported while a test replaces these in theirs.
+    # For the hook of capture(): a test may replace these before its module is imported.
     _get_ident = staticmethod(get_ident)
     _time = staticmethod(time)
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     if TYPE_CHECKING:
@@ -73,15 +68,16 @@ class Domain:
         def audit(self, event: str, /, *args: object) -> None: ...
         def _addition(
             self,
-            callable: HookFunction,
+            callable: Any,
             wants: Wants = None,
             events: tuple[str, ...] | None = None,
             is_asked: bool = True,
-            scope: Scope = "process",
+            scope: hints.Scope = "process",
             reentrant: bool = True,
             reported: bool = False,
             native: Native | None = None,
-        ) -> Any: ...
+        ) -> hooklist.Addition: ...
+        def _capture(self, *arguments: Any) -> hooklist.Capture: ...
         @staticmethod
         def _unpack(capsule: object) -> Unpacked: ...
         @staticmethod
@@ -104,7 +100,7 @@ class Domain:
         """Tell the hooks that are there of a new one; they may object by raising."""
         self.audit("sys.addaudithook")
 
-    def addaudithook(self, hook: HookFunction) -> None:
+    def addaudithook(self, hook: hints.HookFunction) -> None:
         """Add *hook* for every event, permanently.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
@@ -113,25 +109,28 @@ class Domain:
 
         First the event sys.addaudithook is raised, without arguments. If an existing
         hook raises a RuntimeError, the new hook is silently not added; any other
-        exception goes to the caller. Raises TypeError if *hook* is not callable. See
+        exception, and a RecursionError, which says nothing about the new hook, goes to
+        the caller. Raises TypeError if *hook* is not callable. See
         sys.addaudithook() and PEP 578, "Adding audit hooks".
         """
         native = native_hook(hook, self._unpack, self._flags)
         try:
             self._announce()
+        except RecursionError:
+            raise
         except RuntimeError:
             return
         self._addition(hook, native=native).commit()
 
     def subscribe(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         *events: str,
-        exclude: str | Iterable[str] = (),
-        scope: Scope = "process",
+        exclude: hints.Patterns = (),
+        scope: hints.Scope = "process",
         reentrant: bool = False,
-        on_error: OnError = "raise",
-    ) -> Subscription:
+        on_error: hints.OnError = "raise",
+    ) -> hooklist.Subscription:
         """Call *hook* for some events until the returned subscription is closed.
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
@@ -165,24 +164,34 @@ class Domain:
         is reported by ctypes and lost; it can only return -1, for a SystemError.
 
         First the event sys.addaudithook is raised, without arguments. If an existing
-        hook raises a RuntimeError, this raises HookRejected.
+        hook raises a RuntimeError other than a RecursionError, this raises
+        HookRejected.
 
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
         """
-        return self._subscribe(hook, events, exclude, scope, reentrant, on_error)
+        addition = self._prepare(hook, events, exclude, scope, reentrant, on_error)
+        try:
+            added: hooklist.Subscription = addition.commit()
+            return added
+        except BaseException:  # of a signal handler, after the hook was added
+            addition.undo()
+            raise
 
-    def _subscribe(
+    def _prepare(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         events: tuple[str, ...],
-        exclude: str | Iterable[str],
-        scope: Scope,
+        exclude: hints.Patterns,
+        scope: hints.Scope,
         reentrant: bool = False,
-        on_error: OnError = "raise",
+        on_error: hints.OnError = "raise",
         is_asked: bool | None = None,
-    ) -> Subscription:
-        """Do what subscribe() does; *is_asked* decides about the event of its end."""
+    ) -> hooklist.Addition:
+        """Do what subscribe() does, except the last step: return what adds the hook.
+
+        *is_asked* is whether it wants the event of its own end.
+        """
         native = native_hook(hook, self._unpack, self._flags)
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
@@ -203,20 +212,15 @@ class Domain:
         )
         try:
             self._announce()
-        except HookRejected:
+        except (HookRejected, RecursionError):
             raise
         except RuntimeError as error:
             raise HookRejected(f"a hook refused the subscription: {error}") from error
-        try:
-            added: Subscription = addition.commit()
-            return added
-        except BaseException:  # of a signal handler, after the hook was added
-            addition.undo()
-            raise
+        return addition
 
     def capture(
-        self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
-    ) -> Capture:
+        self, *events: str, exclude: hints.Patterns = (), scope: hints.Scope = "context"
+    ) -> hooklist.Capture:
         """Return a context manager that collects the events of its block in a list.
 
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
@@ -229,11 +233,11 @@ class Domain:
         on sys.flags.thread_inherit_context gives each new thread a copy, which is the
         default without the global interpreter lock.
         """
-        from .capture import Capture
+        from .capture import recorder
 
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
         wants(wanted, unwanted)  # raises what __enter__() would
         self._warn(wanted + unwanted, 2)
-        return Capture(self, wanted, unwanted, scope)
+        return self._capture(recorder, wanted, unwanted, scope)

@@ -50,7 +50,7 @@ cdef class Hook:
     cdef object key                 # the rank as an int, where one is looked up
     cdef int conditions             # NOT_NESTED and so on
     cdef int is_paused              # it stands in the list, but in no route
-    cdef bint is_closed             # it is not in the list any more
+    cdef int is_closed              # it is not in the list any more
     cdef bint is_asked              # it wants UNSUBSCRIBE of its own end
     cdef tuple events               # the patterns as given; None: it cannot be removed
     cdef object thread              # the number of the thread it is for, or None

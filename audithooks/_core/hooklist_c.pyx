@@ -33,6 +33,7 @@ from cpython.pycapsule cimport (
     PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
 )
 from libc.stdint cimport uint64_t, uintptr_t
+from libc.string cimport strrchr
 
 from audithooks._core.python cimport (
     PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyDict_GET_SIZE,
@@ -41,8 +42,8 @@ from audithooks._core.python cimport (
     PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
     PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
     PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
-    PyTuple_SET_ITEM, PyTypeObject, PyUnicode_CompareWithASCIIString, PyWeakref_NewRef,
-    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
+    PyTuple_SET_ITEM, PyTypeObject, PyType_Modified, PyUnicode_CompareWithASCIIString,
+    PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
     Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size, vectorcallfunc
 )
 
@@ -124,9 +125,6 @@ cdef dict leaving = {}
 
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
-
-# Whether an Addition or a Subscription is made by this module.
-cdef bint making = False
 
 cdef str CANTRACE = "__cantrace__"
 cdef PyObject *NO_ATTRIBUTES = NULL
@@ -221,10 +219,6 @@ cdef class Addition:
     cdef Hook hook
     cdef Subscription handle        # None of a hook that cannot be removed
 
-    def __cinit__(self):
-        if not making:
-            raise TypeError("cannot create an Addition")
-
     def commit(self):
         """Add the hook, which is called from the next event on. Return its handle."""
         self.hooks.add(self.hook)
@@ -237,7 +231,8 @@ cdef class Addition:
 
 @cython.final
 cdef class Subscription:
-    """The result of subscribe(): it stops or pauses the calls of a hook.
+    """Subscription()\n--\n
+    The result of subscribe(): it stops or pauses the calls of a hook.
 
     As a context manager it closes itself at the end of the block. Dropping it does not
     close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.
@@ -248,10 +243,6 @@ cdef class Subscription:
     native hook. If a signal handler raises meanwhile, a method has either done its work
     or changed nothing.
     """
-
-    def __cinit__(self):
-        if not making:
-            raise TypeError("cannot create a Subscription: subscribe() does")
 
     def __reduce__(self):
         raise TypeError("cannot copy or pickle a Subscription")
@@ -264,7 +255,7 @@ cdef class Subscription:
     @property
     def closed(self):
         """Whether the subscription is closed, which is permanent."""
-        return self.hook.is_closed
+        return bool(load_int(&self.hook.is_closed))
 
     @property
     def paused(self):
@@ -279,7 +270,7 @@ cdef class Subscription:
         hook of this subscription is asked only if its patterns name that event: by its
         name, or by a pattern that begins with "audithooks.".
         """
-        if not self.hook.is_closed:
+        if not load_int(&self.hook.is_closed):
             self.hooks.announce_end(self.hook)
             self.hooks.remove(self.hook)
 
@@ -314,22 +305,78 @@ cdef class Subscription:
         return f"<Subscription of {name} to {events}, {state}>"
 
 
+@cython.final
+cdef class Capture:
+    """Capture()\n--\n
+    A context manager that collects Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    cdef Addition addition          # None until the hook is added
+    cdef HookList list
+    cdef tuple arguments
+    cdef bint in_use
+
+    def __enter__(self):
+        with cython.critical_section(self):
+            if self.in_use:
+                raise RuntimeError("this capture() is already in use")
+            self.in_use = True  # before other hooks are told of it
+        try:
+            recorder, *arguments = self.arguments
+            hook, records = recorder(self.list)
+            self.addition = self.list._prepare(hook, *arguments, is_asked=False)
+            self.addition.commit()
+            return records
+        except BaseException:
+            if self.addition is not None:  # a signal handler raised
+                self.addition.undo()
+                self.addition = None
+            self.in_use = False
+            raise
+
+    def __exit__(self, kind, error, traceback):
+        addition = self.addition
+        if addition is not None:
+            try:
+                addition.handle.close()
+            finally:  # a hook that refuses, or a signal handler, may have raised
+                if addition.handle.closed:
+                    self.addition = None
+                    self.in_use = False
+
+
+cdef PyObject *refuse(
+    PyTypeObject *kind, PyObject *arguments, PyObject *keywords
+) noexcept:
+    """Stand in tp_new of what only this module makes, which does not look there."""
+    cdef const char *name = strrchr(kind.tp_name, c".") + 1
+    cdef const char *maker = b"subscribe()"
+    if kind == <PyTypeObject *> Capture:
+        maker = b"capture()"
+    PyErr_Format(TypeError, b"cannot create a %s: %s does", name, maker)
+    return NULL
+
+
+for kind in (Addition, Subscription, Capture):
+    (<PyTypeObject *> kind).tp_new = refuse
+    (<PyTypeObject *> kind).tp_vectorcall = NULL  # which calls the one of Cython
+    PyType_Modified(<PyTypeObject *> kind)
+del kind
+
+
 cdef int check_open(Subscription subscription) except -1:
-    if subscription.hook.is_closed:
+    if load_int(&subscription.hook.is_closed):
         raise ValueError(f"the subscription is closed: {subscription!r}")
     return 0
 
 
 cdef Subscription handle_of(HookList hooks, Hook hook):
     """Return the Subscription of a hook: the one that there is, or else a new one."""
-    global making
     found = None if hook.handle is None else hook.handle()
     if found is None:
-        making = True
-        try:
-            found = Subscription.__new__(Subscription)
-        finally:
-            making = False
+        found = Subscription.__new__(Subscription)
         (<Subscription> found).hooks = hooks
         (<Subscription> found).hook = hook
         hook.handle = PyWeakref_NewRef(found, None)
@@ -371,7 +418,6 @@ cdef class HookList:
         of its own end. Of a native hook, *native* holds the addresses of its function
         and its data.
         """
-        global making
         cdef Hook hook = Hook.__new__(Hook)
         hook.callable = callable
         hook.wants = wants
@@ -394,16 +440,19 @@ cdef class HookList:
             hook.is_alone = not notice_greenlets()
         if reported:
             hook.conditions |= REPORTED
-        making = True
-        try:
-            addition = <Addition> Addition.__new__(Addition)
-        finally:
-            making = False
+        addition = <Addition> Addition.__new__(Addition)
         addition.hooks = self
         addition.hook = hook
         if events is not None:
             addition.handle = handle_of(self, hook)
         return addition
+
+    def _capture(self, *arguments):
+        """Return what capture() returns; see recorder() and Domain.capture()."""
+        capture = Capture.__new__(Capture)
+        (<Capture> capture).arguments = arguments
+        (<Capture> capture).list = self
+        return capture
 
     @property
     def subscriptions(self):
@@ -448,7 +497,7 @@ cdef class HookList:
 
     cdef int add(self, Hook hook) except -1:
         """Add a hook. It is called from the next event on."""
-        cdef dict routes = {}  # before anything changes, as it may fail
+        cdef dict routes
         cdef Route old = None
         hook.rank = add_version(&ranks)
         if hook.native == NULL:
@@ -494,15 +543,15 @@ cdef class HookList:
 
         A dispatch that is under way still calls it, unless it is native.
         """
-        cdef dict routes = {}
+        cdef dict routes
         cdef Route old = None
-        if hook.is_closed:
+        if load_int(&hook.is_closed):
             return 0
         if hook.in_context:
             with cython.critical_section(self):
                 if self.in_context.pop(hook.key, None) is hook:
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             open_ranks.pop(hook.key, None)
             set_ranks_if_possible()
         elif hook.thread is not None:
@@ -518,7 +567,7 @@ cdef class HookList:
                     else:
                         del self.in_thread[hook.thread]
                     self.count(-1)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
         else:
             with cython.critical_section(self):
                 while True:
@@ -531,7 +580,7 @@ cdef class HookList:
                     self.hooks = after
                     add_size(&self.listening, -1)
                     old = self.changed(routes, newest)
-                hook.is_closed = True
+                store_int(&hook.is_closed, True)
             release(old)
         if hook.native != NULL:
             store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)

@@ -19,25 +19,27 @@ from builtins import BaseException, Exception, isinstance, str, tuple  # noqa: U
 from contextvars import ContextVar
 from itertools import count
 
+from . import hints
 from .native import caller, unpack
 from .patterns import MAX_DECIDED, UNSUBSCRIBE
 from .unraisable import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
+    from . import capture as captures
     from .types import (
         Any,
         Arguments,
         Callable,
-        HookFunction,
         Native,
-        NoReturn,
         Scope,
         Unpacked,
         Wants,
     )
+else:
+    from .._late import Late
+
+    captures = Late("audithooks._core.capture")
 
 
 def _of_threads(name: str) -> Any:
@@ -62,10 +64,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
 
     leaving: Hook | None  # what it closes or pauses
     number: int  # thread identifiers are used again
+    overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
     def __init__(self) -> None:
         self.leaving = None
+        self.overflows = []
         self.number = _next_thread()
         self.running = {}
 
@@ -124,7 +128,7 @@ class Hook:
 
     def __init__(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants,
         events: tuple[str, ...] | None,
         is_asked: bool,
@@ -230,7 +234,7 @@ class Addition:
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
         self._hook = hook
-        self._handle = None if hook._events is None else _handle_of(hooks, hook)
+        self._handle: Any = None if hook._events is None else _handle_of(hooks, hook)
 
     def commit(self) -> Any:
         """Add the hook, which is called from the next event on. Return its handle."""
@@ -263,7 +267,7 @@ class Subscription:
     def __init__(self) -> None:
         raise TypeError("cannot create a Subscription: subscribe() does")
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle a Subscription")
 
     @property
@@ -313,12 +317,7 @@ class Subscription:
         _check_open(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -332,6 +331,51 @@ class Subscription:
 def _check_open(subscription: Subscription) -> None:
     if subscription.closed:
         raise ValueError(f"the subscription is closed: {subscription!r}")
+
+
+class Capture:
+    """A context manager that collects Record objects. See Dispatcher.capture().
+
+    It can be used again, but not while it is in use.
+    """
+
+    __slots__ = ("_addition", "_arguments", "_in_use", "_list")
+
+    _addition: hints.Optional[Addition]
+    _arguments: tuple[hints.Any, ...]
+    _in_use: bool
+    _list: hints.Any
+
+    def __init__(self) -> None:
+        raise TypeError("cannot create a Capture: capture() does")
+
+    def __enter__(self) -> list[captures.Record]:
+        if self._in_use:
+            raise RuntimeError("this capture() is already in use")
+        self._in_use = True  # before other hooks are told of it
+        try:
+            recorder, *arguments = self._arguments
+            records: list[captures.Record]
+            hook, records = recorder(self._list)
+            self._addition = self._list._prepare(hook, *arguments, is_asked=False)
+            self._addition.commit()
+            return records
+        except BaseException:
+            if self._addition is not None:  # a signal handler raised
+                self._addition.undo()
+                self._addition = None
+            self._in_use = False
+            raise
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        addition = self._addition
+        if addition is not None:
+            try:
+                addition._handle.close()
+            finally:  # a hook that refuses, or a signal handler, may have raised
+                if addition._handle.closed:
+                    self._addition = None
+                    self._in_use = False
 
 
 def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
@@ -368,17 +412,19 @@ class HookList:
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
-    def __new__(cls, *args: object, **kwargs: object) -> HookList:
-        self = super().__new__(cls)
-        self._hooks = {}
-        self._in_thread = {}
-        self._scoped = {}
-        self._routes = {}
-        return self
+    if not TYPE_CHECKING:  # who would take its arguments for those of a Dispatcher
+
+        def __new__(cls, *args: object, **kwargs: object) -> HookList:
+            self = super().__new__(cls)
+            self._hooks = {}
+            self._in_thread = {}
+            self._scoped = {}
+            self._routes = {}
+            return self
 
     def _addition(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants = None,
         events: tuple[str, ...] | None = None,
         is_asked: bool = True,
@@ -399,6 +445,15 @@ class HookList:
             callable, wants, events, is_asked, scope, reentrant, reported, native
         )
         return Addition(self, hook)
+
+    def _capture(self, *arguments: Any) -> Capture:
+        """Return what capture() returns; see recorder() and Domain.capture()."""
+        capture = Capture.__new__(Capture)
+        capture._addition = None
+        capture._arguments = arguments
+        capture._in_use = False
+        capture._list = self
+        return capture
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -432,6 +487,7 @@ class HookList:
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
         routes = self._routes  # before the list, which a change goes to first
+        self._state.notice_greenlets()
         event.encode()  # for its UnicodeEncodeError
         if "\0" in event:
             raise ValueError("embedded null character in the name of an event")
@@ -486,7 +542,12 @@ class HookList:
 
     def _dispatch(self, event: str, args: Arguments) -> None:
         """Call the hooks that want *event*, an exact str."""
-        for hook in self._route_of(event):
+        route = self._routes.get(event)  # as _route_of() does, without its call
+        if not route and route is not self._NOBODY:
+            route = self._resolve(event)
+        if self._scoped:
+            route = self._with_scoped(route, event)
+        for hook in route:
             if hook._conditions:
                 hook._call_if(event, args)
             else:
@@ -546,6 +607,8 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
 def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
     """Leave a hook out, or call it again, at the place where it stood."""
     routes: dict[str, tuple[Hook, ...]] = {}
+    if hook._is_closed:  # by a hook that was asked
+        return
     try:
         hook._is_paused = paused
         hooks._routes = routes

@@ -17,7 +17,7 @@ from _thread import _count as threads_started
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
-from libc.string cimport strcmp, strlen
+from libc.string cimport strcmp, strlen, strncmp
 
 from audithooks._core.hooklist_c cimport (
     FREE_THREADED, Arguments, HookList, Route, add_size, dispatch, has_event, is_empty,
@@ -74,6 +74,7 @@ cdef int others = False             # whether there may be hooks beside ours
 cdef const char *PROBE = b"audithooks.connect"
 cdef const char *ADDITION = b"sys.addaudithook"
 cdef const char *LAST = b"cpython.PyInterpreterState_Clear"
+cdef const char *AFTER = b"cpython._PySys_ClearAuditHooks"  # for native hooks alone
 
 
 cdef inline Met *set_of(const char *address) noexcept:
@@ -145,9 +146,13 @@ cdef int meet(const char *name, PyObject *args) noexcept:
     cdef bint last = is_last(name)
     cdef uint64_t version = load_version(&hooks.version)
     cdef bint kept
-    cdef PyObject *event = PyUnicode_FromString(name)
+    cdef PyObject *event
     cdef PyObject *route = NULL
     cdef int status = -1
+    if last and strcmp(name, AFTER) == 0:  # a native hook of before ours refused LAST
+        forget()
+        return 0
+    event = PyUnicode_FromString(name)
     cdef bint addition = strcmp(name, ADDITION) == 0
     if addition:
         note_addition()
@@ -226,16 +231,23 @@ cdef bint is_last(const char *name) noexcept:
 
     There is no frame then, unless it was C code under one that ended the process.
     """
-    return strcmp(name, LAST) == 0 and (
-        PyEval_GetFrame() == NULL or Py_IsFinalizing()
+    return (
+        strncmp(name, LAST, 8) == 0  # that is, "cpython."
+        and (strcmp(name, LAST) == 0 or strcmp(name, AFTER) == 0)
+        and (PyEval_GetFrame() == NULL or Py_IsFinalizing())
     )
 
 
 cdef void disconnect() noexcept:
     """Let go of the hooks where the interpreter lets go of those of sys, for good."""
+    forget()
+    hooks.clear()
+
+
+cdef void forget() noexcept:
+    """Call no hook any more. Without LAST none is freed: no Python code can run now."""
     store_pointer(&connection, NULL)
     store_pointer(<void **> &owner, NULL)
-    hooks.clear()
 
 
 cdef int answer(const char *name, PyObject *args, void *number) noexcept:
@@ -331,8 +343,11 @@ if there is a hook.
 """
 lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
 
-# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens.
-audit = sys.audit if sys.version_info < (3, 14) else lazy_audit
+# From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens. A
+# program may have replaced it.
+audit = getattr(sys, "audit", None)
+if sys.version_info >= (3, 14) or getattr(audit, "__self__", None) is not sys:
+    audit = lazy_audit
 
 
 class Runtime(Domain, HookList):

@@ -11,17 +11,29 @@ import sys
 from _thread import get_ident
 from builtins import TypeError
 
+from . import hints
 from .domain import AuditHooksWarning, Domain, HookRejected
-from .hooklist_py import HookList, exact_event
+from .hooklist_py import HookList, Subscription, exact_event
 from .native import caller, native_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .hooklist_py import Subscription
-    from .types import Arguments, HookFunction
+    from typing import Final  # not by .types, which pyright does not understand
 
-# GraalPy has the two functions of sys, but never calls a hook.
-_HAS_HOOKS = hasattr(sys, "audit") and sys.implementation.name != "graalpy"
+    from .types import Any, Arguments
+
+# A program may have taken them away. GraalPy has them, but never calls a hook.
+_HAS_HOOKS = (
+    callable(getattr(sys, "audit", None))
+    and callable(getattr(sys, "addaudithook", None))
+    and sys.implementation.name != "graalpy"
+)
+
+NO_HOOKS = (
+    None
+    if _HAS_HOOKS
+    else "sys has no audit hooks, so events of the interpreter are not seen"
+)
 
 # Whether sys tells that there is no hook: see _anyone_listens().
 _IS_TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
@@ -33,6 +45,12 @@ if _HAS_HOOKS:
 
 class _Reached(Exception):
     """Tells connect() that its hook is called."""
+
+
+def _need_frames(number: int) -> None:
+    """Raise RecursionError if there is not room for so many more."""
+    if number:
+        _need_frames(number - 1)
 
 
 class Runtime(Domain, HookList):
@@ -50,9 +68,18 @@ class Runtime(Domain, HookList):
     if _HAS_HOOKS:
         audit = staticmethod(_sys_audit)
 
-        def addaudithook(self, hook: HookFunction) -> None:
+        def addaudithook(self, hook: hints.HookFunction) -> None:
             native = native_hook(hook, self._unpack, self._flags)
-            _sys_addaudithook(hook if native is None else caller(hook, *native))
+            call: Any = hook if native is None else caller(hook, *native)
+            thread = self._state.thread
+            outer, thread.overflows = thread.overflows, []
+            try:  # sys takes a RecursionError for a refusal, also that of on_event()
+                _need_frames(4)
+                _sys_addaudithook(call)
+                for error in thread.overflows:
+                    raise error
+            finally:
+                thread.overflows = outer
 
         addaudithook.__doc__ = Domain.addaudithook.__doc__
 
@@ -88,7 +115,13 @@ class Runtime(Domain, HookList):
                 if self._announcing != this_thread() or not self._connected:
                     self._others = True
                 self._announcing = None
-            if in_charge:
+                try:
+                    if in_charge and self._hooks:
+                        self._dispatch(event, args)
+                except RecursionError as error:  # for our addaudithook()
+                    self._state.thread.overflows.append(error)
+                    raise
+            elif in_charge:
                 if self._hooks:
                     self._dispatch(event, args)
             elif event == "audithooks.connect" and args and args[0] is attempt:
@@ -113,7 +146,10 @@ class Runtime(Domain, HookList):
             _sys_audit("audithooks.connect", attempt)
         except _Reached:
             return True
-        raise HookRejected("a hook of sys refused the hook of audithooks")
+        raise HookRejected(
+            "sys does not call the hook of audithooks: another hook refused it, or the "
+            "program replaced sys.audit or sys.addaudithook"
+        )
 
 
 def _anyone_listens() -> bool:
@@ -143,7 +179,7 @@ def subscriptions() -> tuple[Subscription, ...]:
 
 
 runtime = Runtime()
-audit = runtime.audit
-addaudithook = runtime.addaudithook
-capture = runtime.capture
-subscribe = runtime.subscribe
+audit: Final = runtime.audit
+addaudithook: Final = runtime.addaudithook
+capture: Final = runtime.capture
+subscribe: Final = runtime.subscribe

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from .._table import BLIND as _BLIND
@@ -19,10 +20,32 @@ from .._table import TABLE, WRITES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    import typing
 
-    Version = tuple[int, ...]
+    # What type checkers see of the classes below.
+    class _Entry(typing.NamedTuple):
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: tuple[int, ...]
+        until: tuple[int, ...] | None
+        note: str
+
+    class _OpenIntent(typing.NamedTuple):
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
+
+else:
+    from .._late import Late
+
+    typing = Late("typing")
+    _Entry = namedtuple("_Entry", "name arguments groups since until note")  # noqa: PYI024
+    _OpenIntent = namedtuple("_OpenIntent", "read write create append truncate")  # noqa: PYI024
+
+Version = tuple[int, ...]
 
 __all__ = (
     "ALIASES",
@@ -47,9 +70,7 @@ _LINE = re.compile(
 )
 
 
-class Entry(
-    namedtuple("Entry", ("name", "arguments", "groups", "since", "until", "note"))  # noqa: PYI024
-):
+class Entry(_Entry):
     """The description of one event.
 
     *name* and *arguments*, a tuple of names, are those of CPython's documentation.
@@ -60,12 +81,13 @@ class Entry(
 
     __slots__ = ()
 
-    name: str
-    arguments: tuple[str, ...]
-    groups: tuple[str, ...]
-    since: Version
-    until: Version | None
-    note: str
+    if not TYPE_CHECKING:
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: Version
+        until: typing.Optional[Version]
+        note: str
 
     def in_version(self, version: Version) -> bool:
         """Whether a Python of *version*, a tuple such as sys.version_info, has it."""
@@ -229,7 +251,7 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(expanded)
 
 
-def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
+def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
     """Return the arguments *args* of *event* in a dict, by their names and in order.
 
     An argument that the catalogue does not know is named by its position, "arg0" for
@@ -244,21 +266,20 @@ def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
     return mapping
 
 
-class OpenIntent(
-    namedtuple("OpenIntent", ("read", "write", "create", "append", "truncate"))  # noqa: PYI024
-):
+class OpenIntent(_OpenIntent):
     """What a file is opened for, each a bool. See open_intent()."""
 
     __slots__ = ()
 
-    read: bool
-    write: bool
-    create: bool
-    append: bool
-    truncate: bool
+    if not TYPE_CHECKING:
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
 
 
-def open_intent(args: Sequence[Any]) -> OpenIntent:
+def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
     """Return what a file is opened for, given the arguments of an `open` event.
 
     *args* are the path, the mode and the flags. open() and io.open() pass mode and
@@ -300,7 +321,7 @@ def open_intent(args: Sequence[Any]) -> OpenIntent:
     return OpenIntent(read, write, create, append, truncate)
 
 
-def is_write(event: str, args: Sequence[Any]) -> bool:
+def is_write(event: str, args: Sequence[typing.Any]) -> bool:
     """Return whether *event* is of the group @write and may change a file.
 
     Of `open` these are the events that open a file for writing, create or truncate it;
@@ -320,7 +341,7 @@ def _has(flags: int, name: str) -> bool:
     return bool(flag) and flags & flag == flag
 
 
-def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
+def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
     """Return the command line of a process that *event* starts with arguments *args*.
 
     The first item is the program that is run, as the caller named it, and not its
@@ -347,10 +368,10 @@ def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
     if event == "os.system":
         return (*_shell(), os.fsdecode(given["command"]))
     program_name, argv_name = _SPAWNS[event]
-    program: Any = given.get(program_name)
+    program: typing.Any = given.get(program_name)
     if event == "_posixsubprocess.fork_exec":
         program = program[0]  # the candidates along PATH
-    argv: Any = given.get(argv_name) or ()
+    argv: typing.Any = given.get(argv_name) or ()
     if isinstance(argv, (str, bytes, os.PathLike)):
         words = [os.fsdecode(argv)]
         return tuple(words if program is None else [os.fsdecode(program), *words])

@@ -14,12 +14,9 @@ from .real import Real
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol, Union
+    from typing import Any
 
-    class HasDescriptor(Protocol):
-        def fileno(self) -> int: ...
-
-    Output = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], int, HasDescriptor]
+    from .._core.types import HasDescriptor, Output
 
 
 # O_NOCTTY, as a daemon must not get its terminal back.

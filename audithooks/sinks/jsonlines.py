@@ -6,6 +6,7 @@ from _thread import get_ident
 from builtins import divmod, len  # builtins is cleared when the last event comes
 from itertools import count
 
+from .._core import hints
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
@@ -15,10 +16,7 @@ from .base import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
-
-    from ..records.lines import Output
 
 
 class JsonLines(Sink):
@@ -67,9 +65,9 @@ class JsonLines(Sink):
 
     def __init__(
         self,
-        output: Output | Lines,
+        output: hints.Output,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
@@ -85,7 +83,7 @@ class JsonLines(Sink):
             output if isinstance(output, Lines) else Lines(output, watch=True)
         )
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+    def __call__(self, event: str, args: hints.Arguments, action: str = "") -> None:
         file = self._file
         if file is None:
             raise ValueError("an event came after close() of this JsonLines")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
+from .._core import hints
 from ..records.real import Real
 from ..records.text import unmarked
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from logging import Logger, LogRecord
+    import logging as logs
+    from logging import LogRecord
     from typing import Any
 
     from ..records.fields import Record
+else:
+    from .._late import Late
+
+    logs = Late("logging")
 
 _SEPARATORS = os.sep, os.altsep or os.sep
 
@@ -68,10 +73,10 @@ class Logging(QueuedSink):
 
     def __init__(
         self,
-        logger: Logger | str,
-        level: int | None = None,
+        logger: hints.Union[logs.Logger, str],
+        level: hints.Optional[int] = None,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,

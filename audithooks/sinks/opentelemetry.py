@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from .._core import hints
 from ..records.lines import json_encoder
 from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
-    from opentelemetry._logs import LoggerProvider
+    from opentelemetry import _logs as logs
     from opentelemetry.context import Context
 
     from ..records.fields import Record
+else:
+    from .._late import Late
+
+    logs = Late("opentelemetry._logs")
 
 
 class OpenTelemetry(QueuedSink):
@@ -45,9 +49,9 @@ class OpenTelemetry(QueuedSink):
 
     def __init__(
         self,
-        provider: LoggerProvider | None = None,
+        provider: hints.Optional[logs.LoggerProvider] = None,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
@@ -71,7 +75,7 @@ class OpenTelemetry(QueuedSink):
         self._get_current = context.get_current
         super().__init__(redact, environments, longest, frames, secrets, most)
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: hints.Arguments) -> None:
         if not self._get(self._suppressed):
             super().__call__(event, args)
 

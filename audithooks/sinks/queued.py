@@ -11,6 +11,7 @@ from _thread import allocate_lock, get_ident, start_new_thread
 from atexit import register, unregister
 from types import BuiltinFunctionType
 
+from .._core import hints
 from .._core.unraisable import report
 from ..records.fields import Fields, at_least
 from ..records.lines import complain
@@ -18,7 +19,7 @@ from .base import LEFT_OUT, Count, Sink, after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from queue import SimpleQueue
     from typing import Any
 
@@ -167,7 +168,7 @@ class QueuedSink(Sink):
 
     def __init__(
         self,
-        redact: str | Iterable[str],
+        redact: hints.Patterns,
         environments: bool,
         longest: int,
         frames: int,
@@ -189,7 +190,7 @@ class QueuedSink(Sink):
     def _left_out(self, number: int) -> None:
         self._deliver(self._record(LEFT_OUT, ("*", number)))
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: hints.Arguments) -> None:
         if self._closed:
             kind = type(self).__name__
             raise ValueError(f"an event came after close() of this {kind}")

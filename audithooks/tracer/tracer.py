@@ -300,7 +300,7 @@ def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Reco
         from ..sinks.jsonlines import JsonLines
 
         return JsonLines(
-            lines,
+            lines,  # type: ignore[arg-type]  # for the tracer alone
             redact=options.redact,
             environments=options.environments,
             longest=options.longest,

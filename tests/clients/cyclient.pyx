@@ -74,13 +74,13 @@ def audit(event, *args):
 
 @cython.no_gc_clear
 cdef class Farewell:
-    """Raises events when it is freed, perhaps after the collector cleared the rest."""
+    """Makes calls when it is freed, perhaps after the collector cleared the rest."""
 
-    cdef tuple events
+    cdef tuple calls
 
-    def __cinit__(self, *events):
-        self.events = events
+    def __cinit__(self, *calls):
+        self.calls = calls
 
     def __dealloc__(self):
-        for event in self.events:
-            event(1)
+        for function, *args in self.calls:
+            function(*args)

@@ -1,15 +1,22 @@
 /* Runs each script of its command line in a new interpreter, one after the other. A hook
-   that is added before counts the events whose name begins with "embed.". */
+   that is added before counts the events whose name begins with "embed.", and refuses the
+   event whose name is in the environment as EMBED_REFUSES. */
 
 #include <Python.h>
+#include <stdlib.h>
 #include <string.h>
 
+static const char *refused;
 static int seen;
 
 static int
 count(const char *event, PyObject *args, void *data)
 {
     seen += strncmp(event, "embed.", 6) == 0;
+    if (refused != NULL && strcmp(event, refused) == 0) {
+        PyErr_SetString(PyExc_ValueError, "refused");
+        return -1;
+    }
     return 0;
 }
 
@@ -17,6 +24,7 @@ int
 main(int argc, char **argv)
 {
     int i, status = 0;
+    refused = getenv("EMBED_REFUSES");
     for (i = 2; i < argc; i++) {
         PyConfig config;
         PyConfig_InitPythonConfig(&config);

@@ -124,6 +124,73 @@ def test_a_veto_is_told(domain):
         pass
 
 
+def test_a_capture_that_was_refused_can_be_entered_later(domain):
+    def veto(event, args):
+        raise RuntimeError
+
+    capture = domain.capture("test.*")
+    with domain.subscribe(veto, "sys.addaudithook"):
+        for _ in range(2):
+            with pytest.raises(HookRejected):
+                capture.__enter__()
+    with capture as events:
+        domain.audit("test.event")
+    assert len(events) == 1
+
+
+def test_an_end_that_was_refused_can_be_repeated(domain):
+    def refuse(event, args):
+        if going_on:
+            raise PermissionError
+
+    going_on = True
+    domain.subscribe(refuse, "audithooks.unsubscribe")
+    capture = domain.capture("test.*")
+    events = capture.__enter__()
+    for _ in range(2):
+        with pytest.raises(PermissionError):
+            capture.__exit__(None, None, None)
+        domain.audit("test.during")
+        with pytest.raises(RuntimeError, match="in use"):
+            capture.__enter__()
+    going_on = False
+    capture.__exit__(None, None, None)
+    domain.audit("test.after")
+    assert [event for event, _ in events] == ["test.during"] * 2
+    with capture as events:
+        domain.audit("test.new")
+    assert [event for event, _ in events] == ["test.new"]
+
+
+def test_what_is_closed_after_a_refused_end_is_in_the_list(domain):
+    def refuse(event, args):
+        if args == (("test.*", "audithooks.*"),):
+            raise PermissionError
+
+    domain.subscribe(refuse, "audithooks.unsubscribe")
+    other = domain.subscribe(print, "test.other")
+    capture = domain.capture("test.*", "audithooks.*")
+    events = capture.__enter__()
+    with pytest.raises(PermissionError):
+        capture.__exit__(None, None, None)
+    other.close()
+    assert events == [("audithooks.unsubscribe", (("test.other",),))]
+
+
+def test_what_other_threads_close_while_it_ends_is_in_the_list(domain):
+    def hook(event, args):
+        if not threads:
+            threads.append(threading.Thread(target=other.close))
+            threads[0].start()
+            threads[0].join()
+
+    threads = []
+    other = domain.subscribe(print, "test.other")
+    with domain.capture("audithooks.*", scope="process") as events:
+        domain.subscribe(hook, "audithooks.*")
+    assert events == [("audithooks.unsubscribe", (("test.other",),))]
+
+
 def test_the_thread_of_another_context_is_left_out(domain):
     with (
         domain.capture("test.*") as own,

@@ -156,10 +156,11 @@ def test_a_dispatcher_may_be_used_by_a_finalizer_of_its_cycle(impl):
     gc.collect()
 
 
-def test_endless_names_take_no_memory(impl):
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+def test_endless_names_take_no_memory(impl, scope):
     tracemalloc = pytest.importorskip("tracemalloc", reason="there is no tracemalloc")
     dispatcher = impl.Dispatcher()
-    dispatcher.subscribe(print, "test.wanted")
+    dispatcher.subscribe(print, "test.wanted*", scope=scope)
     for i in range(5000):
         dispatcher.audit(f"test.{i}")
     tracemalloc.start()

@@ -66,3 +66,53 @@ def test_a_hook_is_called_again_after_a_switch(domain, kind):
         job.switch()
         call()
     assert len(seen) == 3 + 3 * 4
+
+
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_hook_may_be_the_first_to_import_greenlet(child, where):
+    """It runs in the main greenlet then, as it did before."""
+    printed = child.run(
+        f"""
+import sys
+import audithooks
+assert "greenlet" not in sys.modules
+domain = {where}
+seen = []
+def hook(event, args):
+    seen.append(event)
+    import greenlet
+    domain.audit("test.inner")
+    if event == "test.outer":
+        greenlet.greenlet(domain.audit).switch("test.other")
+domain.subscribe(hook, "test.*")
+domain.audit("test.outer")
+domain.audit("test.after")
+print(seen)
+"""
+    )
+    assert printed == "['test.outer', 'test.other', 'test.after']\n"
+
+
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_hook_that_is_older_than_greenlet_may_switch(child, where):
+    printed = child.run(
+        f"""
+import sys
+import audithooks
+assert "greenlet" not in sys.modules
+def guard(event, args):
+    seen.append(args)
+    main.switch()  # until it is this one's turn again
+seen = []
+domain = {where}
+domain.subscribe(guard, "test.*")
+import greenlet
+main = greenlet.getcurrent()
+job = greenlet.greenlet(domain.audit)
+job.switch("test.x", 1)
+domain.audit("test.x", 2)
+job.switch()
+print(seen)
+"""
+    )
+    assert printed == "[(1,), (2,)]\n"

@@ -74,6 +74,10 @@ STEPS = {
         subscription.resume()
         subscription.close()
 """,
+    "capture": """
+        with domain.capture("test.x", "test.y", {options}):
+            pass
+""",
 }
 
 

@@ -29,6 +29,10 @@ with subscribe(hook, 'test.event', scope='thread', reentrant=True):
 with capture('test.event') as events: audit('test.event', subject)""",
     "Event": "Event('test.event', dispatcher)(subject)",
     "endless names": "audit(f'test.{i % 50_000}', subject)",
+    "new names after a change": """
+one.pause(); one.resume()
+audit(f'test.{i}', subject)
+Event(f'test.new{i}', dispatcher)(subject)""",
     "a refused subscription": """
 global refuse
 refuse = True
@@ -103,7 +107,7 @@ def hook(event, args): pass
 class Hook:
     def __call__(self, event, args): pass
 def run(number):
-    for _ in range(number):
+    for i in range(number):
         one = Own()
         one.hook = Hook()
         one.hook.dispatcher = one
@@ -112,7 +116,7 @@ def run(number):
         one.subscription = one.subscribe(one.hook, "test.*", scope="thread")
         one.event_ = one.event("test.event")
         one.event_(1)
-        one.audit("test.event", one)
+        one.audit(f"test.{{i}}", one)  # a name that nobody else has
 def used():
     gc.collect()
     return sys.getallocatedblocks(), sys.getrefcount(hook)

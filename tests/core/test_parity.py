@@ -21,6 +21,32 @@ def public(thing):
     return {name for name in vars(thing) if not name.startswith("_")}
 
 
+# What every class has, or has where it needs to be made in another way.
+OF_THE_LANGUAGE = {
+    *vars(type("Class", (), {"__slots__": ("__weakref__",)})),
+    *(
+        "__annotations__",
+        "__init__",
+        "__init_subclass__",
+        "__new__",
+        "__annotate_func__",
+    ),
+    *("__pyx_vtable__", "__reduce__", "__reduce_cython__"),
+    *("__setstate__", "__setstate_cython__"),
+}
+
+
+def special(thing):
+    """The names of the methods by which the language calls a class or its objects."""
+    return {name for name in vars(thing) if name.startswith("__")} - OF_THE_LANGUAGE
+
+
+def special_shape(function):
+    """Return a signature without what differs if C code calls the method."""
+    parameters = inspect.signature(function).parameters.values()
+    return [(p.name, p.default) for p in parameters]
+
+
 def shape(function):
     """Return a signature without its annotations, which only the mirror has."""
     parameters = inspect.signature(function).parameters.values()
@@ -59,6 +85,13 @@ def test_classes_have_the_same_members_signatures_and_docstrings(pair, room):
             if callable(one) and one is not two:
                 assert shape(one) == shape(two), method
                 assert doc(one) == doc(two), method
+        assert special(ours) == special(mirror)
+        for method in special(mirror) | {"__init__"} & vars(ours).keys():
+            if method == "__call__":  # which C code calls without a signature
+                assert doc(mirror.__call__) == doc(ours.__call__)
+            else:
+                one, two = getattr(ours, method), getattr(mirror, method)
+                assert special_shape(one) == special_shape(two), method
 
 
 def test_functions_are_described_alike(pair):

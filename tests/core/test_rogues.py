@@ -40,8 +40,8 @@ def test_a_hook_that_raises_at_any_position(domain, position, error):
 @pytest.mark.parametrize("native", [False, True])
 def test_a_hook_may_close_all_there_are(request, domain, native):
     if native:
-        if request.config.option.pure:
-            pytest.skip("the native client needs the compiled implementation")
+        if sys.implementation.name != "cpython":
+            pytest.skip("native hooks need CPython")
         client = request.getfixturevalue("client")
     seen, subscriptions = [], []
 
@@ -197,6 +197,36 @@ def test_recursion_to_the_limit_leaves_the_list_whole(domain, on_error, monkeypa
     assert seen == ["test.event"]
 
 
+@needs(
+    sys.implementation.name != "pypy",
+    "near the limit, PyPy may fail at the start of a finally clause",
+)
+@pytest.mark.parametrize("method", ["subscribe", "addaudithook"])
+def test_a_recursion_error_is_no_refusal(domain, method):
+    """At each depth, a hook is added, or a RecursionError says that it was not."""
+    asked = []
+    domain.subscribe(lambda event, args: asked.append(event), "sys.addaudithook")
+
+    def add():
+        seen = []
+        try:
+            getattr(domain, method)(lambda event, args: seen.append(event))
+        except RecursionError:
+            return
+        added.append(seen)
+
+    added = []
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 60)
+    try:
+        attempt(deep, add)
+    finally:
+        sys.setrecursionlimit(limit)
+    domain.audit("test.event")
+    lost = [seen for seen in added if "test.event" not in seen]
+    assert (len(added) > 10, lost) == (True, [])
+
+
 def deep(function):
     """Call a function at each depth of the stack, from the recursion limit outwards."""
     try:
@@ -245,3 +275,14 @@ def test_a_signal_handler_that_raises_leaves_no_hook_deaf(domain, seconds):
     del seen[:]
     domain.audit("test.event")
     assert seen == ["test.event"]
+
+
+@pytest.mark.parametrize("name", ["Addition", "Capture", "Subscription"])
+def test_what_only_a_list_makes_cannot_be_created(impl, name):
+    kind = getattr(impl.hooklist_module, name)
+    with pytest.raises(TypeError):
+        kind()
+    if impl.name == "cython":  # where one without its hook would crash
+        for create in (kind.__new__, object.__new__, type.__call__):
+            with pytest.raises(TypeError):
+                create(kind)

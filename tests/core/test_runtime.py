@@ -321,3 +321,61 @@ print(audithooks.addaudithook(print))
 """
     )
     assert printed == "test.event (1,)\nNone\n"
+
+
+@needs(
+    not PROCESSES or prints("import sys; del sys.audit; import colorsys; print(1)"),
+    "every import calls sys.audit() here, so it cannot be removed",
+)
+@pytest.mark.parametrize("name", ["audit", "addaudithook"])
+def test_the_reason_says_that_sys_has_no_audit_hooks(child_of, name):
+    printed = child_of("python").run(
+        f"""
+import sys
+del sys.{name}
+import audithooks
+print(audithooks.FALLBACK_REASON)
+"""
+    )
+    assert printed == (
+        "AUDITHOOKS_PURE_PYTHON asks for it; sys has no audit hooks, so events of the "
+        "interpreter are not seen\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "del sys.audit, sys.addaudithook",
+        "sys.audit = sys.addaudithook = None",
+        "sys.audit = sys.addaudithook = lambda *args: None",
+    ],
+)
+def test_compiled_code_needs_no_function_of_sys(compiled, child_of, change):
+    printed = child_of("cython").run(
+        f"""
+import sys
+{change}
+import audithooks
+with audithooks.subscribe(print, "test.*", "sys.addaudithook"):
+    audithooks.audit("test.event", 1)
+    audithooks.addaudithook(lambda event, args: None)
+"""
+    )
+    assert printed == "test.event (1,)\nsys.addaudithook ()\n"
+
+
+def test_hooks_that_sys_does_not_call_are_an_error(child_of):
+    done = child_of("python").start(
+        "-c",
+        """
+import sys
+audit, sys.audit = sys.audit, lambda *args: None
+import audithooks
+audithooks.subscribe(print)
+""",
+    )
+    assert done.stderr.splitlines()[-1].endswith(
+        "HookRejected: sys does not call the hook of audithooks: another hook refused "
+        "it, or the program replaced sys.audit or sys.addaudithook"
+    )

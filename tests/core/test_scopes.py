@@ -1,6 +1,7 @@
 """Hooks of one thread or context: what they cost, and what stays behind."""
 
 import asyncio
+import gc
 import threading
 from contextvars import copy_context
 
@@ -124,3 +125,17 @@ def test_a_hook_of_a_thread_can_be_closed_by_another(domain):
     domain.audit("test.x")
     assert seen == []
     assert subscription.closed
+
+
+@needs(THREADS, "there are no threads here")
+def test_nothing_is_kept_of_threads_that_had_hooks(dispatcher):
+    def run():
+        with dispatcher.subscribe(print, "test.x", scope="thread"):
+            dispatcher.audit("test.y")
+
+    for _ in range(20):
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    found = [thing for thing in gc.get_referents(dispatcher) if type(thing) is dict]
+    assert [key for thing in found for key in thing if type(key) is not str] == []

@@ -105,3 +105,28 @@ def test_the_choice_of_hooks_is_not_traced(compiled, scope):
     finally:
         sys.settrace(before)
     assert [path for path in calls if "audithooks" in path] == []
+
+
+def test_hooks_behind_a_native_one_are_not_traced_in_the_runtime_domain(
+    compiled, child_of, client_folder
+):
+    printed = child_of("cython").run(
+        """
+import sys
+import audithooks, client
+def hook(event, args):
+    helper()
+def helper(): ...
+audithooks.subscribe(client.capsule("empty", None), "test.event")
+audithooks.subscribe(hook, "test.event")
+calls = []
+def trace(frame, event, arg):
+    calls.append(frame.f_code.co_name)
+sys.settrace(trace)
+audithooks.audit("test.event")
+sys.settrace(None)
+print(calls)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "[]\n"

@@ -3,6 +3,7 @@
 And that its figures are those of the last runs.
 """
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -72,6 +73,40 @@ print("fine")
         child.implementation,
     )
     assert printed == "fine\n"
+
+
+def test_routes_that_are_moved_are_not_taken_for_others(compiled):
+    """Nor are those of before a change."""
+    seen = []
+    dispatcher = compiled.Dispatcher()
+    dispatcher.subscribe(lambda *_: seen.append("x"), "x")
+    dispatcher.subscribe(lambda *_: seen.append("y"), "y")
+
+    def routes():
+        (found,) = [
+            thing
+            for thing in gc.get_referents(dispatcher)
+            if type(thing) is dict and "x" in thing
+        ]
+        return found
+
+    def raise_each():
+        del seen[:]
+        for name in ("x", "y"):
+            dispatcher.audit("".join(name))
+            dispatcher.event(name)()
+        return "".join(seen)
+
+    assert raise_each() == "xxyy"
+    moved = routes()
+    before = dict(moved)
+    moved["x"], moved["y"] = moved["y"], moved["x"]
+    dispatcher.event("x")(), dispatcher.event("y")()
+    assert raise_each() == "xxyy"
+    dispatcher.subscribe(lambda *_: seen.append("z"), "x")
+    dispatcher.event("x")()
+    routes().update(before)
+    assert raise_each() == "xzxzyy"
 
 
 def test_a_process_that_is_spawned_has_no_hooks(child):
