@@ -27,9 +27,7 @@ def set_local(frame: FrameType, name: str, value: object) -> None:
     """Set a local variable of a frame; nothing else may be passed."""
     frame.f_locals[name] = value
     if sys.implementation.name == "pypy":
-        from __pypy__ import locals_to_fast
-
-        locals_to_fast(frame)
+        sys.modules["__pypy__"].locals_to_fast(frame)
     elif sys.version_info < (3, 13):  # later f_locals writes through: PEP 667
         import ctypes
 

@@ -157,7 +157,7 @@ class Tracer:
     def tell_not_followed(
         self, event: str, args: tuple[Any, ...], why: str, refuse: bool
     ) -> None:
-        """Show that a child will not be traced. With *refuse*, raise PermissionError."""
+        """Show that a child is not traced. With *refuse*, raise PermissionError."""
         if refuse:
             self._show(event, args, DENIED)
             raise PermissionError(

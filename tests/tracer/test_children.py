@@ -48,7 +48,7 @@ FOLLOWED = {
     "os.environ": "subprocess.run([X, '-c', C], env=os.environ)",
     "a copy": "subprocess.run([X, '-c', C], env=dict(os.environ))",
     "nothing left": "os.environ.clear(); subprocess.run([X, '-c', C])",
-    "nothing left and empty": "os.environ.clear(); subprocess.run([X, '-c', C], env={})",
+    "nothing, and empty": "os.environ.clear(); subprocess.run([X, '-c', C], env={})",
     "no PYTHONPATH": "del os.environ['PYTHONPATH']; subprocess.run([X, '-c', C])",
     "no close_fds": "subprocess.run([X, '-c', C], env={}, close_fds=False)",
     "a shell": "subprocess.run(f'{X} -c \"{C}\"', shell=True, env={})",
