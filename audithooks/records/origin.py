@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # Not in choice.py, as most programs do not need it.
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from .._core.frames_py import code_of, current_frame
+    from .._core.frames_py import code_of, current_frame, set_local
 else:
     try:
-        from .._core.frames_c import code_of, current_frame
+        from .._core.frames_c import code_of, current_frame, set_local
     except ImportError:  # only this module could not be compiled
-        from .._core.frames_py import code_of, current_frame
+        from .._core.frames_py import code_of, current_frame, set_local
 
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -66,6 +66,19 @@ def short(name: object) -> str | None:
     return (
         name if name.isascii() and len(name) <= MAX_NAME else encodable(name[:MAX_NAME])
     )
+
+
+def local_of(module: str, name: str) -> Callable[[object], None] | None:
+    """Return what sets a local variable of the nearest caller, if of *module*."""
+    frame: Any = current_frame()
+    while frame is not None:
+        found = frame.f_globals.get("__name__")
+        if found == module and name in frame.f_locals:
+            return lambda value: set_local(frame, name, value)
+        if not (isinstance(found, str) and found.startswith(_PACKAGE)):
+            return None
+        frame = frame.f_back
+    return None
 
 
 def is_of_loop(event: str) -> bool:

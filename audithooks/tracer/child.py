@@ -45,4 +45,4 @@ def follow() -> None:
     except BrokenPipeError:  # nobody reads any more
         pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
-        complain(f"process {os.getpid()} is not traced: {error}")
+        complain(f"process {os.getpid()} is not followed: {error}")

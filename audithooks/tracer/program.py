@@ -135,7 +135,16 @@ class Code(Program):
 
     def load(self, main: ModuleType) -> CodeType:
         main.__loader__ = BuiltinImporter
-        return compile(self._source, self._name, "exec", dont_inherit=True)
+        code: CodeType = compile(self._source, self._name, "exec", dont_inherit=True)
+        if sys.version_info >= (3, 13) and isinstance(self._source, str):
+            # As the interpreter does, for tracebacks with the lines of -c.
+            import linecache
+
+            register: Any = getattr(linecache, "_register_code", None)
+            if register is not None:
+                by_code = hasattr(linecache, "_code_key")
+                register(code if by_code else self._name, self._source, self._name)
+        return code
 
 
 class Stdin(Code):

@@ -27,6 +27,7 @@ COLORS = {
     "import": "36",
 }
 _DENIED = "1;31"
+NOT_FOLLOWED = "audithooks.not_followed"  # an event that only the trace has
 
 
 class TextLines:
@@ -82,7 +83,11 @@ class TextLines:
             name = _colored(event, name)
         else:
             prefix = [printable(word) for word in prefix]
-        text = f"{name}({arguments_text(event, *self._fields.arguments(event, args))})"
+        shown = self._fields.arguments(event, args)
+        text = f"{name}({arguments_text(event, *shown)})"
+        if event == NOT_FOLLOWED:
+            process, why = (printable(str(value)) for value in shown[0].values())
+            text = f"audithooks: process {process} is not followed: {why}"
         for number, (file, line, function) in enumerate(self._fields.stack()):
             text += " < " if number else " at "
             file = short_path(file, self._folder, self._home)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import sys
 from _thread import get_ident
 
 from .. import subscribe
@@ -20,6 +21,7 @@ from ..records.real import Real
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
+from .text import NOT_FOLLOWED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Tracer:
         record: Record | None,
         summary: Summary | None,
         end: Callable[[], str | None],
+        fields: Fields,
         *,
         follow: bool,
         apart: Callable[[], Record] | None,
@@ -64,6 +67,7 @@ class Tracer:
         self._record = record
         self._summary = summary
         self._end = end
+        self._fields = fields
         self._follow = follow
         self._apart = apart
         self._progress = _Progress() if progress else None
@@ -167,9 +171,39 @@ class Tracer:
     def tell_forks(self, channel: Channel) -> None:
         """Tell the keeper of forked children."""
         Real.register_at_fork(
-            before=lambda: self._try(channel.expect),
+            before=self.expect(channel),
             after_in_child=lambda: self._try(channel.begin),
         )
+
+    def expect(self, channel: Channel | None) -> Callable[[], None]:
+        """Return what tells the keeper that a process is about to be made."""
+        return lambda: None if channel is None else self._try(channel.expect)
+
+    def tell_not_followed(
+        self, event: str, args: tuple[Any, ...], why: str, refuse: bool
+    ) -> None:
+        """Show that a child is not traced. With *refuse*, raise PermissionError."""
+        if refuse:
+            self._show(event, args, DENIED)
+            raise PermissionError(
+                errno.EPERM, f"{event} is denied by audithooks, as {why}"
+            )
+        plain, _ = self._fields.arguments(event, args)
+        words = plain.get("args", plain.get("argv", plain.get("command")))
+        if self._record is None:
+            complain(f"process {words} is not followed: {why}")
+        else:
+            self._try(self._record, NOT_FOLLOWED, (words, why), "")
+
+    def tell_of_import(self, why: str) -> Callable[[str, tuple[Any, ...]], None]:
+        """Return a hook for "import" that shows which children will not be traced."""
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if args[0] == "multiprocessing.util":
+                told = (f"of {args[0]}",)
+                self.tell_not_followed("os.system", told, why, False)
+
+        return hook
 
     def finish(self) -> None:
         """Write what stands at the end, and nothing after it."""
@@ -254,6 +288,7 @@ def start(
         record,
         summary,
         end,
+        fields,
         follow=options.follow,
         apart=_apart(options, fields) if options.apart else None,
         progress=options.progress,
@@ -266,9 +301,17 @@ def start(
     tracer.choose(shown, denied, mine)
     subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
-        from .following import SPAWNS, complete_environment
+        from .following import IGNORING, SPAWNS, Follower
 
-        subscribe(complete_environment, *SPAWNS, on_error="unraisable")
+        expect = tracer.expect(channel)
+        follower = Follower(tracer.tell_not_followed, expect, bool(denied))
+        refused = [event for event in SPAWNS if denied.has(event, ())]
+        subscribe(follower, *SPAWNS, exclude=refused)
+        # multiprocessing hands its options on, and starts processes without an event.
+        ignoring = "I" * sys.flags.isolated or "E" * sys.flags.ignore_environment
+        ignoring = ignoring or "S" * sys.flags.no_site
+        if ignoring:
+            subscribe(tracer.tell_of_import(IGNORING[ignoring]), "import")
     if denied:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *denied.events, exclude=denied.exclude, reentrant=True)
     tracer.start()

@@ -1551,7 +1551,7 @@ os.mkdir("trace")
 subprocess.run([sys.executable, "-c", {AUDIT!r}])
 """
     done = trace("-f", "-o", "trace", "-c", run)
-    assert re.fullmatch(r"audithooks: process \d+ is not traced: .*\n", done.stderr)
+    assert re.fullmatch(r"audithooks: process \d+ is not followed: .*\n", done.stderr)
     assert done.returncode == 0
 
 
