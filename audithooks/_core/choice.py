@@ -45,6 +45,7 @@ else:
         from .hooklist_c import Subscription
         from .open_code_c import set_open_code_hook
         from .runtime_c import (
+            AuditHooksWarning,
             HookRejected,
             addaudithook,
             audit,
@@ -59,7 +60,7 @@ else:
 
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
-    from .domain import HookRejected
+    from .domain import AuditHooksWarning, HookRejected
     from .hooklist_py import Subscription
     from .open_code_py import set_open_code_hook
     from .runtime_py import addaudithook, audit, capture, subscribe, subscriptions
@@ -73,6 +74,7 @@ __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
     "_C_API",
+    "AuditHooksWarning",
     "Dispatcher",
     "Event",
     "HookRejected",

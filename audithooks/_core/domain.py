@@ -8,6 +8,7 @@ from __future__ import annotations
 from _thread import get_ident
 from time import time
 
+from .doubts import doubt
 from .native import native_hook
 from .patterns import checked, wants
 
@@ -37,6 +38,14 @@ class HookRejected(RuntimeError):
     """
 
 
+class AuditHooksWarning(UserWarning):
+    """A subscription to runtime events names one that no version of CPython raises.
+
+    It is given for a name that is close to the name of an event, or under a prefix of
+    the standard library. Events of one's own have a prefix of their own.
+    """
+
+
 def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
@@ -49,6 +58,8 @@ class Domain:
     """The methods of a domain that add hooks to it."""
 
     __slots__ = ()
+
+    _warning: type[Warning] | None = None  # for doubts about names, in the runtime
 
     # For Capture, whose module may be imported while a test replaces these in theirs.
     _get_ident = staticmethod(get_ident)
@@ -75,6 +86,19 @@ class Domain:
         def _unpack(capsule: object) -> Unpacked: ...
         @staticmethod
         def _flags(function: object) -> int: ...
+
+    def _warn(self, patterns: tuple[str, ...], level: int) -> None:
+        """Warn of patterns that are likely a mistake; *level* is that of the caller."""
+        if self._warning is None:
+            return
+        try:
+            doubts = [*filter(None, map(doubt, patterns))]
+            if doubts:
+                from warnings import warn
+        except Exception:
+            return  # a hook refused an import, which is no reason to refuse the hook
+        for message in doubts:
+            warn(message, self._warning, level + 1)
 
     def _announce(self) -> None:
         """Tell the hooks that are there of a new one; they may object by raising."""
@@ -113,7 +137,9 @@ class Domain:
         *events* are names or shell-style patterns, such as "open" or "socket.*";
         without any, every event is wanted. *exclude* is one or more patterns of events
         to leave out. Case matters, as in fnmatch.fnmatchcase(). A group such as "@file"
-        stands for its events: see GROUPS in audithooks.catalogue.
+        stands for its events: see GROUPS in audithooks.catalogue. In the runtime domain
+        a name that no version of CPython raises, but that is close to one or under a
+        prefix of the standard library, gives an AuditHooksWarning.
 
         *scope* is "process" for all threads of this interpreter, "thread" for events
         raised in the thread that subscribes, or "context" for events raised in the
@@ -163,6 +189,8 @@ class Domain:
         _choice("scope", scope, ("process", "thread", "context"))
         _choice("on_error", on_error, ("raise", "unraisable"))
         matcher, named = wants(wanted, unwanted)
+        if is_asked is None:  # capture() warned where it was called
+            self._warn(wanted + unwanted, 3)
         addition = self._addition(
             hook,
             matcher,
@@ -203,4 +231,9 @@ class Domain:
         """
         from .capture import Capture
 
-        return Capture(self, events, exclude, scope)
+        wanted = checked("events", events)
+        unwanted = checked("exclude", exclude)
+        _choice("scope", scope, ("process", "thread", "context"))
+        wants(wanted, unwanted)  # raises what __enter__() would
+        self._warn(wanted + unwanted, 2)
+        return Capture(self, wanted, unwanted, scope)

@@ -11,7 +11,7 @@ import sys
 from _thread import get_ident
 from builtins import TypeError
 
-from .domain import Domain, HookRejected
+from .domain import AuditHooksWarning, Domain, HookRejected
 from .hooklist_py import HookList, exact_event
 from .native import caller, native_hook
 
@@ -39,6 +39,8 @@ class Runtime(Domain, HookList):
     """The domain of the interpreter's own events. There is one."""
 
     __slots__ = ("_announcing", "_connected", "_others")
+
+    _warning = AuditHooksWarning
 
     def __init__(self) -> None:
         self._connected = False

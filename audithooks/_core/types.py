@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable as Callable
 from collections.abc import Iterable as Iterable
+from collections.abc import Iterator as Iterator
 from types import CodeType as CodeType
 from types import FrameType as FrameType
 from typing import Any as Any

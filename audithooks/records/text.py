@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue import EVENTS
+from .readable import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
     known = EVENTS[event].arguments if event in EVENTS else ()
     words = []
     for name, value in plain.items():
-        word = f"{name}={_literal(value)}" if name in known else _literal(value)
+        text = readable(event, name, value)
+        if text == "":
+            continue
+        text = _literal(value) if text is None else text
+        word = f"{name}={text}" if name in known else text
         if name in cut and isinstance(value, (list, dict)):
             word += "\N{HORIZONTAL ELLIPSIS}"  # a str that is cut already has one
         words.append(word)

@@ -36,8 +36,8 @@ class JsonLines(Sink):
     * pid and thread: the identifiers of process and thread;
     * thread_name and task: the names of the thread and the asyncio task, if any;
     * event: the name;
-    * args: an object of the arguments by name. *redact*, *environments* and *longest*
-      are those of Fields, which describes the plain values;
+    * args: an object of the arguments by name. *redact*, *environments*, *longest* and
+      *secrets* are those of Fields, which describes the plain values;
     * cut, if anything was cut: the names of the arguments that were shortened, with
       "..." for any that were left out completely;
     * action: the result of the event, if the caller gave it;
@@ -73,8 +73,9 @@ class JsonLines(Sink):
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
     ) -> None:
-        self._fields = Fields(redact, environments, longest, frames)
+        self._fields = Fields(redact, environments, longest, frames, secrets)
         self._shorter = longest // 8, 0
         self._frames = frames
         self._encode, self._quote = json_encoder()

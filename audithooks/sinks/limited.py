@@ -61,7 +61,9 @@ class Limited(Sink):
         self._per_second = per_second
         self._unique = unique if unique is None else _seconds("unique", unique)
         self._every = _seconds("every", every)
-        self._fields = Fields(environments=True)
+        self._fields = Fields(
+            environments=True, secrets=True
+        )  # to compare, not to show
         self._seconds: dict[str, tuple[float, Callable[[], int]]] = {}
         self._closed = False
         self._seen: dict[int, float] = {}  # hash of an event: when it was passed on

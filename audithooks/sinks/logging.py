@@ -38,8 +38,8 @@ class Logging(QueuedSink):
 
     *logger* is a logging.Logger or the name of one, *level* the level of its records,
     by default logging.INFO. The message is the event as a call, such as
-    open(path='x', mode='r', flags=0). Time, thread and task are those of the event;
-    with *frames*, so are path, line and function. Each record has these attributes:
+    os.mkdir(path='x', mode=0o777). Time, thread and task are those of the event; with
+    *frames*, so are path, line and function. Each record has these attributes:
 
     * audit_event: the name;
     * audit_args: a dict of the arguments by name;
@@ -48,7 +48,7 @@ class Logging(QueuedSink):
 
     All of it has plain types, for formatters and queues that know no others.
 
-    *redact*, *environments*, *longest* and *frames* are those of Fields.
+    *redact*, *environments*, *longest*, *frames* and *secrets* are those of Fields.
 
     logging takes locks, and raises events while it holds them. So records are created
     where the event is raised, and a separate thread, whose events are not logged,
@@ -75,6 +75,7 @@ class Logging(QueuedSink):
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
         most: int = 10_000,
     ) -> None:
         import logging
@@ -95,7 +96,7 @@ class Logging(QueuedSink):
         began = getattr(logging, "_startTime", Real.time_ns())
         # In nanoseconds from 3.13 on, before that in seconds.
         self._began = began / 1e9 if isinstance(began, int) else began
-        super().__init__(redact, environments, longest, frames, most)
+        super().__init__(redact, environments, longest, frames, secrets, most)
 
     def _deliver(self, record: Record) -> None:
         if not self._logger.isEnabledFor(self._level):

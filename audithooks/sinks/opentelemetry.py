@@ -35,8 +35,9 @@ class OpenTelemetry(QueuedSink):
     * audithooks.cut and audithooks.task.
 
     The record has the trace context of the event. *redact*, *environments*, *longest*,
-    *frames*, *most*, threads, forks, flush() and the exit of a process are as in
-    Logging. flush() and close() do not flush the provider; shut it down after this.
+    *frames*, *secrets*, *most*, threads, forks, flush() and the exit of a process are
+    as in Logging. flush() and close() do not flush the provider; shut it down after
+    this.
 
     Events are left out while OpenTelemetry suppresses instrumentation, as its exporters
     do for their own work.
@@ -50,6 +51,7 @@ class OpenTelemetry(QueuedSink):
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
         most: int = 10_000,
     ) -> None:
         from opentelemetry import _logs as logs
@@ -67,7 +69,7 @@ class OpenTelemetry(QueuedSink):
         self._encode, _ = json_encoder()
         self._get = context.get_value
         self._get_current = context.get_current
-        super().__init__(redact, environments, longest, frames, most)
+        super().__init__(redact, environments, longest, frames, secrets, most)
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._get(self._suppressed):

@@ -8,6 +8,7 @@ import sys
 from math import inf
 
 from ..records.lines import Lines, complain, keep_stderr
+from ..records.secrets import hide_words
 from .following import VARIABLE
 from .options import Options
 from .output import open_followed
@@ -37,7 +38,8 @@ def follow() -> None:
         options = Options(**json.loads(encoded))
         # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
-        options = options._replace(command=" ".join(command))
+        shown = command if options.secrets else hide_words(command)
+        options = options._replace(command=" ".join(shown))
         keep_stderr()
         start(options, open_followed(options), _channel(options))
     except BrokenPipeError:  # nobody reads any more

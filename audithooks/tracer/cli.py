@@ -1,17 +1,19 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; `events` prints the catalogue.
+events, in child processes with following.py; listing.py prints the catalogue.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
-from .. import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
+from .. import FALLBACK_REASON, IMPLEMENTATION
 from ..records.lines import APPEND, Lines, append_always, keep_stderr
-from .options import Parser, command_name, make_parser, read
+from .habits import find_program, other_program
+from .options import Parser, make_parser, parse, read
 from .output import open_output
 from .program import Code, Module, Program, Script, Stdin
 from .tracer import start
@@ -39,11 +41,9 @@ def _version() -> str:
 
 
 def _program(parser: Parser, given: argparse.Namespace) -> Program:
-    program, *args = given.program or [None]
-    if program == "--" and args:
-        program, *args = args
-    if program is None or (given.module and given.code):
+    if not given.program:
         parser.error("the program must be one of: a SCRIPT, -m MODULE or -c CODE")
+    program, *args = given.program
     if given.module:
         return Module(program, args)
     if given.code:
@@ -53,7 +53,11 @@ def _program(parser: Parser, given: argparse.Namespace) -> Program:
     try:
         return Script(program, args)
     except OSError as error:
-        parser.error(f"can't run {program!r}: {error.strerror or error}")
+        path = find_program(program)
+        if path is not None:
+            return Script(path, args)
+        reason = error.strerror or error
+        parser.error(f"can't run {program!r}: {reason}{other_program(program)}")
 
 
 def _keeper(parser: Parser, options: Options, lines: Lines) -> Keeper | None:
@@ -91,51 +95,26 @@ def _followed(
     return options._replace(output=output, channel=channel, progress=False)
 
 
-def _print_events(patterns: Sequence[str]) -> None:
-    """Print the catalogue, or the events in it that match *patterns*."""
-    from ..catalogue import EVENTS
-
-    domain = Dispatcher()
-    parser = Parser(prog=f"{command_name()} events")
-    try:
-        with domain.capture(*patterns) as records:
-            for event in EVENTS:
-                domain.audit(event)
-    except ValueError as error:
-        parser.error(str(error))
-    entries = [EVENTS[event] for event, _ in records if event in EVENTS]
-    if not entries:
-        sys.exit(f"{parser.prog}: no event matches {' '.join(patterns)}")
-    for entry in entries:
-        call = f"{entry.name}({', '.join(entry.arguments)})"
-        words = [f"{call:<50} ", *(f"@{group}" for group in entry.groups)]
-        if entry.since > (3, 8):
-            words.append(f"since {'.'.join(map(str, entry.since))}")
-        if entry.until:
-            words.append(f"until {'.'.join(map(str, entry.until))}")
-        if entry.note:
-            words.append(f"({entry.note})")
-        print(*words)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line *argv*, by default that of the process."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["events"]:
-        try:
-            _print_events(argv[1:])
-            sys.stdout.flush()
-        except BrokenPipeError:  # as of `events | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from .listing import print_events
+
+        print_events(argv[1:])
         return
     parser = make_parser()
-    given = parser.parse_args(argv)
+    given = parse(parser, argv)
     if given.version:
         print(_version())
         return
     options = read(parser, given)
     program = _program(parser, given)
     keep_stderr()
+    if options.progress:  # on a terminal
+        from .written import Written
+
+        atexit.register(Written(options))  # first, so that it is called last
     try:
         lines = open_output(options)
     except OSError as error:

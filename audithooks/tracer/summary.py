@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 MOST_DISTINCT = 10_000
 
 
+def number(count: int, noun: str) -> str:
+    """Return *count* of what *noun* names, as "1 kind" or "2 kinds"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 class Summary:
     """Counts the events of a process: *count* is that of a Table, or leads to one.
 
@@ -91,7 +97,10 @@ class Table:
                 f"  {(kind.first - self._began) / 1e9:>9.3f}s  {distinct:>8}"
                 f"  {name}"
             )
-        table.append(f"{total:>{width},}  in all, of {len(rows)} kinds")
+        kinds = number(len(rows), "kind")
+        table.append(
+            f"{total:>{width},} {'event' if total == 1 else 'events'} of {kinds} in all"
+        )
         if self._title:
             table.insert(0, self._title)
         self._lines.write("".join(f"{row}\n" for row in table).encode())

@@ -16,7 +16,9 @@ from .. import subscribe
 from .._core.unraisable import report
 from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain
+from ..records.origin import Mine, is_of_loop
 from ..records.real import Real
+from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
 from .text import NOT_FOLLOWED
@@ -72,15 +74,36 @@ class Tracer:
         self._pid = self._first = Real.getpid()
         self._running = False
         self._left_out = 0
+        self._chosen: Callable[[str, tuple[Any, ...]], bool] | None = None
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
     def start(self) -> None:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
+    def choose(self, shown: Selection, denied: Selection, mine: Mine | None) -> None:
+        """Show the events that are *shown* and *mine*, but not *denied*."""
+        self._denied = denied
+        self._chosen = None
+        if denied or shown.needs_arguments or mine is not None:
+            self._chosen = lambda event, args: (
+                shown.has(event, args)
+                and not self._denies(event, args)
+                and (mine is None or mine.raised())
+            )
+
+    def _denies(self, event: str, args: tuple[Any, ...]) -> bool:
+        if not self._denied.has(event, args):
+            return False
+        try:
+            return not is_of_loop(event)
+        except PermissionError:  # pure Python raises events to see frames: refused, too
+            return True
+
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            self._show(event, args)
+            if self._chosen is None or self._chosen(event, args):
+                self._show(event, args)
         except RecursionError:  # that of the program
             self._left_out += 1
         except Exception as error:
@@ -92,6 +115,8 @@ class Tracer:
         Events that are raised while it is shown, for instance by the repr() of an
         argument, are refused as well, but not shown.
         """
+        if not self._denies(event, args):
+            return
         thread = get_ident()
         if thread not in self._refusing:
             self._refusing.add(thread)
@@ -236,8 +261,14 @@ def start(
     the command line started, and false for one that is followed. Raises ValueError for
     a wrong pattern, HookRejected and OSError.
     """
+    mine = Mine(options.mine) if options.mine else None
     fields = Fields(
-        options.redact, options.environments, options.longest, options.frames
+        options.redact,
+        options.environments,
+        options.longest,
+        options.frames,
+        options.secrets,
+        None if mine is None else mine.has,
     )
     record = _record(options, fields, lines, begin) if options.lines else None
     end: Callable[[], str | None] = str
@@ -265,21 +296,23 @@ def start(
     if channel is not None and options.follow and Real.register_at_fork:
         tracer.tell_forks(channel)
     atexit.register(tracer.finish)  # now, so that it is called last
-    unwanted = [*options.exclude, *options.deny]
-    subscribe(tracer, *options.events, exclude=unwanted)
+    shown = Selection("events", options.events, is_open=True)
+    denied = Selection("--deny", options.deny)
+    tracer.choose(shown, denied, mine)
+    subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
         from .following import IGNORING, SPAWNS, Follower
 
         expect = tracer.expect(channel)
-        follower = Follower(tracer.tell_not_followed, expect, bool(options.deny))
-        subscribe(follower, *SPAWNS, exclude=options.deny)
+        follower = Follower(tracer.tell_not_followed, expect, denied)
+        subscribe(follower, *SPAWNS)
         # multiprocessing hands its options on, and starts processes without an event.
         ignoring = "I" * sys.flags.isolated or "E" * sys.flags.ignore_environment
         ignoring = ignoring or "S" * sys.flags.no_site
         if ignoring:
             subscribe(tracer.tell_of_import(IGNORING[ignoring]), "import")
-    if options.deny:  # last, as it may deny sys.addaudithook
-        subscribe(tracer.deny, *options.deny, reentrant=True)
+    if denied:  # last, as it may deny sys.addaudithook
+        subscribe(tracer.deny, *denied.events, exclude=denied.exclude, reentrant=True)
     tracer.start()
 
 
@@ -314,6 +347,7 @@ def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Reco
             environments=options.environments,
             longest=options.longest,
             frames=options.frames,
+            secrets=options.secrets,
         )
     if options.format == "chrome":
         from .chrome import ChromeTrace, take_end
