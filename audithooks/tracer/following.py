@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from ..records.selection import Selection
     from .options import Options
 
 VARIABLE = "AUDITHOOKS_TRACE"
@@ -73,24 +74,25 @@ class Follower:
     """The hook for SPAWNS, which sees to it that children are traced.
 
     *expect* is called before a Python is started that will be. *tell* is called with an
-    event, its arguments and the reason why a child will not; with *refuse*, and if it
-    is a Python, that raises PermissionError.
+    event, its arguments and the reason why a child will not. If something is *denied*,
+    that raises PermissionError for a Python, and what is denied is left to others.
     """
 
     def __init__(
         self,
         tell: Callable[[str, tuple[Any, ...], str, bool], None],
         expect: Callable[[], None],
-        refuse: bool,
+        denied: Selection,
     ) -> None:
         self._tell = tell
         self._expect = expect
-        self._refuse = refuse
+        self._denied = denied
         self._encoded = environ[VARIABLE]
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            self._follow(event, args)
+            if not self._denied.has(event, args):
+                self._follow(event, args)
         except PermissionError:
             raise
         except Exception as error:
@@ -117,7 +119,7 @@ class Follower:
             return
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
         if why is not None:
-            self._tell(event, args, why, self._refuse)
+            self._tell(event, args, why, bool(self._denied))
         elif event != "os.exec":  # which is the same process
             self._expect()
 

@@ -304,9 +304,8 @@ def start(
         from .following import IGNORING, SPAWNS, Follower
 
         expect = tracer.expect(channel)
-        follower = Follower(tracer.tell_not_followed, expect, bool(denied))
-        refused = [event for event in SPAWNS if denied.has(event, ())]
-        subscribe(follower, *SPAWNS, exclude=refused)
+        follower = Follower(tracer.tell_not_followed, expect, denied)
+        subscribe(follower, *SPAWNS)
         # multiprocessing hands its options on, and starts processes without an event.
         ignoring = "I" * sys.flags.isolated or "E" * sys.flags.ignore_environment
         ignoring = ignoring or "S" * sys.flags.no_site
