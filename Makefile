@@ -6,15 +6,15 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format matrix dist soak mutate sanitize gate perf perf-tracer \
+.PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
+	perf-tracer \
 	perf-pypy clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
 
-demo: $(VENV)/built  ## trace a real program: python -m venv creates an environment
-	$(BIN)/audithooks --version
-	$(BIN)/audithooks -f -C -t relative -e @process -m venv --clear $(VENV)/demo
+demo: $(VENV)/built  ## trace a real program: pip installs a package from a local index
+	$(BIN)/python docs/demo.py
 
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
@@ -46,6 +46,10 @@ mutate: $(VENV)/mutate  ## plant faults in the core, one by one: do the tests no
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
+share: $(VENV)/built  ## make the man page and the completions of share/ from the parser
+	$(BIN)/pip install -qq --group share
+	COLUMNS=80 $(BIN)/python share/make.py
+
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
 lint: $(VENV)/tools  ## check the style, and the direction of imports
 	ruff check
@@ -53,8 +57,11 @@ lint: $(VENV)/tools  ## check the style, and the direction of imports
 	cython-lint audithooks perf tests
 	lint-imports --no-logo
 
-types: $(VENV)/tools  ## check the types
+types: $(VENV)/tools  ## check the types, and what editors see of them
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/user.py
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python tests/typing/complete.py
 
 format: $(VENV)/tools  ## fix the style
 	$(BIN)/ruff check --fix

@@ -13,6 +13,7 @@ from ._core.choice import _C_API as _C_API  # for audithooks.h
 from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
+    AuditHooksWarning,
     Capture,
     Dispatcher,
     Event,
@@ -30,6 +31,7 @@ from ._core.native import get_include
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
+    "AuditHooksWarning",
     "Capture",
     "Dispatcher",
     "Event",

@@ -296,11 +296,14 @@ class Child:
             pytest.skip("this system has no processes")
         options.setdefault("env", {**self.environ, **options.pop("environ", {})})
         options.setdefault("timeout", 120)
+        options = {
+            "capture_output": True,
+            "text": True,
+            "encoding": "utf-8",
+            **options,
+        }
         return subprocess.run(
             [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
             check=False,
             **options,
         )

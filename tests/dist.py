@@ -73,6 +73,9 @@ def meant(*, compiled: bool) -> set[str]:
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         for extension in PROJECT["tool"]["setuptools"]["ext-modules"]:
             files.add(extension["name"].replace(".", "/") + suffix)
+    for folder, paths in PROJECT["tool"]["setuptools"]["data-files"].items():
+        found = [path for pattern in paths for path in ROOT.glob(pattern)]
+        files |= {f"{NAME}.data/data/{folder}/{path.name}" for path in found}
     metadata = "METADATA RECORD WHEEL entry_points.txt licenses/LICENSE top_level.txt"
     return files | {f"{NAME}.dist-info/{file}" for file in metadata.split()}
 

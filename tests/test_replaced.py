@@ -262,7 +262,7 @@ def test_json_of_the_tracer(traced):
 
 def test_a_trace_for_chrome(traced):
     trace, pid, _ = traced("--chrome")
-    *_, last = json.loads(trace.rstrip().rstrip(",") + "]")
+    *_, last = json.loads(trace)
     assert last["args"] == {"arg0": 2}
     assert last["pid"] == int(pid)
     assert near(last["ts"] / 1e6)
@@ -270,15 +270,13 @@ def test_a_trace_for_chrome(traced):
 
 def test_the_table_of_the_tracer(traced):
     program = f"""{REPLACED}
-print(os.getpid())
 until_the_end = replaced('os', 'time')  # the end needs the others
 until_the_end.__enter__()
 for number in range(3):
     sys.audit("test.event", number)
 """
-    trace, pid = traced("-f", "--summary-only", program=program)
-    head, _, row, _ = trace.splitlines()
-    assert head.startswith(f"process {pid}: ")
+    (trace,) = traced("-f", "--summary-only", program=program)
+    _, row, _ = trace.splitlines()
     number, _, since, *_ = row.split()
     assert number == "3"
     assert 0 < float(since.rstrip("s")) < 60

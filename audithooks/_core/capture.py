@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from . import hints
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import Any, HookFunction
+    from .types import Any, Callback, NamedTuple
+
+    class _Pair(NamedTuple):
+        event: str
+        args: tuple[Any, ...]
+
+else:
+    _Pair = namedtuple("Record", ("event", "args"))  # noqa: PYI024
 
 
-class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
+class Record(_Pair):
     """A captured event: its name and the tuple of its arguments.
 
     *thread* is the identifier of the thread that raised it, as from
@@ -17,12 +26,13 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
     Records are equal if event and args are.
     """
 
-    event: str
-    args: tuple[Any, ...]
+    if not TYPE_CHECKING:
+        event: str
+        args: tuple[hints.Any, ...]
     thread: int
     time: float
 
-    def _replace(self, **changes: Any) -> Record:
+    def _replace(self, **changes: hints.Any) -> Record:
         """Return a copy with other values for some of event, args, thread and time."""
         others = {name: changes.pop(name, vars(self)[name]) for name in vars(self)}
         record = super()._replace(**changes)
@@ -30,7 +40,7 @@ class Record(namedtuple("Record", ("event", "args"))):  # noqa: PYI024
         return record
 
 
-def recorder(domain: Any) -> tuple[HookFunction, list[Record]]:
+def recorder(domain: Any) -> tuple[Callback, list[Record]]:
     """Return a hook that makes records, and the list that it puts them in."""
     records: list[Record] = []
     identify, clock = domain._get_ident, domain._time

@@ -45,6 +45,7 @@ else:
         from .hooklist_c import Capture, Subscription
         from .open_code_c import set_open_code_hook
         from .runtime_c import (
+            AuditHooksWarning,
             HookRejected,
             addaudithook,
             audit,
@@ -59,7 +60,7 @@ else:
 
 if FALLBACK_REASON is not None:
     from .dispatcher_py import Dispatcher, Event
-    from .domain import HookRejected
+    from .domain import AuditHooksWarning, HookRejected
     from .hooklist_py import Capture, Subscription
     from .open_code_py import set_open_code_hook
     from .runtime_py import (
@@ -76,13 +77,14 @@ if FALLBACK_REASON is not None:
 
     _C_API = None
 
-IMPLEMENTATION = "cython" if FALLBACK_REASON is None else "python"
+IMPLEMENTATION: str = "cython" if FALLBACK_REASON is None else "python"
 """The implementation that this process uses, "cython" or "python"."""
 
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
     "_C_API",
+    "AuditHooksWarning",
     "Capture",
     "Dispatcher",
     "Event",

@@ -194,7 +194,8 @@ Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &AUDIT)
 @cython.final
 @cython.no_gc_clear  # as of a HookList
 cdef class Event:
-    """An event that is raised often: a name in a domain, resolved once.
+    """Event(name, dispatcher=None)\n--\n
+    An event that is raised often: a name in a domain, resolved once.
 
     *name* is a str, *dispatcher* a Dispatcher, or None for the runtime domain. Calling
     the Event with arguments does what audit() does with the name and the arguments. It
@@ -241,7 +242,7 @@ cdef class Event:
         return self._dispatcher
 
     def __call__(self, *args):
-        """Raise the event with any arguments."""
+        """__call__($self, /, *args)\n--\n\nRaise the event with any arguments."""
         return call_with_tuple(self, args, NULL)  # as Event.__call__(event, ...)
 
     def __bool__(self):

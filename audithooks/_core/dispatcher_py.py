@@ -5,14 +5,11 @@ from __future__ import annotations
 # An event may still be raised when the interpreter has taken down its builtins.
 from builtins import str, type  # noqa: UP029
 
+from . import hints
 from .domain import Domain
 from .hooklist_py import HookList, exact_event
 from .patterns import event_name
 from .runtime_py import audit, others_listen, runtime
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .types import NoReturn
 
 
 class Dispatcher(Domain, HookList):
@@ -25,6 +22,8 @@ class Dispatcher(Domain, HookList):
     """
 
     __slots__ = ("__weakref__", "name")
+
+    name: str
 
     def __init__(self, name: str = "") -> None:
         if not isinstance(name, str):
@@ -76,7 +75,9 @@ class Event:
 
     __slots__ = ("_dispatcher", "_hooks", "_name")
 
-    def __init__(self, name: str, dispatcher: Dispatcher | None = None) -> None:
+    def __init__(
+        self, name: str, dispatcher: hints.Optional[Dispatcher] = None
+    ) -> None:
         if dispatcher is not None and not isinstance(dispatcher, HookList):
             kind = type(dispatcher).__name__
             raise TypeError(f"dispatcher must be a Dispatcher or None, not {kind}")
@@ -84,7 +85,7 @@ class Event:
         self._dispatcher = dispatcher
         self._hooks: HookList = runtime if dispatcher is None else dispatcher
 
-    def __init_subclass__(cls) -> NoReturn:
+    def __init_subclass__(cls) -> hints.NoReturn:
         raise TypeError("an Event cannot be a base class")
 
     @property
@@ -93,11 +94,11 @@ class Event:
         return self._name
 
     @property
-    def dispatcher(self) -> Dispatcher | None:
+    def dispatcher(self) -> hints.Optional[Dispatcher]:
         """The Dispatcher, or None for the runtime domain."""
         return self._dispatcher
 
-    def __call__(self, *args: object) -> None:
+    def __call__(self, /, *args: object) -> None:
         """Raise the event with any arguments."""
         if self._dispatcher is None:
             audit(self._name, *args)
@@ -110,7 +111,7 @@ class Event:
             return True
         return self._dispatcher is None and others_listen()
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle an Event")
 
     def __repr__(self) -> str:

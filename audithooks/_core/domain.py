@@ -8,23 +8,19 @@ from __future__ import annotations
 from _thread import get_ident
 from time import time
 
+from . import hints
+from .doubts import doubt
 from .native import native_hook
 from .patterns import checked, wants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .hooklist_py import Addition, Capture, Subscription
-    from .types import (
-        Any,
-        HookFunction,
-        Iterable,
-        Native,
-        NoReturn,
-        OnError,
-        Scope,
-        Unpacked,
-        Wants,
-    )
+    from . import hooklist_py as hooklist
+    from .types import Any, Native, Unpacked, Wants
+else:
+    from .._late import Late
+
+    hooklist = Late("audithooks._core.choice")
 
 
 class HookRejected(RuntimeError):
@@ -33,6 +29,14 @@ class HookRejected(RuntimeError):
     It did so by raising a RuntimeError for the event sys.addaudithook; that exception
     is the cause if it is known. CPython drops it when it adds the native hook of the
     runtime domain; audithooks then notices that the hook was not added.
+    """
+
+
+class AuditHooksWarning(UserWarning):
+    """A subscription to runtime events names one that no version of CPython raises.
+
+    It is given for a name that is close to the name of an event, or under a prefix of
+    the standard library. Events of one's own have a prefix of their own.
     """
 
 
@@ -49,11 +53,14 @@ class Domain:
 
     __slots__ = ()
 
+    # For doubts about names, in the runtime domain.
+    _warning: hints.Optional[type[Warning]] = None
+
     # For the hook of capture(): a test may replace these before its module is imported.
     _get_ident = staticmethod(get_ident)
     _time = staticmethod(time)
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     if TYPE_CHECKING:
@@ -61,26 +68,39 @@ class Domain:
         def audit(self, event: str, /, *args: object) -> None: ...
         def _addition(
             self,
-            callable: HookFunction,
+            callable: Any,
             wants: Wants = None,
             events: tuple[str, ...] | None = None,
             is_asked: bool = True,
-            scope: Scope = "process",
+            scope: hints.Scope = "process",
             reentrant: bool = True,
             reported: bool = False,
             native: Native | None = None,
-        ) -> Addition: ...
-        def _capture(self, *arguments: Any) -> Capture: ...
+        ) -> hooklist.Addition: ...
+        def _capture(self, *arguments: Any) -> hooklist.Capture: ...
         @staticmethod
         def _unpack(capsule: object) -> Unpacked: ...
         @staticmethod
         def _flags(function: object) -> int: ...
 
+    def _warn(self, patterns: tuple[str, ...], level: int) -> None:
+        """Warn of patterns that are likely a mistake; *level* is that of the caller."""
+        if self._warning is None:
+            return
+        try:
+            doubts = [*filter(None, map(doubt, patterns))]
+            if doubts:
+                from warnings import warn
+        except Exception:
+            return  # a hook refused an import, which is no reason to refuse the hook
+        for message in doubts:
+            warn(message, self._warning, level + 1)
+
     def _announce(self) -> None:
         """Tell the hooks that are there of a new one; they may object by raising."""
         self.audit("sys.addaudithook")
 
-    def addaudithook(self, hook: HookFunction) -> None:
+    def addaudithook(self, hook: hints.HookFunction) -> None:
         """Add *hook* for every event, permanently.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
@@ -104,19 +124,21 @@ class Domain:
 
     def subscribe(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         *events: str,
-        exclude: str | Iterable[str] = (),
-        scope: Scope = "process",
+        exclude: hints.Patterns = (),
+        scope: hints.Scope = "process",
         reentrant: bool = False,
-        on_error: OnError = "raise",
-    ) -> Subscription:
+        on_error: hints.OnError = "raise",
+    ) -> hooklist.Subscription:
         """Call *hook* for some events until the returned subscription is closed.
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
         without any, every event is wanted. *exclude* is one or more patterns of events
         to leave out. Case matters, as in fnmatch.fnmatchcase(). A group such as "@file"
-        stands for its events: see GROUPS in audithooks.catalogue.
+        stands for its events: see GROUPS in audithooks.catalogue. In the runtime domain
+        a name that no version of CPython raises, but that is close to one or under a
+        prefix of the standard library, gives an AuditHooksWarning.
 
         *scope* is "process" for all threads of this interpreter, "thread" for events
         raised in the thread that subscribes, or "context" for events raised in the
@@ -150,7 +172,7 @@ class Domain:
         """
         addition = self._prepare(hook, events, exclude, scope, reentrant, on_error)
         try:
-            added: Subscription = addition.commit()
+            added: hooklist.Subscription = addition.commit()
             return added
         except BaseException:  # of a signal handler, after the hook was added
             addition.undo()
@@ -158,14 +180,14 @@ class Domain:
 
     def _prepare(
         self,
-        hook: HookFunction,
+        hook: hints.HookFunction,
         events: tuple[str, ...],
-        exclude: str | Iterable[str],
-        scope: Scope,
+        exclude: hints.Patterns,
+        scope: hints.Scope,
         reentrant: bool = False,
-        on_error: OnError = "raise",
+        on_error: hints.OnError = "raise",
         is_asked: bool | None = None,
-    ) -> Addition:
+    ) -> hooklist.Addition:
         """Do what subscribe() does, except the last step: return what adds the hook.
 
         *is_asked* is whether it wants the event of its own end.
@@ -176,6 +198,8 @@ class Domain:
         _choice("scope", scope, ("process", "thread", "context"))
         _choice("on_error", on_error, ("raise", "unraisable"))
         matcher, named = wants(wanted, unwanted)
+        if is_asked is None:  # capture() warned where it was called
+            self._warn(wanted + unwanted, 3)
         addition = self._addition(
             hook,
             matcher,
@@ -195,8 +219,8 @@ class Domain:
         return addition
 
     def capture(
-        self, *events: str, exclude: str | Iterable[str] = (), scope: Scope = "context"
-    ) -> Capture:
+        self, *events: str, exclude: hints.Patterns = (), scope: hints.Scope = "context"
+    ) -> hooklist.Capture:
         """Return a context manager that collects the events of its block in a list.
 
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
@@ -211,4 +235,9 @@ class Domain:
         """
         from .capture import recorder
 
-        return self._capture(recorder, events, exclude, scope)
+        wanted = checked("events", events)
+        unwanted = checked("exclude", exclude)
+        _choice("scope", scope, ("process", "thread", "context"))
+        wants(wanted, unwanted)  # raises what __enter__() would
+        self._warn(wanted + unwanted, 2)
+        return self._capture(recorder, wanted, unwanted, scope)

@@ -11,6 +11,17 @@ from audithooks._core.python cimport (
     PyCodeObject, PyEval_GetFrame, PyFrameObject, PyFrame_GetCode, Py_DECREF
 )
 
+cdef extern from *:
+    """
+    #include <frameobject.h>
+    #if PY_VERSION_HEX >= 0x030D0000  /* f_locals writes through: PEP 667 */
+    #define AuditHooks_LocalsToFast(frame) ((void)(frame))
+    #else
+    #define AuditHooks_LocalsToFast(frame) PyFrame_LocalsToFast((frame), 0)
+    #endif
+    """
+    void AuditHooks_LocalsToFast(PyFrameObject *)
+
 
 def current_frame():
     """Return the frame of the Python function that runs, or None if there is none."""
@@ -24,3 +35,9 @@ def code_of(frame not None):
     result = <object> code
     Py_DECREF(<PyObject *> code)
     return result
+
+
+def set_local(frame not None, name, value):
+    """Set a local variable of a frame; nothing else may be passed."""
+    frame.f_locals[name] = value
+    AuditHooks_LocalsToFast(<PyFrameObject *> frame)

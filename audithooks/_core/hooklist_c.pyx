@@ -231,7 +231,8 @@ cdef class Addition:
 
 @cython.final
 cdef class Subscription:
-    """The result of subscribe(): it stops or pauses the calls of a hook.
+    """Subscription()\n--\n
+    The result of subscribe(): it stops or pauses the calls of a hook.
 
     As a context manager it closes itself at the end of the block. Dropping it does not
     close it: Dispatcher.subscriptions and audithooks.subscriptions() return it again.
@@ -306,7 +307,8 @@ cdef class Subscription:
 
 @cython.final
 cdef class Capture:
-    """A context manager that collects Record objects. See Dispatcher.capture().
+    """Capture()\n--\n
+    A context manager that collects Record objects. See Dispatcher.capture().
 
     It can be used again, but not while it is in use.
     """
@@ -346,12 +348,12 @@ cdef class Capture:
 
 
 cdef PyObject *refuse(
-    PyObject *kind, PyObject *arguments, PyObject *keywords
+    PyTypeObject *kind, PyObject *arguments, PyObject *keywords
 ) noexcept:
     """Stand in tp_new of what only this module makes, which does not look there."""
-    cdef const char *name = strrchr((<PyTypeObject *> kind).tp_name, c".") + 1
+    cdef const char *name = strrchr(kind.tp_name, c".") + 1
     cdef const char *maker = b"subscribe()"
-    if kind == <PyObject *> Capture:
+    if kind == <PyTypeObject *> Capture:
         maker = b"capture()"
     PyErr_Format(TypeError, b"cannot create a %s: %s does", name, maker)
     return NULL

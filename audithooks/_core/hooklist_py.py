@@ -19,26 +19,27 @@ from builtins import BaseException, Exception, isinstance, str, tuple  # noqa: U
 from contextvars import ContextVar
 from itertools import count
 
+from . import hints
 from .native import caller, unpack
 from .patterns import MAX_DECIDED, UNSUBSCRIBE
 from .unraisable import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from .capture import Record
+    from . import capture as captures
     from .types import (
         Any,
         Arguments,
         Callable,
-        HookFunction,
         Native,
-        NoReturn,
         Scope,
         Unpacked,
         Wants,
     )
+else:
+    from .._late import Late
+
+    captures = Late("audithooks._core.capture")
 
 
 def _of_threads(name: str) -> Any:
@@ -127,7 +128,7 @@ class Hook:
 
     def __init__(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants,
         events: tuple[str, ...] | None,
         is_asked: bool,
@@ -266,7 +267,7 @@ class Subscription:
     def __init__(self) -> None:
         raise TypeError("cannot create a Subscription: subscribe() does")
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle a Subscription")
 
     @property
@@ -316,12 +317,7 @@ class Subscription:
         _check_open(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -345,21 +341,21 @@ class Capture:
 
     __slots__ = ("_addition", "_arguments", "_in_use", "_list")
 
-    _addition: Addition | None
-    _arguments: tuple[Any, ...]
+    _addition: hints.Optional[Addition]
+    _arguments: tuple[hints.Any, ...]
     _in_use: bool
-    _list: Any
+    _list: hints.Any
 
     def __init__(self) -> None:
         raise TypeError("cannot create a Capture: capture() does")
 
-    def __enter__(self) -> list[Record]:
+    def __enter__(self) -> list[captures.Record]:
         if self._in_use:
             raise RuntimeError("this capture() is already in use")
         self._in_use = True  # before other hooks are told of it
         try:
             recorder, *arguments = self._arguments
-            records: list[Record]
+            records: list[captures.Record]
             hook, records = recorder(self._list)
             self._addition = self._list._prepare(hook, *arguments, is_asked=False)
             self._addition.commit()
@@ -371,12 +367,7 @@ class Capture:
             self._in_use = False
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         addition = self._addition
         if addition is not None:
             try:
@@ -421,17 +412,19 @@ class HookList:
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
 
-    def __new__(cls, *args: object, **kwargs: object) -> HookList:
-        self = super().__new__(cls)
-        self._hooks = {}
-        self._in_thread = {}
-        self._scoped = {}
-        self._routes = {}
-        return self
+    if not TYPE_CHECKING:  # who would take its arguments for those of a Dispatcher
+
+        def __new__(cls, *args: object, **kwargs: object) -> HookList:
+            self = super().__new__(cls)
+            self._hooks = {}
+            self._in_thread = {}
+            self._scoped = {}
+            self._routes = {}
+            return self
 
     def _addition(
         self,
-        callable: HookFunction,
+        callable: Any,
         wants: Wants = None,
         events: tuple[str, ...] | None = None,
         is_asked: bool = True,

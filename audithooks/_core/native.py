@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import Any, Arguments, Callable, HookFunction, Native, Unpacked
+    from .types import Any, Arguments, Callable, Callback, Native, Unpacked
 
 SIGNATURE = "int (const char *, PyObject *, void *)"
 """The name of a capsule that holds a native hook, in C; Cython says "char const *"."""
@@ -121,7 +121,7 @@ def unpack(capsule: object) -> Unpacked:
 _CALLED: set[int] = set()  # the addresses of native hooks that caller() was asked for
 
 
-def caller(owner: object, function: int, data: int) -> HookFunction:
+def caller(owner: object, function: int, data: int) -> Callback:
     """Return a hook in Python that calls a native one, and keeps its owner alive.
 
     From CPython 3.14 on ctypes raises an event for that. No native hook gets it, as one

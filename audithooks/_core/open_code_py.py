@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .types import Any, Callable
+from . import hints
 
 
-def set_open_code_hook(hook: Callable[[str], Any]) -> None:
+def set_open_code_hook(hook: hints.Callable[[str], hints.Any]) -> None:
     """Let *hook* open every file from which Python code is read, permanently.
 
     *hook* is called with the path, an exact str, which is absolute if the import system

@@ -83,6 +83,10 @@ def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, boo
             plain = False
     if plain:
         return frozenset(events) or None, False
+    if any(pattern.startswith("@") for pattern in events + exclude):
+        from ..catalogue import expand  # here, as most programs do without
+
+        events, exclude = expand(events), expand(exclude)  # a group may have grown
     found = _shared.get((events, exclude))
     if found is None:
         if len(_shared) >= _MAX_SHARED:
@@ -100,11 +104,7 @@ def _is_glob(pattern: str) -> bool:
 
 
 def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
-    """Do what wants() does for more than exact names."""
-    if any(pattern.startswith("@") for pattern in events + exclude):
-        from ..catalogue import expand  # here, as most programs do without
-
-        events, exclude = expand(events), expand(exclude)
+    """Do what wants() does for more than exact names; groups are expanded."""
     names, globs = _divided("events", events)
     unwanted, unwanted_globs = _divided("exclude", exclude)
     _, ours = _divided("events", tuple(p for p in events if p.startswith(_OURS)))
@@ -119,6 +119,16 @@ def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, 
     for glob in unwanted_globs:
         kept = frozenset(name for name in kept if not glob(name))
     return kept, is_asked
+
+
+def matcher(argument: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return a function that tells whether a name is matched by one of *patterns*."""
+    if any(pattern.startswith("@") for pattern in patterns):
+        from ..catalogue import expand  # here, as most programs do without
+
+        patterns = expand(patterns)
+    names, globs = _divided(argument, patterns)
+    return lambda name: name in names or any(glob(name) for glob in globs)
 
 
 def _divided(

@@ -17,12 +17,14 @@ cdef extern from "Python.h":
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) noexcept
     ctypedef int (*Py_AuditHookFunction)(const char *, PyObject *, void *) noexcept
 
+    ctypedef struct PyTypeObject
+    ctypedef PyObject *(*newfunc)(PyTypeObject *, PyObject *, PyObject *) noexcept
     ctypedef struct PyTypeObject:
         const char *tp_name
         Py_ssize_t tp_vectorcall_offset
         unsigned long tp_flags
         ternaryfunc tp_call
-        ternaryfunc tp_new
+        newfunc tp_new
         vectorcallfunc tp_vectorcall
     ctypedef struct PyFunctionObject:
         PyObject *func_dict             # the __dict__ of a function, or NULL

@@ -32,7 +32,7 @@ from audithooks._core.python cimport (
     PyUnicode_AsUTF8AndSize, PyUnicode_FromString, Py_DECREF, Py_INCREF, Py_XDECREF
 )
 
-from .domain import Domain, HookRejected
+from .domain import AuditHooksWarning, Domain, HookRejected
 from .hooklist_c import HookList
 
 
@@ -354,6 +354,8 @@ class Runtime(Domain, HookList):
     """The domain of the interpreter's own events. There is one."""
 
     __slots__ = ()
+
+    _warning = AuditHooksWarning
 
     audit = staticmethod(audit)
 

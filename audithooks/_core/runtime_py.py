@@ -11,14 +11,16 @@ import sys
 from _thread import get_ident
 from builtins import TypeError
 
-from .domain import Domain, HookRejected
-from .hooklist_py import HookList, exact_event
+from . import hints
+from .domain import AuditHooksWarning, Domain, HookRejected
+from .hooklist_py import HookList, Subscription, exact_event
 from .native import caller, native_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .hooklist_py import Subscription
-    from .types import Arguments, HookFunction
+    from typing import Final  # not by .types, which pyright does not understand
+
+    from .types import Any, Arguments
 
 # A program may have taken them away. GraalPy has them, but never calls a hook.
 _HAS_HOOKS = (
@@ -56,6 +58,8 @@ class Runtime(Domain, HookList):
 
     __slots__ = ("_announcing", "_connected", "_others")
 
+    _warning = AuditHooksWarning
+
     def __init__(self) -> None:
         self._connected = False
         self._others = False  # whether there may be hooks beside ours
@@ -64,13 +68,14 @@ class Runtime(Domain, HookList):
     if _HAS_HOOKS:
         audit = staticmethod(_sys_audit)
 
-        def addaudithook(self, hook: HookFunction) -> None:
+        def addaudithook(self, hook: hints.HookFunction) -> None:
             native = native_hook(hook, self._unpack, self._flags)
+            call: Any = hook if native is None else caller(hook, *native)
             thread = self._state.thread
             outer, thread.overflows = thread.overflows, []
             try:  # sys takes a RecursionError for a refusal, also that of on_event()
                 _need_frames(4)
-                _sys_addaudithook(hook if native is None else caller(hook, *native))
+                _sys_addaudithook(call)
                 for error in thread.overflows:
                     raise error
             finally:
@@ -174,7 +179,7 @@ def subscriptions() -> tuple[Subscription, ...]:
 
 
 runtime = Runtime()
-audit = runtime.audit
-addaudithook = runtime.addaudithook
-capture = runtime.capture
-subscribe = runtime.subscribe
+audit: Final = runtime.audit
+addaudithook: Final = runtime.addaudithook
+capture: Final = runtime.capture
+subscribe: Final = runtime.subscribe

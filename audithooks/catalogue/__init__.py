@@ -1,9 +1,9 @@
 """The events of CPython: arguments, versions, groups, decoders.
 
 EVENTS holds an entry for every event that CPython documents or raises; the table is in
-table.py. A group, such as "@file", stands for its events wherever patterns are
-accepted: _core/patterns.py expands it with this module, and is the only module of the
-core that uses it.
+_table.py. describe() adds events of one's own. A group, such as "@file", stands for its
+events wherever patterns are accepted: _core/patterns.py expands it with this module,
+and is the only module of the core that uses it.
 """
 
 from __future__ import annotations
@@ -12,23 +12,52 @@ import os
 import re
 import sys
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from .table import TABLE
+from .._table import BLIND as _BLIND
+from .._table import TABLE, WRITES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    import typing
 
-    Version = tuple[int, ...]
+    # What type checkers see of the classes below.
+    class _Entry(typing.NamedTuple):
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: tuple[int, ...]
+        until: tuple[int, ...] | None
+        note: str
+
+    class _OpenIntent(typing.NamedTuple):
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
+
+else:
+    from .._late import Late
+
+    typing = Late("typing")
+    _Entry = namedtuple("_Entry", "name arguments groups since until note")  # noqa: PYI024
+    _OpenIntent = namedtuple("_OpenIntent", "read write create append truncate")  # noqa: PYI024
+
+Version = tuple[int, ...]
 
 __all__ = (
+    "ALIASES",
+    "BLIND",
     "EVENTS",
     "GROUPS",
+    "WRITE",
     "Entry",
     "OpenIntent",
+    "describe",
     "expand",
+    "is_write",
     "named",
     "open_intent",
     "spawn_argv",
@@ -41,9 +70,7 @@ _LINE = re.compile(
 )
 
 
-class Entry(
-    namedtuple("Entry", ("name", "arguments", "groups", "since", "until", "note"))  # noqa: PYI024
-):
+class Entry(_Entry):
     """The description of one event.
 
     *name* and *arguments*, a tuple of names, are those of CPython's documentation.
@@ -54,12 +81,13 @@ class Entry(
 
     __slots__ = ()
 
-    name: str
-    arguments: tuple[str, ...]
-    groups: tuple[str, ...]
-    since: Version
-    until: Version | None
-    note: str
+    if not TYPE_CHECKING:
+        name: str
+        arguments: tuple[str, ...]
+        groups: tuple[str, ...]
+        since: Version
+        until: typing.Optional[Version]
+        note: str
 
     def in_version(self, version: Version) -> bool:
         """Whether a Python of *version*, a tuple such as sys.version_info, has it."""
@@ -108,8 +136,11 @@ def _read(table: str) -> Iterator[Entry]:
         )
 
 
-EVENTS: Mapping[str, Entry] = MappingProxyType({e.name: e for e in _read(TABLE)})
-"""The Entry of every event, by its name."""
+_events = {entry.name: entry for entry in _read(TABLE)}
+_of_python = frozenset(_events)
+
+EVENTS: Mapping[str, Entry] = MappingProxyType(_events)
+"""The Entry of every event, by its name: those of Python, and those of describe()."""
 
 
 def _groups() -> dict[str, frozenset[str]]:
@@ -120,8 +151,87 @@ def _groups() -> dict[str, frozenset[str]]:
     return {group: frozenset(members[group]) for group in sorted(members)}
 
 
-GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_groups())
+WRITE = "@write"
+"""The group of what changes files. It has every `open`: is_write() tells."""
+
+_members = {**_groups(), WRITE[1:]: frozenset(WRITES.split())}
+
+GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_members)
 """The names of the events of every group, by the name of the group without the "@"."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "ctypes.seh_exception": "ctypes.set_exception",
+        "sys.set_asyncgen_hooks_finalizer": "sys.set_asyncgen_hook_finalizer",
+        "sys.set_asyncgen_hooks_firstiter": "sys.set_asyncgen_hook_firstiter",
+    }
+)
+"""Names that CPython documents for events, and those that it raises in their place."""
+
+BLIND: Mapping[str, str] = MappingProxyType(
+    dict(line.split(": ", 1) for line in _BLIND.strip().splitlines())
+)
+"""What programs do without an event, and which events are near to it, if any."""
+
+
+described: list[str] = []
+"""The names that describe() was called for, in order. Its length tells of changes."""
+
+
+def describe(
+    name: str, *arguments: str, groups: Iterable[str] = (), note: str = ""
+) -> Entry:
+    """Describe an event of one's own, so that its arguments have names.
+
+    Lines, JSON, `redact=` and named() know them from then on, whichever domain raises
+    the event. *groups* are those it belongs to, new ones or others, without the "@";
+    subscriptions that are there keep the events that a group had. *note* is a remark.
+    Describing an event again replaces what was said, also its groups.
+
+    Raises TypeError or ValueError for what is no name, and for an event of Python.
+
+    Thread-safety: may be called from any thread.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if re.fullmatch(r"[^\s\0@!,*?\[][^\s\0,*?\[]*", name) is None:
+        raise ValueError(f"name must be one of an event, not {name!r}")
+    if name in _of_python:
+        raise ValueError(
+            f"name must be one of your own: {name!r} is an event of Python"
+        )
+    names = _names("arguments", arguments, r"[^\s\0,()=]+")
+    if isinstance(groups, str):
+        raise TypeError("groups must be an iterable of str, not a str")
+    if not isinstance(note, str):
+        raise TypeError(f"note must be a str, not {type(note).__name__}")
+    entry = Entry(
+        name, names, _names("groups", groups, r"[\w.-]+"), _OLDEST, None, note
+    )
+    for group in {*entry.groups, *GROUPS}:
+        others = GROUPS.get(group, frozenset()) - {name}
+        members = others | ({name} if group in entry.groups else set())
+        if members:
+            _members[group] = members
+        else:
+            _members.pop(group, None)
+    _events[name] = entry
+    described.append(name)
+    return entry
+
+
+def _names(argument: str, names: Iterable[str], pattern: str) -> tuple[str, ...]:
+    """Return *names* as a tuple, or say what is wrong with *argument*."""
+    checked = tuple(names)
+    for name in checked:
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f"{argument} must hold names of type str, not {kind}")
+        if re.fullmatch(pattern, name) is None:
+            raise ValueError(f"{argument} must hold names, not {name!r}")
+    if len({*checked}) < len(checked):
+        raise ValueError(f"{argument} must differ from each other: {checked!r}")
+    return checked
 
 
 def expand(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -141,7 +251,7 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(expanded)
 
 
-def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
+def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
     """Return the arguments *args* of *event* in a dict, by their names and in order.
 
     An argument that the catalogue does not know is named by its position, "arg0" for
@@ -156,21 +266,20 @@ def named(event: str, args: Sequence[Any]) -> dict[str, Any]:
     return mapping
 
 
-class OpenIntent(
-    namedtuple("OpenIntent", ("read", "write", "create", "append", "truncate"))  # noqa: PYI024
-):
+class OpenIntent(_OpenIntent):
     """What a file is opened for, each a bool. See open_intent()."""
 
     __slots__ = ()
 
-    read: bool
-    write: bool
-    create: bool
-    append: bool
-    truncate: bool
+    if not TYPE_CHECKING:
+        read: bool
+        write: bool
+        create: bool
+        append: bool
+        truncate: bool
 
 
-def open_intent(args: Sequence[Any]) -> OpenIntent:
+def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
     """Return what a file is opened for, given the arguments of an `open` event.
 
     *args* are the path, the mode and the flags. open() and io.open() pass mode and
@@ -212,12 +321,27 @@ def open_intent(args: Sequence[Any]) -> OpenIntent:
     return OpenIntent(read, write, create, append, truncate)
 
 
+def is_write(event: str, args: Sequence[typing.Any]) -> bool:
+    """Return whether *event* is of the group @write and may change a file.
+
+    Of `open` these are the events that open a file for writing, create or truncate it;
+    with arguments that are none of `open`, it is taken for one that does.
+    """
+    if event != "open":
+        return event in GROUPS[WRITE[1:]]
+    try:
+        intent = open_intent(args)
+    except (TypeError, ValueError):
+        return True
+    return intent.write or intent.create or intent.truncate
+
+
 def _has(flags: int, name: str) -> bool:
     flag = getattr(os, name, 0)  # not every platform has each flag
     return bool(flag) and flags & flag == flag
 
 
-def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
+def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
     """Return the command line of a process that *event* starts with arguments *args*.
 
     The first item is the program that is run, as the caller named it, and not its
@@ -244,10 +368,10 @@ def spawn_argv(event: str, args: Sequence[Any]) -> tuple[str, ...]:
     if event == "os.system":
         return (*_shell(), os.fsdecode(given["command"]))
     program_name, argv_name = _SPAWNS[event]
-    program: Any = given.get(program_name)
+    program: typing.Any = given.get(program_name)
     if event == "_posixsubprocess.fork_exec":
         program = program[0]  # the candidates along PATH
-    argv: Any = given.get(argv_name) or ()
+    argv: typing.Any = given.get(argv_name) or ()
     if isinstance(argv, (str, bytes, os.PathLike)):
         words = [os.fsdecode(argv)]
         return tuple(words if program is None else [os.fsdecode(program), *words])

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from .. import Record
+    from ..records.selection import Selection
 
 _EVENTS = pytest.StashKey["list[Record]"]()
 
 MARKERS = (
     "audit_forbid(*patterns): fail the test if it raises an audit event of this name, "
-    "pattern or group, such as '@network'",
+    "pattern or group, such as '@network', but not one of '!PATTERN'",
     "audit_allow(*patterns): allow the test events that are forbidden to others",
     "audit_events(*patterns): select the events that the fixture audit_events captures",
 )
@@ -59,6 +60,41 @@ def forbidden(config: pytest.Config) -> tuple[str, ...]:
     return (*config.getini("audit_forbid"), *config.getoption("audit_forbid"))
 
 
+def marked(item: pytest.Item, name: str) -> tuple[str, ...]:
+    """Return the patterns of the markers *name* on a test and around it.
+
+    Of audit_events it is only the closest marker.
+    """
+    patterns: list[str] = []
+    markers = [*item.iter_markers(name)]
+    for marker in markers[:1] if name == "audit_events" else markers:
+        if marker.kwargs or not marker.args:
+            raise TypeError(f"{name} takes at least one pattern")
+        patterns += marker.args
+    return tuple(patterns)
+
+
+def select(name: str, patterns: tuple[str, ...]) -> Selection:
+    """Return what *patterns* select. Raises TypeError or ValueError for wrong ones."""
+    from ..records.selection import Selection, refuse_doubts
+
+    selection = Selection(name, patterns)
+    try:
+        refuse_doubts(patterns)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return selection
+
+
+def select_marked(item: pytest.Item, name: str, *others: str) -> Selection:
+    """Return what *others* and the markers *name* select, or fail the test."""
+    try:
+        return select(name, (*others, *marked(item, name)))
+    except (TypeError, ValueError) as error:
+        message = f"a marker is wrong: {error}"
+    pytest.fail(message, pytrace=False)  # here, so that the first is not its context
+
+
 def _guard(config: pytest.Config) -> None:
     name = "audithooks-guard"
     if not config.pluginmanager.has_plugin(name):
@@ -76,8 +112,9 @@ def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
     """
     from .. import capture
 
-    marker = request.node.get_closest_marker("audit_events")
-    with capture(*(marker.args if marker else ()), scope="process") as events:
+    chosen = select_marked(request.node, "audit_events")
+    captured = capture(*chosen.events, exclude=chosen.exclude, scope="process")
+    with captured as events:
         request.node.stash[_EVENTS] = events
         yield events
 

@@ -14,8 +14,11 @@ import _pytest
 import pluggy
 import pytest
 
-from .. import Dispatcher, subscribe
+from .. import subscribe
 from ..records.fields import Fields
+from ..records.origin import is_of_loop
+from ..records.selection import Selection
+from . import select, select_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ _LIBRARIES = (
 )
 
 
-# The patterns that are forbidden to an item, and those that are allowed.
-_PATTERNS = pytest.StashKey[tuple[tuple[str, ...], tuple[str, ...]]]()
+# What is forbidden to an item, and what is allowed.
+_SELECTIONS = pytest.StashKey[tuple[Selection, Selection]]()
 
 
 class Guard:
@@ -53,16 +56,17 @@ class Guard:
     exception stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
     the end of its phase: set-up, call or tear-down. In a forked child only the
-    operation is stopped. What pytest itself does is not stopped.
+    operation is stopped. What pytest itself does is not stopped, nor is it that a loop
+    of asyncio makes a pair of sockets for itself.
 
     Raises pytest.UsageError for wrong patterns.
     """
 
     def __init__(self, config: pytest.Config, patterns: tuple[str, ...]) -> None:
         try:
-            Dispatcher().subscribe(print, *patterns)
+            select("audit_forbid", patterns)
         except ValueError as error:
-            raise pytest.UsageError(f"audit_forbid: {error}") from error
+            raise pytest.UsageError(str(error)) from error
         self._patterns = patterns
         self._fields = Fields(frames=MAX_FRAMES)
         self._root = os.path.join(config.rootpath, "")
@@ -80,20 +84,24 @@ class Guard:
         return (yield from self._watch(item, "teardown"))
 
     def _watch(self, item: pytest.Item, phase: str) -> Phase:
-        forbidden, allowed = item.stash.get(_PATTERNS, ((), ()))
         if phase == "setup":
-            forbidden = (*self._patterns, *_marked(item, "audit_forbid"))
-            allowed = _marked(item, "audit_allow")
-        if not forbidden:
+            item.stash[_SELECTIONS] = (
+                select_marked(item, "audit_forbid", *self._patterns),
+                select_marked(item, "audit_allow"),
+            )
+        forbidden, allowed = item.stash.get(_SELECTIONS, (None, None))
+        if not forbidden or allowed is None:
             return (yield)
         seen: list[str] = []
         watching = True
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             __tracebackhide__ = True
-            if not watching:
+            if not watching or not forbidden.has(event, args):
                 return
             try:
+                if allowed.has(event, args) or is_of_loop(event):
+                    return
                 text = self._tell(event, args)
             except Exception as error:  # it is forbidden anyway
                 text = f"forbidden audit event: {event}; describing it raised {error!r}"
@@ -101,8 +109,7 @@ class Guard:
                 seen.append(text)
                 pytest.fail(text)
 
-        subscription = subscribe(hook, *forbidden, exclude=allowed)
-        item.stash[_PATTERNS] = forbidden, allowed  # known to be valid now
+        subscription = subscribe(hook, *forbidden.events, exclude=forbidden.exclude)
         try:
             result = yield
         except pytest.skip.Exception:
@@ -158,13 +165,3 @@ def _source(file: str, line: int) -> str:
             return next(islice(lines, line - 1, None), "").strip()
     except (OSError, SyntaxError, ValueError):  # the last are of its encoding
         return ""
-
-
-def _marked(item: pytest.Item, name: str) -> tuple[str, ...]:
-    """Return the patterns of the markers *name* on a test and around it."""
-    patterns: list[str] = []
-    for marker in item.iter_markers(name):
-        if marker.kwargs or not marker.args:
-            raise TypeError(f"the marker {name} takes at least one pattern")
-        patterns += marker.args
-    return tuple(patterns)

@@ -15,26 +15,39 @@ from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 
 from .._core.patterns import checked
-from ..catalogue import named
+from ..catalogue import EVENTS, described, named
 from .origin import callers, short, task_name, thread_name
 from .real import Real
+from .secrets import ENVIRONMENTS, HIDDEN, TYPED, cleaner, is_secret
 from .text import MAX_NAME, arguments_text, printable
 from .values import INT64, Shortener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, Union
 
     from .origin import Frame
+    from .secrets import Cleaner
+
+    # Its name, whether it is hidden, what hides secrets in it, whether it is a path.
+    _Argument = tuple[str, bool, Union[Cleaner, None], bool]
 
 # Argument names are cached for so many kinds of events.
 MAX_KINDS = 4096
 
 MAX_ARGUMENTS = 64  # of one event
 
-HIDDEN = "[redacted]"
-ENVIRONMENTS = ("*.env", "os.putenv.value")
+# Arguments of which the end is kept.
+PATHS = {"base_dir", "base_name", "cwd", "database", "dst", "dst_path", "executable"}
+PATHS |= {"extract_dir", "file_name", "filename", "fullpath", "path", "pathname"}
+PATHS |= {"root_dir", "script_path", "src", "src_path", "top"}
+
+LEFT_OUT = "audithooks.left_out"
+"""The event that reports which events were left out. Only sinks and the tracer get it.
+
+Its arguments are the name of an event, or "*" for any, and a number.
+"""
 
 
 class Record(
@@ -70,8 +83,10 @@ class Fields:
     counted together.
 
     *redact* is one or more patterns of arguments whose values are hidden: "name" for
-    any event, or "event.name". Those of ENVIRONMENTS are hidden as well, unless
-    *environments* is true. *frames* is the number of callers that stack() returns.
+    any event, or "event.name". Environments of child processes are hidden as well,
+    unless *environments* is true, and passwords and the like, where secrets.py finds
+    them, unless *secrets* is true. *frames* is the number of callers that stack()
+    returns, from the first one on whose file and module *is_mine* accepts.
 
     Raises TypeError or ValueError for a wrong argument.
 
@@ -84,16 +99,26 @@ class Fields:
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
+        is_mine: Callable[[str, str], bool] | None = None,
     ) -> None:
         from fnmatch import fnmatchcase
 
         patterns = checked("redact", redact)
-        self._redact = (*patterns, *(() if environments else ENVIRONMENTS))
+        self._redact = (
+            *patterns,
+            *(() if environments else ENVIRONMENTS),
+            *(() if secrets else TYPED),
+        )
+        self._secrets = secrets
+        self._shown = ENVIRONMENTS if environments else ()  # with all that is in them
         self._longest = at_least(0, "longest", longest)
         self._frames = at_least(0, "frames", frames)
+        self._is_mine = is_mine
         self._matches = fnmatchcase
-        # For each kind the names of all its arguments, and of the hidden ones.
-        self._kinds: dict[tuple[str, int], tuple[tuple[str, ...], frozenset[str]]] = {}
+        # For each kind the names of its arguments, and what hides secrets in each.
+        self._kinds: dict[tuple[str, int], tuple[_Argument, ...]] = {}
+        self._described = len(described)
         self._asked: set[int] = set()  # the threads that call a method of a value
 
     def arguments(
@@ -105,46 +130,67 @@ class Fields:
         """
         if not args:
             return {}, []
+        if len(described) != self._described:  # names may have changed
+            self._described = len(described)
+            self._kinds = {}
         kind = event, len(args)
-        names, hidden = self._kinds.get(kind) or self._learn(kind, event, args)
+        arguments = self._kinds.get(kind) or self._learn(kind, event, args)
         longest = self._longest if longest is None else longest
         plain: dict[str, Any] = {}
         cut: list[str] = []
-        for name, value in zip(names, args):
-            if name in hidden:
+        for (name, hidden, clean, is_path), value in zip(arguments, args):
+            if hidden:
                 plain[name] = HIDDEN
                 continue
             type_ = type(value)
-            if (
-                (type_ is str and len(value) <= longest and value.isascii())
-                or value is None
+            if type_ is str and len(value) <= longest and value.isascii():
+                plain[name] = value if clean is None else clean.text(value)
+            elif (
+                value is None
                 or type_ is bool
                 or (type_ is int and -INT64 <= value < INT64)
             ):
                 plain[name] = value
             else:
-                shortener = Shortener(longest, self._asked)
+                shortener = Shortener(longest, self._asked, clean, is_path)
                 plain[name] = shortener.plain(value)
                 if shortener.cut:
                     cut.append(name)
-        if len(args) > len(names):
+        if len(args) > len(arguments):
             cut.append("...")
         return plain, cut
 
     def _learn(
         self, kind: tuple[str, int], event: str, args: tuple[Any, ...]
-    ) -> tuple[tuple[str, ...], frozenset[str]]:
-        names = tuple(named(event, args))[:MAX_ARGUMENTS]
-        hidden = frozenset(
-            name for name in names if any(map(self._hides(event, name), self._redact))
+    ) -> tuple[_Argument, ...]:
+        arguments = tuple(
+            (
+                name,
+                self._hides(event, name),
+                self._cleaner(event, name),
+                name in PATHS and event in EVENTS,
+            )
+            for name in [*named(event, args)][:MAX_ARGUMENTS]
         )
         if len(self._kinds) < MAX_KINDS and len(event) <= MAX_NAME:
-            self._kinds[kind] = names, hidden
-        return names, hidden
+            self._kinds[kind] = arguments
+        return arguments
 
-    def _hides(self, event: str, name: str) -> Callable[[str], bool]:
-        whole = f"{event}.{name}"
-        return lambda p: self._matches(whole, p) or self._matches(whole, f"*.{p}")
+    def _hides(self, event: str, name: str) -> bool:
+        if is_secret(name) and not self._secrets:
+            return True
+        return self._is_among(f"{event}.{name}", self._redact)
+
+    def _cleaner(self, event: str, name: str) -> Cleaner | None:
+        if self._secrets or self._is_among(f"{event}.{name}", self._shown):
+            return None
+        return cleaner(event, name)
+
+    def _is_among(self, argument: str, patterns: tuple[str, ...]) -> bool:
+        return any(
+            self._matches(argument, pattern) or self._matches(argument, f"*.{pattern}")
+            for pattern in patterns
+        )
 
     def record(self, event: str, args: tuple[Any, ...]) -> Record:
         """Return the record of an event that is being raised in this thread."""
@@ -164,7 +210,7 @@ class Fields:
         found: list[Frame] = []
         if not self._frames:
             return found
-        for frame in callers():
+        for frame in callers(self._is_mine):
             found.append(frame)
             if len(found) == self._frames:
                 break

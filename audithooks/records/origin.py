@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from builtins import getattr, isinstance, len, str, type  # noqa: UP029
+from builtins import getattr, hasattr, isinstance, len, str, type  # noqa: UP029
 
 from .._core.choice import IMPLEMENTATION
 from .text import MAX_NAME, encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     Frame = tuple[str, int, str]
 
 # Not in choice.py, as most programs do not need it.
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from .._core.frames_py import code_of, current_frame
+    from .._core.frames_py import code_of, current_frame, set_local
 else:
     try:
-        from .._core.frames_c import code_of, current_frame
+        from .._core.frames_c import code_of, current_frame, set_local
     except ImportError:  # only this module could not be compiled
-        from .._core.frames_py import code_of, current_frame
+        from .._core.frames_py import code_of, current_frame, set_local
 
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
+_PROGRAM = f"{_PACKAGE}tracer.program"  # it and what is outside of it
+_PACKAGES = f"{os.sep}site-packages{os.sep}"
+_FOLLOW = os.path.join("tracer", "_follow", "sitecustomize.py")
 
 
 def thread_name(ident: int) -> str | None:
@@ -64,16 +68,99 @@ def short(name: object) -> str | None:
     )
 
 
-def callers() -> Iterator[Frame]:
-    """Yield the callers, innermost first, except the innermost ones of this package."""
+def local_of(module: str, name: str) -> Callable[[object], None] | None:
+    """Return what sets a local variable of the nearest caller, if of *module*."""
     frame: Any = current_frame()
-    inside = True
     while frame is not None:
-        if inside:
-            module = frame.f_globals.get("__name__")
-            inside = isinstance(module, str) and module.startswith(_PACKAGE)
-        if not inside:
-            code = code_of(frame)
+        found = frame.f_globals.get("__name__")
+        if found == module and name in frame.f_locals:
+            return lambda value: set_local(frame, name, value)
+        if not (isinstance(found, str) and found.startswith(_PACKAGE)):
+            return None
+        frame = frame.f_back
+    return None
+
+
+def is_of_loop(event: str) -> bool:
+    """Whether an event belongs to the pair of sockets by which a loop of asyncio wakes.
+
+    It is no network, although on Windows it connects to itself.
+    """
+    if not event.startswith("socket.") or "asyncio.events" not in _modules:
+        return False
+    for _, _, function, module in _frames():
+        if module != "socket":
+            name = function.rpartition(".")[2]
+            return module.startswith("asyncio.") and name == "_make_self_pipe"
+    return False
+
+
+def callers(is_mine: Callable[[str, str], bool] | None = None) -> Iterator[Frame]:
+    """Yield the callers, innermost first, except those of this package.
+
+    The frames in which the tracer runs a program are left out as well, and those inside
+    of the first one whose file and module *is_mine* accepts, if it is given.
+    """
+    for file, line, function, module in _frames():
+        if is_mine is not None and not is_mine(file, module):
+            continue
+        is_mine = None
+        yield file, line, function
+
+
+class Mine:
+    """The Python files below a *folder*, except those of installed packages.
+
+    *folder* ends in a separator.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._library = os.path.join(os.path.dirname(os.__file__), "")
+        prefix = os.path.join(sys.prefix, "")
+        # A virtual environment in the folder.
+        self._outside = prefix if prefix.startswith(folder) else _PACKAGES
+
+    def has(self, file: str, module: str) -> bool:
+        """Whether *file*, the source of *module*, is one of them."""
+        if file.startswith("<"):
+            main = _modules.get("__main__")  # it has no file with -c and standard input
+            return module == "__main__" and not hasattr(main, "__file__")
+        if not os.path.isabs(file):
+            file = os.path.join(self._folder, file)
+        return (
+            file.startswith(self._folder)
+            and not file.startswith((self._outside, self._library))
+            and _PACKAGES not in file
+        )
+
+    def raised(self) -> bool:
+        """Whether one of them raised the event, by itself or by the standard library.
+
+        What the import of a module does is not that of the file that imports it.
+        """
+        for file, _, _, module in _frames():
+            if self.has(file, module):
+                return True
+            if file.startswith("<frozen importlib") or module.startswith("importlib._"):
+                return False
+            is_library = file.startswith(self._library) and _PACKAGES not in file
+            if not is_library and not file.startswith("<"):
+                return False
+        return False
+
+
+def _frames() -> Iterator[tuple[str, int, str, str]]:
+    """Yield file, line, function and module of each caller."""
+    frame: Any = current_frame()
+    while frame is not None:
+        module = frame.f_globals.get("__name__")
+        module = module if isinstance(module, str) else ""
+        if module == _PROGRAM:
+            return
+        code = code_of(frame)
+        file = code.co_filename
+        if not module.startswith(_PACKAGE) and not file.endswith(_FOLLOW):
             name = getattr(code, "co_qualname", code.co_name)
-            yield encodable(code.co_filename), frame.f_lineno or 0, name[:MAX_NAME]
+            yield encodable(file), frame.f_lineno or 0, name[:MAX_NAME], module
         frame = frame.f_back

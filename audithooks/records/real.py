@@ -11,6 +11,8 @@ time-machine changes the functions of time themselves: that reaches the records,
 from __future__ import annotations
 
 import os
+import select
+import sys
 import time
 
 TYPE_CHECKING = False
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _fcntl: Any
+_signal: Any = sys.modules.get("_signal")  # signal.py calls what may be replaced
 try:
     import fcntl as _fcntl
 except ImportError:
@@ -25,24 +28,43 @@ except ImportError:
 
 
 class Real:
-    """Functions of time, os and fcntl. Take them from here wherever an event leads."""
+    """Functions of time, os, select, signal and fcntl. Take them from here wherever an
+    event leads.
+    """
 
     gmtime = time.gmtime
     localtime = time.localtime
     monotonic = time.monotonic
     monotonic_ns = time.monotonic_ns
+    sleep = time.sleep
     strftime = time.strftime
     time_ns = time.time_ns
 
     close = os.close
     dup = os.dup
+    dup2 = os.dup2
+    fspath = os.fspath
     fstat = os.fstat
+    getcwd = os.getcwd
+    getcwdb = os.getcwdb
     getpid = os.getpid
     open = os.open
+    read = os.read
     set_inheritable = os.set_inheritable
+    stat = os.stat
     write = os.write
     # Not on Windows. PyPy has no F_DUPFD_CLOEXEC.
     F_DUPFD: Any = getattr(_fcntl, "F_DUPFD", None)
+    F_GETFL: Any = getattr(_fcntl, "F_GETFL", None)
+    F_SETFL: Any = getattr(_fcntl, "F_SETFL", None)
     fcntl: Any = getattr(_fcntl, "fcntl", None)
     fpathconf: Any = getattr(os, "fpathconf", None)
+    getsignal: Any = getattr(_signal, "getsignal", None)
+    poll: Any = getattr(select, "poll", None)
+    readlink: Any = getattr(os, "readlink", None)
     register_at_fork: Any = getattr(os, "register_at_fork", None)
+    set_blocking: Any = getattr(os, "set_blocking", None)
+
+    POLLERR: int = getattr(select, "POLLERR", 0)
+    POLLOUT: int = getattr(select, "POLLOUT", 0)
+    SIGPIPE: int | None = getattr(_signal, "SIGPIPE", None)

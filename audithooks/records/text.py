@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue import EVENTS
+from .readable import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
     known = EVENTS[event].arguments if event in EVENTS else ()
     words = []
     for name, value in plain.items():
-        word = f"{name}={_literal(value)}" if name in known else _literal(value)
+        text = readable(event, name, value)
+        if text == "":
+            continue
+        text = _literal(value) if text is None else text
+        word = f"{name}={text}" if name in known else text
         if name in cut and isinstance(value, (list, dict)):
             word += "\N{HORIZONTAL ELLIPSIS}"  # a str that is cut already has one
         words.append(word)
@@ -42,6 +47,18 @@ def _literal(value: Any) -> str:
     if kind is Shown:
         return printable(value)
     return repr(value)
+
+
+def unmarked(value: Any) -> Any:
+    """Return a plain value with a str in place of each Shown."""
+    kind = type(value)
+    if kind is Shown:
+        return str(value)
+    if kind is list:
+        return [*map(unmarked, value)]
+    if kind is dict:
+        return {key: unmarked(item) for key, item in value.items()}
+    return value
 
 
 def printable(text: str) -> str:

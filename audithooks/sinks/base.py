@@ -7,20 +7,13 @@ from __future__ import annotations
 from itertools import count
 from weakref import WeakMethod
 
+from .._core import hints
+from ..records.fields import LEFT_OUT as LEFT_OUT
 from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-LEFT_OUT = "audithooks.left_out"
-"""The event that reports to a sink which events were left out. Only sinks get it.
-
-Its arguments are the name of an event, or "*" for any, and a number.
-"""
 
 
 class Sink:
@@ -30,15 +23,10 @@ class Sink:
         """Write what is left, then close. May be called again."""
         raise NotImplementedError
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> hints.Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.close()
 
 
@@ -51,7 +39,8 @@ class Count:
     __slots__ = ("_asked", "_next", "_told", "add")
 
     def __init__(self) -> None:
-        self.add = self._next = count().__next__
+        self.add: Callable[[], int] = count().__next__
+        self._next = self.add
         self._told = 0  # the sum of all results of news()
         self._asked = 0  # the number of its calls, each of which increases the count
 

@@ -6,8 +6,9 @@ from _thread import get_ident
 from builtins import divmod, len  # builtins is cleared when the last event comes
 from itertools import count
 
+from .._core import hints
 from ..records.fields import Fields
-from ..records.lines import Lines, json_encoder
+from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
 from ..records.real import Real
 from ..records.text import MAX_NAME
@@ -15,17 +16,16 @@ from .base import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
-
-    from ..records.lines import Output
 
 
 class JsonLines(Sink):
     """A hook that writes each event as a line of JSON.
 
     *output* is a path, whose file is created or appended to; or a file descriptor or an
-    open file that has one, of which a duplicate is kept: the original may be closed.
+    open file that has one, of which a duplicate is kept: the original may be closed. If
+    the file at a path is moved away or removed, as when logs are rotated, the next line
+    goes to a new one there. reopen() does so at once.
 
     Each line is one JSON object, in one write. Its members are
 
@@ -34,15 +34,21 @@ class JsonLines(Sink):
     * pid and thread: the identifiers of process and thread;
     * thread_name and task: the names of the thread and the asyncio task, if any;
     * event: the name;
-    * args: an object of the arguments by name. *redact*, *environments* and *longest*
-      are those of Fields, which describes the plain values;
+    * args: an object of the arguments by name. *redact*, *environments*, *longest* and
+      *secrets* are those of Fields, which describes the plain values;
     * cut, if anything was cut: the names of the arguments that were shortened, with
       "..." for any that were left out completely;
     * action: the result of the event, if the caller gave it;
     * stack, with *frames*: that many callers, innermost first, each of them an object
       of file, line and function.
 
-    Text is UTF-8; a lone surrogate is written as its escape in Python.
+    Text is UTF-8; a lone surrogate is written as its escape in Python. No character
+    within a line is the end of one, for Unicode either.
+
+    A program may close descriptors that it does not know, and take their numbers. Then
+    the output is opened again, and no line gets into another file. For an output that
+    does not block and takes no more, a line waits a second, and no further one does
+    before it takes something again.
 
     Nothing is buffered: if a process is killed, its events are there up to the last. A
     line that cannot be written raises OSError, an event after close() ValueError. The
@@ -51,29 +57,33 @@ class JsonLines(Sink):
     the next one starts on a new line.
 
     Thread-safety: may be called from any thread, from signal handlers and in forked
-    children, which write to the same file. It takes no lock and raises no events. If
-    others also write to the output, it has to be open for appending, as a path is. In
-    a pipe only PIPE_BUF bytes stay together, so arguments are cut until they fit.
+    children, which write to the same file. It takes no lock, and raises no events
+    unless it opens the output again. If others also write to the output, it has to be
+    open for appending, as a path is. In a pipe only PIPE_BUF bytes stay together, so
+    arguments are cut until they fit.
     """
 
     def __init__(
         self,
-        output: Output,
+        output: hints.Output,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
     ) -> None:
-        self._fields = Fields(redact, environments, longest, frames)
+        self._fields = Fields(redact, environments, longest, frames, secrets)
         self._shorter = longest // 8, 0
         self._frames = frames
         self._encode, self._quote = json_encoder()
         self._next = count(1).__next__
         self._second = 0, ""  # the last second, and its text
-        self._file: Lines | None = Lines(output)
+        self._file: Lines | None = (
+            output if isinstance(output, Lines) else Lines(output, watch=True)
+        )
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+    def __call__(self, event: str, args: hints.Arguments, action: str = "") -> None:
         file = self._file
         if file is None:
             raise ValueError("an event came after close() of this JsonLines")
@@ -87,7 +97,7 @@ class JsonLines(Sink):
                 if len(line) <= file.most:
                     break
             else:
-                line = f'{head}{{}},"cut":["..."]{ending}}}\n'.encode()
+                line = json_line(f'{head}{{}},"cut":["..."]{ending}}}')
         file.write(line)
 
     def _head(self, event: str) -> str:
@@ -129,7 +139,16 @@ class JsonLines(Sink):
         plain, cut = self._fields.arguments(event, args, longest)
         if cut:
             tail = f',"cut":{self._encode(cut)}{tail}'
-        return f"{head}{self._encode(plain)}{tail}}}\n".encode()
+        return json_line(f"{head}{self._encode(plain)}{tail}}}")
+
+    def reopen(self) -> None:
+        """Open the path again, for a file that was moved away.
+
+        Raises ValueError if the output is not a path, or after close(); and OSError.
+        """
+        if self._file is None:
+            raise ValueError("reopen() came after close() of this JsonLines")
+        self._file.reopen()
 
     def close(self) -> None:
         """Close the file, or the duplicate of a given one. May be called again."""

@@ -7,6 +7,7 @@ from atexit import register, unregister
 from itertools import count
 from math import inf
 
+from .._core import hints
 from ..records.fields import Fields, at_least
 from ..records.real import Real
 from ..records.text import MAX_NAME
@@ -16,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from .._core.types import HookFunction
 
 MAX_NAMES = 4096  # that Limited remembers
 
@@ -45,10 +44,10 @@ class Limited(Sink):
 
     def __init__(
         self,
-        sink: HookFunction,
+        sink: hints.Callback,
         *,
-        per_second: int | None = None,
-        unique: float | None = None,
+        per_second: hints.Optional[int] = None,
+        unique: hints.Optional[float] = None,
         every: float = 60,
     ) -> None:
         if not callable(sink):
@@ -61,7 +60,9 @@ class Limited(Sink):
         self._per_second = per_second
         self._unique = unique if unique is None else _seconds("unique", unique)
         self._every = _seconds("every", every)
-        self._fields = Fields(environments=True)
+        self._fields = Fields(
+            environments=True, secrets=True
+        )  # to compare, not to show
         self._seconds: dict[str, tuple[float, Callable[[], int]]] = {}
         self._closed = False
         self._seen: dict[int, float] = {}  # hash of an event: when it was passed on
@@ -75,7 +76,7 @@ class Limited(Sink):
         self._due = Real.monotonic() + self._every
         self._reporting = allocate_lock()
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: hints.Arguments) -> None:
         now = Real.monotonic()
         if now >= self._due:
             self._report()

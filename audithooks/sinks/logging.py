@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
+from .._core import hints
 from ..records.real import Real
+from ..records.text import unmarked
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from logging import Logger, LogRecord
+    import logging as logs
+    from logging import LogRecord
     from typing import Any
 
     from ..records.fields import Record
+else:
+    from .._late import Late
+
+    logs = Late("logging")
 
 _SEPARATORS = os.sep, os.altsep or os.sep
 
@@ -37,15 +43,17 @@ class Logging(QueuedSink):
 
     *logger* is a logging.Logger or the name of one, *level* the level of its records,
     by default logging.INFO. The message is the event as a call, such as
-    open(path='x', mode='r', flags=0). Time, thread and task are those of the event;
-    with *frames*, so are path, line and function. Each record has these attributes:
+    os.mkdir(path='x', mode=0o777). Time, thread and task are those of the event; with
+    *frames*, so are path, line and function. Each record has these attributes:
 
     * audit_event: the name;
     * audit_args: a dict of the arguments by name;
     * audit_cut: a list of the names of those that were shortened;
     * audit_stack: a list of tuples of file, line and function.
 
-    *redact*, *environments*, *longest* and *frames* are those of Fields.
+    All of it has plain types, for formatters and queues that know no others.
+
+    *redact*, *environments*, *longest*, *frames* and *secrets* are those of Fields.
 
     logging takes locks, and raises events while it holds them. So records are created
     where the event is raised, and a separate thread, whose events are not logged,
@@ -65,13 +73,14 @@ class Logging(QueuedSink):
 
     def __init__(
         self,
-        logger: Logger | str,
-        level: int | None = None,
+        logger: hints.Union[logs.Logger, str],
+        level: hints.Optional[int] = None,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
         most: int = 10_000,
     ) -> None:
         import logging
@@ -92,7 +101,7 @@ class Logging(QueuedSink):
         began = getattr(logging, "_startTime", Real.time_ns())
         # In nanoseconds from 3.13 on, before that in seconds.
         self._began = began / 1e9 if isinstance(began, int) else began
-        super().__init__(redact, environments, longest, frames, most)
+        super().__init__(redact, environments, longest, frames, secrets, most)
 
     def _deliver(self, record: Record) -> None:
         if not self._logger.isEnabledFor(self._level):
@@ -110,7 +119,7 @@ class Logging(QueuedSink):
             "threadName": record.thread_name,
             "taskName": record.task,
             "audit_event": record.event,
-            "audit_args": record.args,
+            "audit_args": unmarked(record.args),
             "audit_cut": record.cut,
             "audit_stack": record.stack,
         }

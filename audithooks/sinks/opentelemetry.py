@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from .._core import hints
 from ..records.lines import json_encoder
 from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
-    from opentelemetry._logs import LoggerProvider
+    from opentelemetry import _logs as logs
     from opentelemetry.context import Context
 
     from ..records.fields import Record
+else:
+    from .._late import Late
+
+    logs = Late("opentelemetry._logs")
 
 
 class OpenTelemetry(QueuedSink):
@@ -35,8 +39,9 @@ class OpenTelemetry(QueuedSink):
     * audithooks.cut and audithooks.task.
 
     The record has the trace context of the event. *redact*, *environments*, *longest*,
-    *frames*, *most*, threads, forks, flush() and the exit of a process are as in
-    Logging. flush() and close() do not flush the provider; shut it down after this.
+    *frames*, *secrets*, *most*, threads, forks, flush() and the exit of a process are
+    as in Logging. flush() and close() do not flush the provider; shut it down after
+    this.
 
     Events are left out while OpenTelemetry suppresses instrumentation, as its exporters
     do for their own work.
@@ -44,12 +49,13 @@ class OpenTelemetry(QueuedSink):
 
     def __init__(
         self,
-        provider: LoggerProvider | None = None,
+        provider: hints.Optional[logs.LoggerProvider] = None,
         *,
-        redact: str | Iterable[str] = (),
+        redact: hints.Patterns = (),
         environments: bool = False,
         longest: int = 1000,
         frames: int = 0,
+        secrets: bool = False,
         most: int = 10_000,
     ) -> None:
         from opentelemetry import _logs as logs
@@ -67,9 +73,9 @@ class OpenTelemetry(QueuedSink):
         self._encode, _ = json_encoder()
         self._get = context.get_value
         self._get_current = context.get_current
-        super().__init__(redact, environments, longest, frames, most)
+        super().__init__(redact, environments, longest, frames, secrets, most)
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: hints.Arguments) -> None:
         if not self._get(self._suppressed):
             super().__call__(event, args)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from _thread import allocate_lock, get_ident, start_new_thread
 from atexit import register, unregister
+from types import BuiltinFunctionType
 
+from .._core import hints
 from .._core.unraisable import report
 from ..records.fields import Fields, at_least
 from ..records.lines import complain
@@ -17,7 +19,7 @@ from .base import LEFT_OUT, Count, Sink, after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from queue import SimpleQueue
     from typing import Any
 
@@ -45,9 +47,7 @@ class QueueListener:
     def __init__(
         self, deliver: Deliver, left_out: Callable[[int], None], most: int
     ) -> None:
-        from queue import SimpleQueue  # here, as it imports threading
-
-        self._make_queue: Callable[[], SimpleQueue[Any]] = SimpleQueue
+        self._make_queue = _simple_queue()
         self._deliver = deliver
         self._left_out = left_out
         self._most = most
@@ -140,6 +140,24 @@ class QueueListener:
             report(function, error)
 
 
+def _simple_queue() -> Callable[[], SimpleQueue[Any]]:
+    """Return the queue that goes with start_new_thread().
+
+    gevent replaces both. What it replaced before this module was imported is a thread
+    of its own kind, and needs its queue; what it replaces later is not used here.
+    """
+    if isinstance(start_new_thread, BuiltinFunctionType):
+        try:
+            from _queue import SimpleQueue
+
+            return SimpleQueue
+        except ImportError:  # not CPython
+            pass
+    from queue import SimpleQueue as Replaced  # here, as it imports threading
+
+    return Replaced
+
+
 _Lock = type(allocate_lock())
 
 
@@ -150,13 +168,14 @@ class QueuedSink(Sink):
 
     def __init__(
         self,
-        redact: str | Iterable[str],
+        redact: hints.Patterns,
         environments: bool,
         longest: int,
         frames: int,
+        secrets: bool,
         most: int,
     ) -> None:
-        self._fields = Fields(redact, environments, longest, frames)
+        self._fields = Fields(redact, environments, longest, frames, secrets)
         self._closed = False
         self._listener = QueueListener(
             self._deliver, self._left_out, at_least(1, "most", most)
@@ -171,7 +190,7 @@ class QueuedSink(Sink):
     def _left_out(self, number: int) -> None:
         self._deliver(self._record(LEFT_OUT, ("*", number)))
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+    def __call__(self, event: str, args: hints.Arguments) -> None:
         if self._closed:
             kind = type(self).__name__
             raise ValueError(f"an event came after close() of this {kind}")

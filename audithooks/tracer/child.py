@@ -5,11 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
+from math import inf
 
-from ..records.lines import APPEND, complain
+from ..records.lines import Lines, complain, keep_stderr
+from ..records.secrets import hide_words
 from .following import VARIABLE
 from .options import Options
+from .output import open_followed
 from .tracer import start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .keeper import Channel
+
+
+def _channel(options: Options) -> Channel | None:
+    if not options.channel:
+        return None
+    from .keeper import Channel
+
+    channel = Channel(Lines(options.channel, wait=False, patience=inf))
+    channel.begin()
+    return channel
 
 
 def follow() -> None:
@@ -21,7 +38,11 @@ def follow() -> None:
         options = Options(**json.loads(encoded))
         # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
-        options = options._replace(command=" ".join(command))
-        start(options, os.open(options.output, APPEND, 0o666))
+        shown = command if options.secrets else hide_words(command)
+        options = options._replace(command=" ".join(shown))
+        keep_stderr()
+        start(options, open_followed(options), _channel(options))
+    except BrokenPipeError:  # nobody reads any more
+        pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
-        complain(f"process {os.getpid()} is not traced: {error}")
+        complain(f"process {os.getpid()} is not followed: {error}")

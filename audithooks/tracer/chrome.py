@@ -1,14 +1,17 @@
 """Events in the Trace Event Format of Chrome, which ui.perfetto.dev also shows.
 
-The format is an array of JSON objects. Its end may be missing, so the trace of a
-process that was killed can be read, and several processes can append to one file.
+The format is an array of JSON objects, here with one on each line. All but the first
+begin with a comma, so that several processes can append to one file, and the last of
+them to end adds the bracket. Viewers read a trace without it, too.
 """
 
 from __future__ import annotations
 
+import os
+
 from ..catalogue import EVENTS
 from ..records.fields import Fields
-from ..records.lines import Lines, json_encoder
+from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
 from ..records.real import Real
 from ..records.text import encodable
@@ -24,26 +27,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-HEAD = "[\n"
+END = b"]\n"
 
 
 class ChromeTrace:
-    """Writes an instant event for each event to the file descriptor *fd*.
+    """Writes an instant event for each event to *lines*.
 
     It has the groups of the event as categories, the arguments by name as plain values
     of *fields*, the asyncio task and the callers. The process, which runs *command*,
-    and each thread are named before their first event. The file must begin with HEAD.
+    and each thread are named before their first event. With *begin*, the array begins
+    here; otherwise *lines* leads to what a Chrome trace has so far.
 
     Thread-safety: may be called from any thread, and in forked children.
     """
 
-    def __init__(self, fd: int, fields: Fields, command: str) -> None:
-        self._lines = Lines(fd)
+    def __init__(
+        self, lines: Lines, fields: Fields, command: str, begin: bool = False
+    ) -> None:
+        self._lines = lines
         self._fields = fields
         self._command = encodable(command)
         self._encode, _ = json_encoder()
         self._pid = 0
         self._named: dict[int, str] = {}  # the threads of this process
+        if begin:
+            self._pid = Real.getpid()
+            self._name("process_name", self._pid, thread_id(), self._command, "[\n")
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         """Write an event, and its result *action* if known."""
@@ -80,13 +89,57 @@ class ChromeTrace:
             }
         )
 
-    def _name(self, what: str, pid: int, thread: int, name: str) -> None:
+    def _name(
+        self, what: str, pid: int, thread: int, name: str, start: str = ","
+    ) -> None:
+        args = {"name": name}
         self._write(
-            {"name": what, "ph": "M", "pid": pid, "tid": thread, "args": {"name": name}}
+            {"name": what, "ph": "M", "pid": pid, "tid": thread, "args": args}, start
         )
 
-    def _write(self, event: dict[str, Any]) -> None:
-        line = f"{self._encode(event)},\n".encode()
+    def _write(self, event: dict[str, Any], start: str = ",") -> None:
+        line = json_line(start + self._encode(event))
         if len(line) > self._lines.most:
-            line = f"{self._encode({**event, 'args': {'(cut)': ['...']}})},\n".encode()
+            cut = {**event, "args": {"(cut)": ["..."]}}
+            line = json_line(start + self._encode(cut))
         self._lines.write(line)
+
+
+class ChromeEnd:
+    """The end of the array in the file of *lines*."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._written = False
+
+    def begin(self) -> None:
+        """Take the end away, as a process is traced from now on."""
+        if self._written and take_end(self._lines):
+            self._written = False
+
+    def count(self, first: int, mark: str, name: str) -> None:
+        """Do nothing: there is no table."""
+
+    def write(self) -> None:
+        """Write the end, unless it is there."""
+        if not self._written:
+            self._lines.write(END)
+            self._written = True
+
+
+def take_end(lines: Lines) -> bool:
+    """Take the end of the array away if it is there. Return whether something is left.
+
+    That is so in a file which is not empty. Raises OSError if it cannot be changed.
+    """
+    size = Real.fstat(lines.fd).st_size
+    if lines.path is None or size < len(END):
+        return size > 0
+    fd = Real.open(lines.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.lseek(fd, -len(END), os.SEEK_END)
+        if Real.read(fd, len(END)) == END:
+            os.ftruncate(fd, size - len(END))
+    finally:
+        Real.close(fd)
+    return True

@@ -1,18 +1,21 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; `events` prints the catalogue.
+events, in child processes with following.py; listing.py prints the catalogue.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
-from .. import FALLBACK_REASON, IMPLEMENTATION, Dispatcher
-from ..records.lines import APPEND, duplicate, open_high
-from .options import Parser, command_name, make_parser, read
-from .program import Code, Module, Program, Script
+from .. import FALLBACK_REASON, IMPLEMENTATION
+from ..records.lines import APPEND, Lines, append_always, keep_stderr
+from .habits import find_program, other_program
+from .options import Parser, make_parser, parse, read
+from .output import open_output
+from .program import Code, Module, Program, Script, Stdin
 from .tracer import start
 
 TYPE_CHECKING = False
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from .keeper import Keeper
     from .options import Options
+
+# The status if there is no stderr for the trace: Python's own if it cannot write there.
+NO_OUTPUT = 120
 
 
 def _version() -> str:
@@ -34,99 +41,102 @@ def _version() -> str:
 
 
 def _program(parser: Parser, given: argparse.Namespace) -> Program:
-    program, *args = given.program or [None]
-    if program == "--" and args:
-        program, *args = args
-    if program is None or (given.module and given.code):
+    if not given.program:
         parser.error("the program must be one of: a SCRIPT, -m MODULE or -c CODE")
+    program, *args = given.program
     if given.module:
         return Module(program, args)
     if given.code:
         return Code(program, args)
     if program == "-":
-        return Code(sys.stdin.read(), args, "-", "<stdin>")
+        return Stdin(args)
     try:
         return Script(program, args)
     except OSError as error:
-        parser.error(f"can't run {program!r}: {error.strerror or error}")
+        path = find_program(program)
+        if path is not None:
+            return Script(path, args)
+        reason = error.strerror or error
+        parser.error(f"can't run {program!r}: {reason}{other_program(program)}")
 
 
-def _output(parser: Parser, path: str | None) -> int:
-    """Return a file descriptor that the program does not take for its own."""
-    if path is None:
-        return duplicate(2)
+def _keeper(parser: Parser, options: Options, lines: Lines) -> Keeper | None:
+    """Start the keeper if this trace needs one and the system can have it."""
+    is_alone = lines.given >= 0 and options.follow  # the output has no path
+    if not (is_alone or options.summary or options.format == "chrome"):
+        return None
+    from .tracer import make_ending
+
+    if not hasattr(os, "fork"):
+        return None
+    from .keeper import Keeper
+
     try:
-        return open_high(path, APPEND | os.O_TRUNC)
+        return Keeper(lines, make_ending(options, lines), options.follow)
     except OSError as error:
-        parser.error(f"can't write to {path!r}: {error.strerror}")
+        parser.error(f"can't start the process that ends the trace: {error.strerror}")
 
 
-def _followed(parser: Parser, options: Options, fd: int) -> Options:
+def _followed(
+    parser: Parser, options: Options, lines: Lines, keeper: Keeper | None
+) -> Options:
     """Return the options for child processes, with an output that they can open."""
-    output = options.output
-    if not output:
-        # A child may have another stderr. This path leads to ours as long as this
-        # process exists, even after os.exec().
-        output = f"/proc/{os.getpid()}/fd/{fd}"
+    output = os.fsdecode(lines.path or "")
+    if options.apart:
+        output = os.path.abspath(options.output)
+    elif lines.given >= 0:
+        output = keeper.output if keeper else ""
         try:
             os.close(os.open(output, APPEND))
         except OSError:
             parser.error("on this system -f needs an output file: -o FILE")
-        os.set_inheritable(fd, True)
-    return options._replace(output=output, progress=False)
-
-
-def _print_events(patterns: Sequence[str]) -> None:
-    """Print the catalogue, or the events in it that match *patterns*."""
-    from ..catalogue import EVENTS
-
-    domain = Dispatcher()
-    parser = Parser(prog=f"{command_name()} events")
-    try:
-        with domain.capture(*patterns) as records:
-            for event in EVENTS:
-                domain.audit(event)
-    except ValueError as error:
-        parser.error(str(error))
-    entries = [EVENTS[event] for event, _ in records if event in EVENTS]
-    if not entries:
-        sys.exit(f"{parser.prog}: no event matches {' '.join(patterns)}")
-    for entry in entries:
-        call = f"{entry.name}({', '.join(entry.arguments)})"
-        words = [f"{call:<50} ", *(f"@{group}" for group in entry.groups)]
-        if entry.since > (3, 8):
-            words.append(f"since {'.'.join(map(str, entry.since))}")
-        if entry.until:
-            words.append(f"until {'.'.join(map(str, entry.until))}")
-        if entry.note:
-            words.append(f"({entry.note})")
-        print(*words)
+        append_always(lines.fd)
+    channel = keeper.path if keeper and os.path.exists(keeper.path) else ""
+    return options._replace(output=output, channel=channel, progress=False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line *argv*, by default that of the process."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["events"]:
-        _print_events(argv[1:])
+        from .listing import print_events
+
+        print_events(argv[1:])
         return
     parser = make_parser()
-    given = parser.parse_args(argv)
+    given = parse(parser, argv)
     if given.version:
         print(_version())
         return
     options = read(parser, given)
     program = _program(parser, given)
-    fd = _output(parser, given.output)
-    if options.format == "chrome":
-        from .chrome import HEAD
+    keep_stderr()
+    if options.progress:  # on a terminal
+        from .written import Written
 
-        os.write(fd, HEAD.encode())
+        atexit.register(Written(options))  # first, so that it is called last
+    try:
+        lines = open_output(options)
+    except OSError as error:
+        parser.error(f"can't write to {given.output!r}: {error.strerror}")
+    is_nowhere = not options.output and lines.given < 0
+    keeper = _keeper(parser, options, lines)
     if options.follow:
         from .following import set_environment
 
-        set_environment(_followed(parser, options, fd))
+        set_environment(_followed(parser, options, lines, keeper))
     try:
-        start(options, fd)
+        channel = keeper.channel if keeper else None
+        start(options, lines, channel, begin=True)
     except RuntimeError as error:  # an existing hook refuses it
         parser.error(str(error))
-    program.run()
+    except OSError as error:
+        parser.error(f"can't write to {given.output!r}: {error.strerror}")
+    try:
+        program.run()
+    except SystemExit as end:
+        if is_nowhere and end.code in (None, 0):
+            sys.exit(NO_OUTPUT)
+        raise
+    if is_nowhere:
+        sys.exit(NO_OUTPUT)

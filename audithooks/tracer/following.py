@@ -2,48 +2,231 @@
 
 PYTHONPATH has a folder with a sitecustomize.py, which calls child.py and then imports
 that of the program. Forked children do not need this: they have the hooks of their
-parents. Options that ignore the environment (-E, -I, -S) are respected.
+parents. Where a program gives a child an environment of its own, subprocess passes on a
+copy of that with the variables. A child that will not be traced all the same is named
+in the trace, or refused if something is denied.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from os import environ, fsdecode, pathsep  # a program may replace those of os
 
-from ..catalogue import named
+from .._core.unraisable import report
+from ..catalogue import named, spawn_argv
+from ..records.origin import local_of
+from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from ..records.selection import Selection
     from .options import Options
 
 VARIABLE = "AUDITHOOKS_TRACE"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
-SPAWNS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn")
+SPAWNS = (
+    "subprocess.Popen",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "_posixsubprocess.fork_exec",
+)
+
+IGNORING = {
+    "I": "it ignores the environment by -I",
+    "E": "it ignores the environment by -E",
+    "S": "it does not import site, by -S",
+}
+OWN = "it is started with an environment of its own"
+CLEARED = f"the environment has lost {VARIABLE} or PYTHONPATH"
+FOREIGN = "it is no Python"
 
 
 def set_environment(options: Options) -> None:
     """Change the environment so that child processes are traced with *options*."""
-    _set_variables(environ, json.dumps(options._asdict()))
+    environ.update(_variables(environ, json.dumps(options._asdict())))
 
 
-def _set_variables(variables: MutableMapping[str, str], encoded: str) -> None:
-    variables[VARIABLE] = encoded
-    before = fsdecode(variables.get("PYTHONPATH") or "")  # subprocess takes any path
+def _variables(env: Mapping[Any, Any], encoded: str) -> dict[str, str]:
+    """Return the variables that are to be set in an environment."""
+    before = fsdecode(_of(env, "PYTHONPATH") or "")  # subprocess takes any path
     path = before.split(pathsep) if before else []
     if FOLDER not in path:
-        variables["PYTHONPATH"] = pathsep.join([FOLDER, *path])
+        path = [FOLDER, *path]
+    return {VARIABLE: encoded, "PYTHONPATH": pathsep.join(path)}
 
 
-def complete_environment(event: str, args: tuple[Any, ...]) -> None:
-    """Add the variables to an environment that the program made for a child.
+def _of(env: Mapping[Any, Any], name: str) -> Any:
+    """Return the value of a variable; an environment may have keys of bytes."""
+    for key, value in env.items():
+        if fsdecode(key) == name:
+            return value
+    return None
 
-    This is a hook for SPAWNS. Without it, children would not be followed if the program
-    leaves out PYTHONPATH, as venv does.
+
+class Follower:
+    """The hook for SPAWNS, which sees to it that children are traced.
+
+    *expect* is called before a Python is started that will be. *tell* is called with an
+    event, its arguments and the reason why a child will not. If something is *denied*,
+    that raises PermissionError for a Python, and what is denied is left to others.
     """
-    given = named(event, args).get("env")
-    if isinstance(given, dict) and VARIABLE in environ:
-        _set_variables(given, environ[VARIABLE])
+
+    def __init__(
+        self,
+        tell: Callable[[str, tuple[Any, ...], str, bool], None],
+        expect: Callable[[], None],
+        denied: Selection,
+    ) -> None:
+        self._tell = tell
+        self._expect = expect
+        self._denied = denied
+        self._encoded = environ[VARIABLE]
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        try:
+            if not self._denied.has(event, args):
+                self._follow(event, args)
+        except PermissionError:
+            raise
+        except Exception as error:
+            report(self, error)
+
+    def _follow(self, event: str, args: tuple[Any, ...]) -> None:
+        given = named(event, args)
+        env = given.get("env")
+        is_popen = event == "subprocess.Popen"
+        if not is_popen and local_of("subprocess", "env"):
+            return  # a part of that
+        argv = spawn_argv(event, args)
+        program = _found(argv[0], env, given.get("cwd")) if argv else None
+        if program is None:  # there is no such program
+            return
+        options = options_of_python(program, argv)
+        why = None
+        if not self._is_complete(environ if env is None else env):
+            change = local_of("subprocess", "env") if is_popen else None
+            if change is None or not self._complete(env, change):
+                why = CLEARED if env is None else OWN
+        if options is None:
+            self._tell(event, args, FOREIGN, False)
+            return
+        why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
+        if why is not None:
+            self._tell(event, args, why, bool(self._denied))
+        elif event != "os.exec":  # which is the same process
+            self._expect()
+
+    def _is_complete(self, env: Any) -> bool:
+        if env is environ or hasattr(env, "items"):
+            path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
+            return _of(env, VARIABLE) is not None and FOLDER in path
+        return False
+
+    def _complete(self, env: Any, change: Callable[[object], None]) -> bool:
+        """Have a child started with a copy of *env* that has the variables."""
+        env = environ if env is None else env
+        if not hasattr(env, "items"):
+            return True  # that is an error of the program
+        added = _variables(env, self._encoded)
+        own = {key: value for key, value in env.items() if fsdecode(key) not in added}
+        try:
+            change({**own, **added})
+        except (ImportError, AttributeError):  # there is no ctypes
+            return False
+        return True
+
+
+def _found(program: str, env: Any, folder: Any) -> str | None:
+    """Return the path of a program that is started, or None if there is none."""
+    if os.sep in program:
+        paths = [program]
+    else:
+        path = (_of(env, "PATH") if hasattr(env, "items") else None) or environ.get(
+            "PATH", os.defpath
+        )
+        paths = [
+            f"{part or '.'}{os.sep}{program}" for part in fsdecode(path).split(pathsep)
+        ]
+    for path in paths:
+        if folder is not None and not path.startswith(os.sep):
+            path = f"{fsdecode(folder)}{os.sep}{path}"
+        try:
+            Real.stat(path)
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def options_of_python(path: str, argv: tuple[str, ...]) -> str | None:
+    """Return the letters of the options that a Python is started with.
+
+    Return None if the program at *path* is neither a Python nor a script of one.
+    """
+    words = list(argv[1:])
+    if not _is_python(path):
+        command = _interpreter_of(path)
+        if command[:1] and command[0].rpartition("/")[2] == "env":
+            command = [word for word in command[1:] if word != "-S"]
+        if not command or not _is_python(command[0]):
+            return None
+        words = [*command[1:], path]
+    letters = ""
+    is_argument = False
+    for word in words:
+        if is_argument:
+            is_argument = False
+        elif word == "--check-hash-based-pycs":
+            is_argument = True
+        elif not word.startswith("-") or word in ("-", "--"):
+            break
+        elif not word.startswith("--"):
+            for place, letter in enumerate(word[1:], 2):
+                letters += letter
+                if letter in "cm":
+                    return letters
+                if letter in "XW":
+                    is_argument = place == len(word)
+                    break
+    return letters
+
+
+def _is_python(path: str) -> bool:
+    """Whether the name of a program, or what it leads to, is that of a Python."""
+    for _ in range(9):  # links
+        name = path.replace("\\", "/").rpartition("/")[2].lower()
+        for start in ("python", "pypy"):
+            if name.startswith(start) and not name[len(start) :].strip(
+                "0123456789.tdwex-"
+            ):
+                return True
+        if path == sys.executable:
+            return True
+        try:
+            link = Real.readlink(path)
+        except (OSError, TypeError):  # it is none, or the system has none
+            return False
+        path = link if "/" in link else f"{path.rpartition('/')[0]}/{link}"
+    return False
+
+
+def _interpreter_of(path: str) -> list[str]:
+    """Return the words of the first line of a script, after #!."""
+    try:
+        fd = Real.open(path, os.O_RDONLY)
+    except OSError:
+        return []
+    try:
+        start, _, _ = Real.read(fd, 500).partition(b"\n")
+    except OSError:  # it is a folder
+        return []
+    finally:
+        Real.close(fd)
+    return fsdecode(start[2:]).split() if start[:2] == b"#!" else []

@@ -7,12 +7,15 @@ import os
 import sys
 from collections import namedtuple
 
-from .. import Dispatcher
 from ..records.fields import Fields
 from ..records.real import Real
+from ..records.secrets import hide_words
+from ..records.selection import Selection, refuse_doubts
+from .habits import divide, hint, is_script, pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Literal, NoReturn
 
 # Characters of an argument that are shown, by format.
@@ -20,16 +23,23 @@ LONGEST = {"text": 80, "json": 1000, "chrome": 1000}
 
 EXAMPLES = """\
 examples:
-  %(prog)s script.py                       every event, a line each
-  %(prog)s -e @file -e '!os.*' -m pip list  a group of events without some of it
-  %(prog)s -C -c 'import json'              lines, and a table at the end
+  %(prog)s script.py
+        every event, a line each
+  %(prog)s --mine -k script.py
+        what the files of this folder do, and in which line
+  %(prog)s -e '@file,!os.*' -m pip list
+        a group of events without some of it
+  %(prog)s -C -c 'import json'
+        lines, and a table at the end
   %(prog)s -f -o run.json --chrome -m venv new
-                                           for ui.perfetto.dev, with child processes
+        for ui.perfetto.dev, with child processes
   %(prog)s --deny @network -m pip download six
-                                           a program without the network
-  %(prog)s events @process                  list a group of events
+        a program without the network
+  %(prog)s events @process
+        list a group of events
 
-PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @file;
+PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as
+@file, several with commas, and an exception with a '!' before it.
 `%(prog)s events` lists them.
 """
 
@@ -37,23 +47,28 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as @
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events exclude deny follow output format longest redact environments frames "
-        "timestamps threads color lines summary progress command began",
+        "events mine deny follow output append apart channel format longest redact "
+        "environments secrets frames timestamps threads color lines summary progress "
+        "command began",
     )
 ):
     """What is traced, and how it is shown. It can be encoded as JSON."""
 
     __slots__ = ()
 
-    events: list[str]  # patterns, as in subscribe()
-    exclude: list[str]
+    events: list[str]  # what is shown, as Selection takes it
+    mine: str  # a folder; if not empty, only what its files raise is shown
     deny: list[str]
     follow: bool  # into child processes
     output: str  # the path of a file; if empty, stderr
+    append: bool  # to what the file has
+    apart: bool  # a file for each process
+    channel: str  # the path that leads to the keeper
     format: Literal["text", "json", "chrome"]
     longest: int  # characters of an argument
     redact: list[str]
     environments: bool  # whether they are shown
+    secrets: bool  # whether passwords and the like are shown
     frames: int  # how many callers are shown
     timestamps: Literal["", "absolute", "relative", "delta"]
     threads: bool
@@ -63,6 +78,24 @@ class Options(
     progress: bool
     command: str  # the program and its arguments, to be shown
     began: int  # the start, in nanoseconds since the epoch
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Text for at most 80 columns, in which no word is broken at a hyphen."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._width = min(self._width, 78)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        shown = super()._format_action_invocation(action)
+        return shown.replace(" [DIR]", "[=DIR]")  # without the = it is the program
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from textwrap import wrap
+
+        text = " ".join(text.split())
+        return wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,12 +114,12 @@ def make_parser() -> Parser:
     parser = Parser(
         prog=command_name(),
         usage=(
-            "%(prog)s [OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARG]...\n"
+            "%(prog)s [OPTION]... (SCRIPT|-m MODULE|-c CODE|-) [ARG]...\n"
             "       %(prog)s events [PATTERN]..."
         ),
         description="Run a Python program and show the audit events that it raises.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     what = parser.add_argument_group("which events")
@@ -96,24 +129,45 @@ def make_parser() -> Parser:
         dest="patterns",
         action="append",
         default=[],
-        help="show events that match, or with '!PATTERN' leave them out; repeatable",
+        help="show events that match, or with '!PATTERN' leave them out; several with "
+        "commas; repeatable",
+    )
+    what.add_argument(
+        "--mine",
+        metavar="DIR",
+        nargs="?",
+        const=".",
+        help="show only what files below the current folder raise, or below DIR, by "
+        "themselves or by the standard library",
     )
     what.add_argument(
         "--deny",
         metavar="PATTERN",
         action="append",
         default=[],
-        help="make matching operations fail with a PermissionError; repeatable",
+        help="make matching operations fail with a PermissionError, or with '!PATTERN' "
+        "do not; repeatable",
     )
     what.add_argument(
         "-f",
         "--follow",
-        action="store_true",
-        help="also trace child processes: forked ones, and Pythons that are started",
+        action="count",
+        default=0,
+        help="also trace child processes: forked ones, and Pythons that are started; "
+        "-ff writes a file for each process, FILE.PID",
     )
     where = parser.add_argument_group("output")
     where.add_argument(
-        "-o", metavar="FILE", dest="output", help="write to FILE, not to stderr"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write to FILE, not to stderr; - is standard output",
+    )
+    where.add_argument(
+        "-A",
+        "--append",
+        action="store_true",
+        help="append to FILE, and keep what it has",
     )
     formats = where.add_mutually_exclusive_group()
     formats.add_argument(
@@ -193,10 +247,16 @@ def make_parser() -> Parser:
         help="show the environments of child processes, which are hidden by default",
     )
     shown.add_argument(
+        "--secrets",
+        action="store_true",
+        help="show passwords, tokens and other secrets, which are hidden by default",
+    )
+    shown.add_argument(
         "--color",
         choices=["auto", "always", "never"],
         default="auto",
-        help="color lines; auto colors them on a terminal unless NO_COLOR is set",
+        help="color lines; auto colors them on a terminal, but not if NO_COLOR is set, "
+        "and on any stderr if FORCE_COLOR is set",
     )
     parser.add_argument(
         "-q",
@@ -210,13 +270,30 @@ def make_parser() -> Parser:
         action="store_true",
         help="show the version and the implementation",
     )
-    # Arguments after these belong to the program, as after a SCRIPT.
-    parser.add_argument("-m", dest="module", action="store_true", help="run a MODULE")
-    parser.add_argument(
-        "-c", dest="code", action="store_true", help="run a piece of CODE"
-    )
-    parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    # For the help: parse() takes the program apart. What is behind is for it.
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="run a MODULE")
+    parser.add_argument("-c", dest="code", metavar="CODE", help="run a piece of CODE")
     return parser
+
+
+def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options, and what is to be run as *program*, a list."""
+    options, how, program = divide(parser, argv)
+    given, unknown = parser.parse_known_args(options)
+    if unknown:
+        told = hint(parser, unknown[0])
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{told}")
+    given.module, given.code, given.program = how == "-m", how == "-c", program
+    if given.module and program[:1] and program[0].startswith("-"):
+        given.program = []  # no module has such a name
+    if given.code and program[:1] and is_script(program[0]):
+        words = " ".join(["-C", *program])
+        parser.error(f"-c takes CODE, and this is a file: did you mean {words}?")
+    given.patterns = [pattern(parser, "-e", text) for text in given.patterns]
+    given.deny = [pattern(parser, "--deny", text) for text in given.deny]
+    if given.output == "-":
+        given.output = "/dev/stdout"
+    return given
 
 
 def read(parser: Parser, given: argparse.Namespace) -> Options:
@@ -231,42 +308,74 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         )
     if given.format == "chrome" and given.output is None:
         parser.error("--chrome needs an output file: -o FILE")
+    if given.append and given.output is None:
+        parser.error("-A needs an output file: -o FILE")
+    if given.follow > 1:
+        if given.output is None:
+            parser.error("-ff needs an output file: -o FILE")
+        if given.format == "chrome" or given.summary or given.summary_only:
+            parser.error("-ff is for lines: --chrome and -C have all processes in one")
     if given.format != "text" and (given.summary or given.summary_only):
         parser.error(f"the summary is a text table, not for --{given.format}")
-    excluded = [pattern[1:] for pattern in given.patterns if pattern.startswith("!")]
     terminal = os.isatty(2)
     options = Options(
-        events=[pattern for pattern in given.patterns if not pattern.startswith("!")],
-        exclude=excluded,
+        events=given.patterns,
+        mine=_folder(parser, given.mine),
         deny=given.deny,
-        follow=given.follow,
-        output=os.path.abspath(given.output) if given.output is not None else "",
+        follow=given.follow > 0,
+        output=given.output or "",
+        append=given.append,
+        apart=given.follow > 1,
+        channel="",
         format=given.format,
         longest=longest,
         redact=given.redact,
         environments=given.environments,
+        secrets=given.secrets,
         frames=given.frames,
         timestamps=given.timestamps,
         threads=given.threads,
-        color=_color(given.color, terminal and given.output is None),
+        color=_color(
+            given.color, terminal and given.output is None, given.output is not None
+        ),
         lines=not given.summary_only,
         summary=given.summary or given.summary_only,
         progress=terminal and given.output is not None and not given.quiet,
-        command=" ".join(["-m"] * given.module + ["-c"] * given.code + given.program),
+        command=_command(given),
         began=Real.time_ns(),
     )
     try:
-        for patterns in (options.events, options.exclude, options.deny):
-            Dispatcher().subscribe(print, *patterns)
+        for texts in (options.events, options.deny):
+            refuse_doubts(texts)
+        Selection("events", options.events)
+        if options.deny and not Selection("--deny", options.deny):
+            parser.error("--deny has only exceptions: it needs a PATTERN beside them")
         Fields(options.redact)
     except ValueError as error:
         parser.error(str(error))
     return options
 
 
-def _color(choice: str, terminal: bool) -> bool:
+def _folder(parser: Parser, path: str | None) -> str:
+    """Return the path of a folder with a separator at its end, or an empty one."""
+    if path is None:
+        return ""
+    if not os.path.isdir(path):
+        parser.error(f"--mine: {path!r} is no folder")
+    return os.path.join(os.path.abspath(path), "")
+
+
+def _command(given: argparse.Namespace) -> str:
+    """Return the program and its arguments, to be shown."""
+    words = ["-m"] * given.module + ["-c"] * given.code + given.program
+    return " ".join(words if given.secrets else hide_words(words))
+
+
+def _color(choice: str, terminal: bool, is_file: bool) -> bool:
     if choice != "auto":
         return choice == "always"
-    return (
-        terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return not is_file
+    return terminal and os.environ.get("TERM") != "dumb"

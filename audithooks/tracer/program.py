@@ -21,6 +21,7 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, TracebackType
     from typing import Any
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 class Program:
     """A program that was found and can be run once."""
 
-    def __init__(self, argv: list[str], path0: str) -> None:
+    def __init__(
+        self, argv: list[str], path0: str | None, given: Sequence[str] = ()
+    ) -> None:
         self._argv = argv
         self._path0 = path0
+        self._given = given  # what stands behind the interpreter in its command line
 
     def load(self, main: ModuleType) -> CodeType:
         """Return the code to run, and set the attributes of *main* for it."""
@@ -48,7 +52,9 @@ class Program:
             main.__annotations__ = {}
         sys.modules["__main__"] = main
         sys.argv[:] = self._argv
-        if not safe_path():
+        if hasattr(sys, "orig_argv"):  # programs that restart themselves run this
+            sys.orig_argv[:] = [*_interpreter(sys.orig_argv), *self._given]
+        if self._path0 is not None and not safe_path():
             sys.path.insert(0, self._path0)
         code = None
         try:
@@ -62,6 +68,38 @@ class Program:
             excepthook = getattr(sys, "excepthook", sys.__excepthook__)
             sys.excepthook = _ExceptHook(excepthook, traceback)
             raise
+
+
+def _interpreter(command: list[str]) -> list[str]:
+    """Return the interpreter and its options from a command line that runs audithooks.
+
+    That is `python -m audithooks ...`, or `python /bin/audithooks ...`.
+    """
+    is_argument = False
+    for number, word in enumerate(command[1:], 1):
+        if is_argument:
+            is_argument = False
+        elif not word.startswith("-"):
+            return command[:number]
+        elif word.startswith("--"):
+            is_argument = word == "--check-hash-based-pycs"
+        else:
+            for place, letter in enumerate(word[1:], 1):
+                if letter == "m":
+                    options = [word[:place]] if place > 1 else []
+                    return [*command[:number], *options]
+                if letter in "XW":
+                    is_argument = place == len(word) - 1
+                    break
+    return command
+
+
+def current_folder() -> str | None:
+    """Return the current folder, or None if it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def safe_path() -> bool:
@@ -87,25 +125,49 @@ class _ExceptHook:
 
 
 class Code(Program):
-    """The program of `python -c SOURCE`, or of `python -` with *argv0* and *name*."""
+    """The program of `python -c SOURCE`."""
 
-    def __init__(
-        self, source: str, args: list[str], argv0: str = "-c", name: str = "<string>"
-    ) -> None:
-        super().__init__([argv0, *args], "")
-        self._source = source
-        self._name = name
+    _name = "<string>"
+
+    def __init__(self, source: str, args: list[str]) -> None:
+        super().__init__(["-c", *args], "", ["-c", source, *args])
+        self._source: str | bytes = source
 
     def load(self, main: ModuleType) -> CodeType:
         main.__loader__ = BuiltinImporter
-        return compile(self._source, self._name, "exec", dont_inherit=True)
+        code: CodeType = compile(self._source, self._name, "exec", dont_inherit=True)
+        if sys.version_info >= (3, 13) and isinstance(self._source, str):
+            # As the interpreter does, for tracebacks with the lines of -c.
+            import linecache
+
+            register: Any = getattr(linecache, "_register_code", None)
+            if register is not None:
+                by_code = hasattr(linecache, "_code_key")
+                register(code if by_code else self._name, self._source, self._name)
+        return code
+
+
+class Stdin(Code):
+    """The program of `python -`, which is read as bytes: it may name its encoding."""
+
+    _name = "<stdin>"
+
+    def __init__(self, args: list[str]) -> None:
+        super(Code, self).__init__(["-", *args], "", ["-", *args])
+        self._source = b"" if sys.stdin is None else sys.stdin.buffer.read()
+
+    def load(self, main: ModuleType) -> CodeType:
+        main.__file__ = self._name
+        if sys.version_info < (3, 15):
+            main.__cached__ = None  # type: ignore[attr-defined]
+        return super().load(main)
 
 
 class Module(Program):
     """The program of `python -m NAME`. run() fails if it does not exist."""
 
     def __init__(self, name: str, args: list[str]) -> None:
-        super().__init__(["-m", *args], os.getcwd())
+        super().__init__(["-m", *args], current_folder(), ["-m", name, *args])
         self._name = name
 
     def load(self, main: ModuleType) -> CodeType:
@@ -142,15 +204,16 @@ class Script(Program):
     """
 
     def __init__(self, path: str, args: list[str]) -> None:
-        self._path = os.path.join(os.getcwd(), path)
+        self._path = os.path.join(current_folder() or "", path)
         self._spec = PathFinder.find_spec("__main__", [self._path])
         if self._spec is not None:
-            super().__init__([path, *args], self._path)
+            super().__init__([path, *args], self._path, [path, *args])
             return
         if os.path.isdir(path):
             raise FileNotFoundError("it has no __main__ module")
         os.stat(path)
-        super().__init__([path, *args], os.path.dirname(os.path.realpath(path)))
+        folder = os.path.dirname(os.path.realpath(path))
+        super().__init__([path, *args], folder, [path, *args])
 
     def load(self, main: ModuleType) -> CodeType:
         if self._spec is not None:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from binascii import crc32
+
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.real import Real
-from ..records.text import arguments_text, printable
+from ..records.text import MAX_NAME, arguments_text, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 # Limits the memory for the distinct arguments of one kind of event.
 MOST_DISTINCT = 10_000
+
+
+def number(count: int, noun: str) -> str:
+    """Return *count* of what *noun* names, as "1 kind" or "2 kinds"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
+class Summary:
+    """Counts the events of a process: *count* is that of a Table, or leads to one.
+
+    Thread-safety: may be used from any thread.
+    """
+
+    def __init__(self, count: Callable[[int, str, str], None], fields: Fields) -> None:
+        self._count = count
+        self._fields = fields
+
+    def count(self, event: str, args: tuple[Any, ...]) -> None:
+        text = arguments_text(event, *self._fields.arguments(event, args))
+        # The hash() of a text differs between processes.
+        mark = f"{crc32(text.encode('utf-8', 'surrogatepass')):x}.{len(text):x}"
+        self._count(Real.time_ns(), mark, printable(event[:MAX_NAME]))
 
 
 class _Kind:
@@ -23,56 +49,58 @@ class _Kind:
     def __init__(self, first: int) -> None:
         self.first = first
         self.count = 0
-        self.seen: set[int] = set()  # hashes of the arguments, as they are shown
+        self.seen: set[str] = set()  # the marks of their arguments
 
 
-class Summary:
-    """Counts events, and writes a table of them to the file descriptor *fd*.
+class Table:
+    """The table, which write() writes to *lines*: the most frequent event first.
 
-    Times are relative to *began*. With *command*, the table names this process and the
-    command it runs.
-
-    Thread-safety: may be used from any thread; of events that come at the same moment
-    one may be missing in the count.
+    Times are relative to *began*. *title*, if any, stands above.
     """
 
-    def __init__(self, fd: int, fields: Fields, began: int, command: str = "") -> None:
-        self._arguments = fd, fields, began, command
-        self._lines = Lines(fd)
-        self._fields = fields
-        self._command = command
+    def __init__(self, lines: Lines, began: int, title: str = "") -> None:
+        self._lines = lines
         self._began = began
+        self._title = title
         self._kinds: dict[str, _Kind] = {}
+        self._written = False
 
-    def of_child(self) -> Summary:
-        """Return an empty summary for a forked child."""
-        return Summary(*self._arguments)
+    def begin(self) -> None:
+        """Do nothing: a process that raises no events is not in the table."""
 
-    def count(self, event: str, args: tuple[Any, ...]) -> None:
-        kind = self._kinds.get(event)
+    def count(self, first: int, mark: str, name: str) -> None:
+        """Count an event *name* at the time *first*. *mark* is for its arguments."""
+        kind = self._kinds.get(name)
         if kind is None:
-            kind = self._kinds.setdefault(event, _Kind(Real.time_ns()))
+            kind = self._kinds.setdefault(name, _Kind(first))
         kind.count += 1
+        kind.first = min(kind.first, first)
         if len(kind.seen) < MOST_DISTINCT:
-            text = arguments_text(event, *self._fields.arguments(event, args))
-            kind.seen.add(hash(text))
+            kind.seen.add(mark)
 
     def write(self) -> None:
-        """Write the table in one write, the most frequent event first."""
+        """Write the table in one write. A later one has what was counted since."""
         rows = sorted(self._kinds.items(), key=lambda row: (-row[1].count, row[0]))
+        if self._written and not rows:
+            return
+        self._written = True
+        self._kinds = {}
         total = sum(kind.count for _, kind in rows)
         width = max(len("events"), len(f"{total:,}"))
         table = [f"{'events':>{width}}   share  first seen  distinct  name"]
-        for event, kind in rows:
+        for name, kind in rows:
             distinct = f"{len(kind.seen):,}"
             if len(kind.seen) >= MOST_DISTINCT:
                 distinct = f"{distinct}+"
             table.append(
                 f"{kind.count:>{width},}  {kind.count / total:>6.1%}"
                 f"  {(kind.first - self._began) / 1e9:>9.3f}s  {distinct:>8}"
-                f"  {printable(event)}"
+                f"  {name}"
             )
-        table.append(f"{total:>{width},}  in all, of {len(rows)} kinds")
-        if self._command:
-            table.insert(0, f"process {Real.getpid()}: {printable(self._command)}")
+        kinds = number(len(rows), "kind")
+        table.append(
+            f"{total:>{width},} {'event' if total == 1 else 'events'} of {kinds} in all"
+        )
+        if self._title:
+            table.insert(0, self._title)
         self._lines.write("".join(f"{row}\n" for row in table).encode())

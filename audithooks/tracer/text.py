@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from _thread import get_ident
 
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
+from ..records.readable import short_path
 from ..records.real import Real
 from ..records.text import arguments_text, printable
 
@@ -25,22 +27,23 @@ COLORS = {
     "import": "36",
 }
 _DENIED = "1;31"
+NOT_FOLLOWED = "audithooks.not_followed"  # an event that only the trace has
 
 
 class TextLines:
-    """Writes a line for each event to the file descriptor *fd*, in a single write.
+    """Writes a line for each event to *lines*, in a single write.
 
     *fields* converts the arguments to plain values. The event is preceded by the time,
     if *timestamps* is "absolute", "relative" to *began* or the "delta" since the last
     line, by the process with *processes*, and by the thread and the asyncio task with
-    *threads*; it is followed by the callers that *fields* finds.
+    *threads*; it is followed by the callers that *fields* finds, with short paths.
 
     Thread-safety: may be called from any thread, and in forked children.
     """
 
     def __init__(
         self,
-        fd: int,
+        lines: Lines,
         fields: Fields,
         *,
         timestamps: Literal["", "absolute", "relative", "delta"] = "",
@@ -49,7 +52,7 @@ class TextLines:
         color: bool = False,
         began: int = 0,
     ) -> None:
-        self._lines = Lines(fd)
+        self._lines = lines
         self._fields = fields
         self._timestamps = timestamps
         self._threads = threads
@@ -57,6 +60,13 @@ class TextLines:
         self._color = color
         self._last = self._began = began
         self._main = get_ident()
+        self._home = os.path.join(os.path.expanduser("~"), "")
+        try:
+            self._folder = os.path.join(os.getcwd(), "")
+        except OSError:  # it was removed
+            self._folder = ""
+        if self._folder == os.sep:
+            self._folder = ""
 
     def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
         """Write the line of an event, and its result *action* if known."""
@@ -73,9 +83,14 @@ class TextLines:
             name = _colored(event, name)
         else:
             prefix = [printable(word) for word in prefix]
-        text = f"{name}({arguments_text(event, *self._fields.arguments(event, args))})"
+        shown = self._fields.arguments(event, args)
+        text = f"{name}({arguments_text(event, *shown)})"
+        if event == NOT_FOLLOWED:
+            process, why = (printable(str(value)) for value in shown[0].values())
+            text = f"audithooks: process {process} is not followed: {why}"
         for number, (file, line, function) in enumerate(self._fields.stack()):
             text += " < " if number else " at "
+            file = short_path(file, self._folder, self._home)
             text += printable(f"{file}:{line} in {function}")
         ending = f" = {action}" if action else ""
         if action and self._color:

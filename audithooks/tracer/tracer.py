@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import atexit
 import errno
+import sys
 from _thread import get_ident
 
 from .. import subscribe
 from .._core.unraisable import report
-from ..records.fields import Fields
+from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain
+from ..records.origin import Mine, is_of_loop
 from ..records.real import Real
+from ..records.selection import Selection
+from ..records.text import printable
+from .output import open_apart
+from .text import NOT_FOLLOWED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..records.lines import Lines
+    from .keeper import Channel, Ending
     from .options import Options
     from .summary import Summary
 
@@ -36,34 +44,70 @@ class Tracer:
 
     *record* writes an event, with DENIED or "" as its third argument; *summary* counts
     it. Either may be None. With *follow*, the events of forked children are shown, too;
-    otherwise only the refused ones are. With *progress*, a line on stderr shows the
-    number of events.
+    otherwise only the refused ones are. With *apart*, such a child begins a record of
+    its own with that. With *progress*, a line on stderr shows the number of events.
+    *end* is called at the end, and returns what went wrong.
 
-    If the output can no longer be written to, the trace ends, not the program.
+    If the output can no longer be written to, the trace ends, not the program. Nor does
+    an error of the tracer stop it. Events that there is no room for, on the stack or
+    for a descriptor, are counted, and the trace says so.
     """
 
     def __init__(
         self,
         record: Record | None,
         summary: Summary | None,
+        end: Callable[[], str | None],
+        fields: Fields,
         *,
         follow: bool,
+        apart: Callable[[], Record] | None,
         progress: bool,
     ) -> None:
         self._record = record
         self._summary = summary
+        self._end = end
+        self._fields = fields
         self._follow = follow
+        self._apart = apart
         self._progress = _Progress() if progress else None
-        self._pid = Real.getpid()
+        self._pid = self._first = Real.getpid()
         self._running = False
+        self._left_out = 0
+        self._chosen: Callable[[str, tuple[Any, ...]], bool] | None = None
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
     def start(self) -> None:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
+    def choose(self, shown: Selection, denied: Selection, mine: Mine | None) -> None:
+        """Show the events that are *shown* and *mine*, but not *denied*."""
+        self._denied = denied
+        self._chosen = None
+        if denied or shown.needs_arguments or mine is not None:
+            self._chosen = lambda event, args: (
+                shown.has(event, args)
+                and not self._denies(event, args)
+                and (mine is None or mine.raised())
+            )
+
+    def _denies(self, event: str, args: tuple[Any, ...]) -> bool:
+        if not self._denied.has(event, args):
+            return False
+        try:
+            return not is_of_loop(event)
+        except PermissionError:  # pure Python raises events to see frames: refused, too
+            return True
+
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        self._show(event, args)
+        try:
+            if self._chosen is None or self._chosen(event, args):
+                self._show(event, args)
+        except RecursionError:  # that of the program
+            self._left_out += 1
+        except Exception as error:
+            report(self, error)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
         """Show an event and refuse it. Raises PermissionError.
@@ -71,6 +115,8 @@ class Tracer:
         Events that are raised while it is shown, for instance by the repr() of an
         argument, are refused as well, but not shown.
         """
+        if not self._denies(event, args):
+            return
         thread = get_ident()
         if thread not in self._refusing:
             self._refusing.add(thread)
@@ -89,35 +135,91 @@ class Tracer:
             self._progress = None
             if self._follow:
                 self._pid = Real.getpid()
-                if self._summary is not None:
-                    self._summary = self._summary.of_child()
+                if self._apart is not None:
+                    self._record = self._apart()
             elif not action:
                 return
+        if self._left_out:
+            self._tell_left_out()
         if self._summary is not None:
-            self._summary.count(event, args)
+            self._try(self._summary.count, event, args)
         if self._record is not None:
             self._try(self._record, event, args, action)
         if self._progress is not None:
             self._progress.count()
 
+    def _tell_left_out(self) -> None:
+        number, self._left_out = self._left_out, 0
+        try:
+            if self._record is not None:
+                self._try(self._record, LEFT_OUT, ("*", number), "")
+        except RecursionError:
+            self._left_out += number
+
     def _try(self, write: Callable[..., None], *args: object) -> None:
         try:
             write(*args)
         except BrokenPipeError:  # nobody reads any more
-            self._record = None
+            self._record = self._summary = None
         except OSError as error:
-            self._record = None
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._left_out += 1
+                return
+            self._record = self._summary = None
             complain(f"the trace ends here: {error}")
 
+    def tell_forks(self, channel: Channel) -> None:
+        """Tell the keeper of forked children."""
+        Real.register_at_fork(
+            before=self.expect(channel),
+            after_in_child=lambda: self._try(channel.begin),
+        )
+
+    def expect(self, channel: Channel | None) -> Callable[[], None]:
+        """Return what tells the keeper that a process is about to be made."""
+        return lambda: None if channel is None else self._try(channel.expect)
+
+    def tell_not_followed(
+        self, event: str, args: tuple[Any, ...], why: str, refuse: bool
+    ) -> None:
+        """Show that a child is not traced. With *refuse*, raise PermissionError."""
+        if refuse:
+            self._show(event, args, DENIED)
+            raise PermissionError(
+                errno.EPERM, f"{event} is denied by audithooks, as {why}"
+            )
+        plain, _ = self._fields.arguments(event, args)
+        words = plain.get("args", plain.get("argv", plain.get("command")))
+        if self._record is None:
+            complain(f"process {words} is not followed: {why}")
+        else:
+            self._try(self._record, NOT_FOLLOWED, (words, why), "")
+
+    def tell_of_import(self, why: str) -> Callable[[str, tuple[Any, ...]], None]:
+        """Return a hook for "import" that shows which children will not be traced."""
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if args[0] == "multiprocessing.util":
+                told = (f"of {args[0]}",)
+                self.tell_not_followed("os.system", told, why, False)
+
+        return hook
+
     def finish(self) -> None:
-        """Write the table, and nothing after it."""
+        """Write what stands at the end, and nothing after it."""
+        if self._left_out:
+            self._tell_left_out()
         self._running = False
         if self._progress is not None:
             self._progress.clear()
             self._progress = None
-        summary, self._summary = self._summary, None
-        if summary is not None and Real.getpid() == self._pid:
-            self._try(summary.write)
+        if Real.getpid() == self._first:
+            self._try(self._write_end)
+
+    def _write_end(self) -> None:
+        failure = self._end()
+        if failure:
+            complain(failure)
 
 
 class _Progress:
@@ -150,56 +252,112 @@ class _Progress:
             self._shown = False
 
 
-def start(options: Options, fd: int) -> None:
-    """Show the events of this process on the file descriptor *fd* from now on.
+def start(
+    options: Options, lines: Lines, channel: Channel | None, begin: bool = False
+) -> None:
+    """Show the events of this process on *lines* from now on.
 
-    The descriptor is open for appending, or the end of a pipe. Raises ValueError for a
-    wrong pattern, and HookRejected.
+    *channel* leads to the keeper, if there is one. *begin* is true for the process that
+    the command line started, and false for one that is followed. Raises ValueError for
+    a wrong pattern, HookRejected and OSError.
     """
+    mine = Mine(options.mine) if options.mine else None
     fields = Fields(
-        options.redact, options.environments, options.longest, options.frames
+        options.redact,
+        options.environments,
+        options.longest,
+        options.frames,
+        options.secrets,
+        None if mine is None else mine.has,
     )
-    record = _record(options, fields, fd) if options.lines else None
+    record = _record(options, fields, lines, begin) if options.lines else None
+    end: Callable[[], str | None] = str
+    count = None
+    if channel is not None:
+        end, count = channel.end, channel.count
+    else:
+        ending = make_ending(options, lines, alone=not begin or options.follow)
+        if ending is not None:
+            end, count = ending.write, ending.count
     summary = None
-    if options.summary:
+    if options.summary and count is not None:
         from .summary import Summary
 
-        summary = Summary(
-            fd, fields, options.began, options.command if options.follow else ""
-        )
-    tracer = Tracer(record, summary, follow=options.follow, progress=options.progress)
+        summary = Summary(count, fields)
+    tracer = Tracer(
+        record,
+        summary,
+        end,
+        fields,
+        follow=options.follow,
+        apart=_apart(options, fields) if options.apart else None,
+        progress=options.progress,
+    )
+    if channel is not None and options.follow and Real.register_at_fork:
+        tracer.tell_forks(channel)
     atexit.register(tracer.finish)  # now, so that it is called last
-    unwanted = [*options.exclude, *options.deny]
-    # An error in the tracer goes to sys.unraisablehook() and does not stop the program.
-    subscribe(tracer, *options.events, exclude=unwanted, on_error="unraisable")
+    shown = Selection("events", options.events, is_open=True)
+    denied = Selection("--deny", options.deny)
+    tracer.choose(shown, denied, mine)
+    subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
-        from .following import SPAWNS, complete_environment
+        from .following import IGNORING, SPAWNS, Follower
 
-        subscribe(complete_environment, *SPAWNS, on_error="unraisable")
-    if options.deny:  # last, as it may deny sys.addaudithook
-        subscribe(tracer.deny, *options.deny, reentrant=True)
+        expect = tracer.expect(channel)
+        follower = Follower(tracer.tell_not_followed, expect, denied)
+        subscribe(follower, *SPAWNS)
+        # multiprocessing hands its options on, and starts processes without an event.
+        ignoring = "I" * sys.flags.isolated or "E" * sys.flags.ignore_environment
+        ignoring = ignoring or "S" * sys.flags.no_site
+        if ignoring:
+            subscribe(tracer.tell_of_import(IGNORING[ignoring]), "import")
+    if denied:  # last, as it may deny sys.addaudithook
+        subscribe(tracer.deny, *denied.events, exclude=denied.exclude, reentrant=True)
     tracer.start()
 
 
-def _record(options: Options, fields: Fields, fd: int) -> Record:
+def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending | None:
+    """Return what stands at the end of a trace, or None.
+
+    If this process writes it for itself *alone*, a table is named after it.
+    """
+    if options.summary:
+        from .summary import Table
+
+        title = f"process {Real.getpid()}: {printable(options.command)}"
+        return Table(lines, options.began, title if alone else "")
+    if options.format == "chrome" and not alone:
+        from .chrome import ChromeEnd
+
+        return ChromeEnd(lines)
+    return None
+
+
+def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
+    return lambda: _record(options, fields, open_apart(options), begin=False)
+
+
+def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 
         return JsonLines(
-            fd,
+            lines,  # type: ignore[arg-type]  # for the tracer alone
             redact=options.redact,
             environments=options.environments,
             longest=options.longest,
             frames=options.frames,
+            secrets=options.secrets,
         )
     if options.format == "chrome":
-        from .chrome import ChromeTrace
+        from .chrome import ChromeTrace, take_end
 
-        return ChromeTrace(fd, fields, options.command)
+        has_some = take_end(lines)
+        return ChromeTrace(lines, fields, options.command, begin and not has_some)
     from .text import TextLines
 
     return TextLines(
-        fd,
+        lines,
         fields,
         timestamps=options.timestamps,
         threads=options.threads,

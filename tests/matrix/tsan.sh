@@ -29,9 +29,10 @@ for module in audithooks/_core/*.pyx; do
         "${module%.pyx}.c" -o "${module%.pyx}$("$config" --extension-suffix)"
 done
 
-# A test of the runtime domain starts its threads in a forked child.
+# A test of the runtime domain starts its threads in a forked child. A race is known by
+# both of its stacks, so the history is as long as can be.
 TSAN_OPTIONS="suppressions=$prefix/suppressions_free_threading.txt log_path=$work/race"
-TSAN_OPTIONS="$TSAN_OPTIONS die_after_fork=0 exitcode=0"
+TSAN_OPTIONS="$TSAN_OPTIONS die_after_fork=0 exitcode=0 history_size=7"
 export TSAN_OPTIONS
 export AUDITHOOKS_PURE_PYTHON=0 PYTHONPATH=$work:$work/site
 "$prefix/bin/python3" -m pytest tests/core/test_threads.py -k cython --seconds "$seconds"

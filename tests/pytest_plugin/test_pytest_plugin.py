@@ -226,6 +226,24 @@ def test_a_forbidden_event_fails_the_test(run, way):
     )
 
 
+def test_a_thread_that_runs_a_library_alone_is_guarded(run):
+    """None of its frames is of the test: that of the library is named."""
+    result = run(
+        """
+import os, shutil, threading
+
+def test_thread():
+    thread = threading.Thread(target=shutil.copyfile, args=(__file__, "new"))
+    thread.start()
+    thread.join()
+    assert not os.path.exists("new")
+""",
+        "--audit-forbid=shutil.copyfile",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*  at *shutil.py:* in copyfile: *"])
+
+
 def test_a_marker_forbids_for_what_it_is_on(run):
     result = run(
         """
@@ -265,8 +283,8 @@ def test_no_group():
     result.assert_outcomes(passed=2, failed=2, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "*TypeError: the marker audit_forbid takes at least one pattern",
-            "*ValueError: there is no group '@nowhere'; the groups are @*",
+            "a marker is wrong: audit_forbid takes at least one pattern",
+            "a marker is wrong: there is no group '@nowhere'; the groups are @*",
             "*: app.use()",
             "*: socket.__new__(*",
             "*: app.other()",
@@ -277,14 +295,110 @@ def test_no_group():
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("@nowhere", "ERROR: audit_forbid: there is no group '@nowhere'; the groups *"),
-        ("", "ERROR: audit_forbid: events must not hold an empty pattern"),
+        ("@nowhere", "ERROR: there is no group '@nowhere'; the groups *"),
+        ("", "ERROR: audit_forbid must not hold an empty pattern"),
+        ("opne", "ERROR: audit_forbid: no version of CPython raises 'opne': did you *"),
     ],
 )
 def test_a_wrong_pattern_is_an_error_of_usage(run_any, pattern, message):
     result = run_any("", f"--audit-forbid={pattern}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "audit_forbid('opne')",
+        "audit_allow('subprocess.popen')",
+        "audit_forbid(1)",
+        "audit_events('@nowhere')",
+        "audit_events('opne')",
+    ],
+)
+def test_an_error_in_a_marker_is_one_line(run, marker):
+    result = run(
+        f"""
+import pytest
+
+@pytest.mark.{marker}
+@pytest.mark.audit_forbid("app.use")
+def test(audit_events):
+    pass
+"""
+    )
+    result.assert_outcomes(errors=1)
+    lines = result.outlines
+    (place,) = [i for i, line in enumerate(lines) if line.startswith("a marker is")]
+    assert lines[place - 1].startswith("_")
+    assert lines[place + 1].startswith(("_", "=", "-"))
+
+
+def test_commas_and_exceptions(run):
+    result = run(
+        """
+import sys
+import pytest
+
+def test_forbidden():
+    sys.audit("app.use")
+
+def test_also_forbidden():
+    sys.audit("shop.sell")
+
+def test_excepted():
+    sys.audit("app.look")
+
+@pytest.mark.audit_forbid("!app.use,app.look")
+def test_excepted_by_marker():
+    sys.audit("app.use")
+
+@pytest.mark.audit_allow("app.*,!app.use")
+def test_not_allowed():
+    sys.audit("app.use")
+""",
+        "--audit-forbid=app.*,shop.sell",
+        "--audit-forbid=!app.look",
+    )
+    result.assert_outcomes(passed=2, failed=3)
+
+
+def test_writing_is_told_by_the_arguments_of_open(run):
+    result = run(
+        """
+import os
+
+def test_reading():
+    open(__file__).close()
+
+def test_writing():
+    open("new", "w").close()
+
+def test_not_done():
+    assert not os.path.exists("new")
+""",
+        "--audit-forbid=@write",
+    )
+    result.assert_outcomes(passed=2, failed=1)
+
+
+def test_a_loop_may_make_its_socketpair(run):
+    result = run(
+        """
+import asyncio, socket
+
+def test_loop():
+    asyncio.run(asyncio.sleep(0))
+
+async def own():
+    socket.socketpair()
+
+def test_own_pair():
+    asyncio.run(own())
+""",
+        "--audit-forbid=@network",
+    )
+    result.assert_outcomes(passed=1, failed=1)
 
 
 def test_what_pytest_does_is_not_forbidden(run_any):

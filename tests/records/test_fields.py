@@ -184,11 +184,39 @@ def test_a_long_value_is_cut_and_says_so(dispatcher, path, value, expected):
     assert record["cut"] == ["arg1"]
 
 
+@pytest.mark.parametrize("make", [str, os.fsencode])
+def test_of_a_path_the_end_is_kept(dispatcher, path, make):
+    name = make("/folder" * 20 + "/end.py")
+    record = written(path, dispatcher, "open", name, "r", 0, longest=30)
+    shown = record["args"]["path"]
+    assert re.search(r"/folder.*\u2026 \(\d+ more\) \u2026.*/end\.py'?$", shown)
+    assert len(shown) < 60
+    assert record["cut"] == ["path"]
+    record = written(path, dispatcher, "open", name, "r", 0, longest=0)
+    assert "end.py" not in record["args"]["path"]
+
+
 def test_a_long_event_is_short_in_the_end(dispatcher, path):
     record = written(path, dispatcher, "e" * 100_000, *range(5000))
     assert len(record["event"]) == 200
     assert len(record["args"]) == 64
     assert record["cut"] == ["..."]
+
+
+@pytest.mark.parametrize("kind", [dict, set])
+def test_a_container_that_changes_meanwhile_is_cut(dispatcher, path, kind):
+    """As another thread may do, or the repr() of an item."""
+    container = kind()
+
+    class Changing:
+        def __repr__(self):
+            container.update({object(): 1})
+            return "changed"
+
+    container.update({Changing(): 0, Changing(): 1})
+    record = written(path, dispatcher, "x", container)
+    assert "changed" in record["args"]["arg0"]
+    assert record["cut"] == ["arg0"]
 
 
 ENVIRON = {"PASSWORD": "secret"}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from features import (
@@ -103,7 +104,7 @@ def test_summary_only_is_a_table(trace):
         "events   share  first seen  distinct  name\n"
         "     2   66.7%      0.000s         1  test.b\n"
         "     1   33.3%      0.000s         1  test.a\n"
-        "     3  in all, of 2 kinds\n"
+        "     3 events of 2 kinds in all\n"
     )
 
 
@@ -125,7 +126,7 @@ sys.audit("test.b")
 def test_the_summary_keeps_few_arguments_in_memory(trace):
     code = "import sys; [sys.audit('test.x', i) for i in range(10_005)]"
     done = trace("--summary-only", "-e", "test.*", "-c", code)
-    assert "10,000+  test.x\n10,005  in all" in done.stderr
+    assert "10,000+  test.x\n10,005 events of 1 kind in all" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["-C", "--summary"])
@@ -230,7 +231,7 @@ print(sorted(globals()), __builtins__)
 
 
 @pytest.mark.parametrize(
-    "how", ["script", "code", "module", "package", "folder", "zip"]
+    "how", ["script", "code", "module", "package", "folder", "zip", "stdin"]
 )
 def test_the_program_finds_itself_as_ever(trace, script, tmp_path, how):
     path = script(WHERE)
@@ -259,6 +260,118 @@ def test_the_program_finds_itself_as_ever(trace, script, tmp_path, how):
     assert done.stdout == expected.stdout
     assert done.stderr == expected.stderr
     assert done.returncode == expected.returncode
+
+
+@needs(hasattr(sys, "orig_argv"), "sys.orig_argv came with 3.10")
+@pytest.mark.parametrize(
+    "arguments", [["script.py"], ["-m", "script"], ["-c", "import script"], ["-"]]
+)
+@pytest.mark.parametrize(
+    "options", [[], ["-X", "dev"], ["-Ximporttime", "-W", "ignore"], ["-sB"]]
+)
+def test_the_program_finds_the_command_that_restarts_it(
+    trace, script, tmp_path, arguments, options
+):
+    script("import sys; print(sys.orig_argv, sys.argv)")
+    arguments = [*arguments, "-x", "word"]
+    plain = trace.child.start(*options, *arguments, cwd=tmp_path, input="import script")
+    for module in (["-m", "audithooks"], ["-maudithooks"]):
+        command = [*options, *module, "-e", "none", *arguments]
+        done = trace.child.start(*command, cwd=tmp_path, input="import script")
+        assert done.stdout == plain.stdout
+    if options == ["-sB"]:
+        together = ["-sBm", "audithooks", "-e", "none", *arguments]
+        done = trace.child.start(*together, cwd=tmp_path, input="import script")
+        assert done.stdout == plain.stdout
+
+
+RESTARTS = """
+import os, subprocess, sys
+sys.audit("test.x", os.environ.get("CHILD"))
+if "CHILD" not in os.environ:
+    command = [sys.executable, *sys.orig_argv[1:]]
+    subprocess.run(command, env={**os.environ, "CHILD": "1"})
+"""
+
+
+@needs(hasattr(sys, "orig_argv"), "sys.orig_argv came with 3.10")
+def test_a_program_that_restarts_itself_leaves_the_tracer_behind(
+    trace, script, tmp_path
+):
+    path = script(RESTARTS)
+    trace("-o", "trace", "-e", "test.*", path)
+    assert (tmp_path / "trace").read_text() == "test.x(None)\n"
+    trace("-f", "-o", "trace", "-e", "test.*", path)
+    lines = (tmp_path / "trace").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["test.x(None)", "test.x('1')"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"# -*- coding: latin-1 -*-\nprint(ascii('\xe9'))",
+        b"\xef\xbb\xbfprint(ascii('\xc3\xa9'))",
+        b"print(1)\r\nprint(__file__ if '__file__' in globals() else None)\r\n",
+        b"print('\xff')",  # a SyntaxError, but that of compile() has other words
+        b"",
+        b"1 / 0",
+    ],
+)
+def test_a_script_on_stdin_is_read_as_bytes(trace, tmp_path, source):
+    (tmp_path / "source").write_bytes(source)
+    done = []
+    for tracer in ([], ["-m", "audithooks", "-o", "trace"]):
+        # A file, as CPython 3.11 does not decode what it cannot read twice.
+        with open(tmp_path / "source", "rb") as stdin:
+            options = {"stdin": stdin, "text": None, "encoding": None, "cwd": tmp_path}
+            done.append(trace.child.start(*tracer, "-", "word", **options))
+    assert done[1].stdout == done[0].stdout
+    assert done[1].returncode == done[0].returncode
+    kinds = [run.stderr.rpartition(b"\n")[0].rpartition(b"\n")[2][:12] for run in done]
+    assert kinds[1] == kinds[0]
+
+
+@needs(os.name == "posix" and PROCESSES, "the current folder cannot be removed")
+@pytest.mark.parametrize(
+    "arguments", ["-m json.tool", "-c 'print(1)'", "- < ../x.py", "$PWD/../x.py"]
+)
+def test_a_current_folder_that_is_gone_is_no_hindrance(trace, script, arguments):
+    path = script("import sys; print(sys.argv, sys.path[:1])", "x.py")
+    (folder := Path(path).parent / "gone").mkdir()
+    line = f"exec 3<../x.py; echo '[]' | {{ rmdir $PWD; $A {arguments} ; }}"
+    line = line.replace("../x.py", path).replace("$PWD/" + path, path)
+    done = [
+        subprocess.run(
+            ["bash", "-c", line.replace("$A", tracer)],
+            cwd=folder if folder.exists() else folder.mkdir() or folder,
+            env=trace.child.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for tracer in (
+            sys.executable,
+            f"{sys.executable} -m audithooks -e none -o /dev/null",
+        )
+    ]
+    assert done[1].stdout == done[0].stdout != ""
+    assert done[1].returncode == done[0].returncode == 0
+
+
+@needs(PROCESSES, "this system has no processes")
+def test_events_into_head_end_quietly(trace):
+    line = f"{sys.executable} -m audithooks events | head -n 1"
+    for _ in range(5):
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env=trace.child.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -435,6 +548,33 @@ except KeyboardInterrupt:
         (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
         (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
         (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; the groups are @"),
+        (["-e", "opne", "-c", "1"], "raises 'opne': did you mean open? (see"),
+        (["-e", "@file,!os.opne", "-c", "1"], "did you mean open? (see"),
+        (["--deny", "subprocess.popen", "-c", "1"], "did you mean subprocess.Popen?"),
+        (
+            ["--deny", "!os.mkdir", "-c", "1"],
+            "--deny has only exceptions: it needs a P",
+        ),
+        (["--mine=nowhere", "-c", "1"], "--mine: 'nowhere' is no folder"),
+        (["-t", "there.py"], "-t takes one of ['absolute', 'relative', 'delta']: did"),
+        (["-t", "there.py"], "did you mean -t absolute there.py?"),
+        (["--time", "there.py"], "did you mean --time absolute there.py?"),
+        (["-ftt", "there.py"], "-tt is one of strace: did you mean -t absolute?"),
+        (["-c", "there.py", "x"], "a file: did you mean -C there.py x?"),
+        (["-u", "there.py"], "-u; it is one of python: python -u -m audithooks"),
+        (["-p", "12"], "it cannot attach to a process"),
+        (["--sumary", "there.py"], "--sumary; did you mean --summary?"),
+        (["--output_file", "x", "there.py"], "-o FILE names the output"),
+        (["-e", "signal=none", "there.py"], "-e signal= is one of strace; here it"),
+        (["-e", "trace=mkdir", "there.py"], "no event 'mkdir': did you mean os.mkdir?"),
+        (["-e", "trace=execve", "there.py"], "did you mean os.exec?"),
+        (["-e", "file", "there.py"], "no event 'file': did you mean @file?"),
+        (["--deny", "network", "there.py"], "did you mean @network?"),
+        (
+            ["json"],
+            "can't run 'json': No such file or directory; did you mean -m json?",
+        ),
+        (["-s"], "argument -s/--longest: expected one argument"),
         (["--redact", "", "-c", "1"], "redact must not hold an empty pattern"),
         (["-t", "now", "-c", "1"], "invalid choice: 'now'"),
         (["--color", "red", "-c", "1"], "invalid choice: 'red'"),
@@ -448,13 +588,112 @@ except KeyboardInterrupt:
         (["--sum", "-c", "1"], "unrecognized arguments: --sum"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_status_2(trace, arguments, message):
+def test_a_wrong_call_is_one_line_and_status_2(trace, script, arguments, message):
+    script("print('ran')", "there.py")
     done = trace(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("python -m audithooks: ")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        ["trace=open,test.*"],
+        ["trace=open", "test.*"],
+        ["t=%code,test.*,open", "!@code"],
+        ["trace=all", "!@code,!@import,!sys.*,!@memory"],
+        ["trace=!%code,%import,%introspection,%interpreter,memory,os.*"],
+    ],
+)
+def test_expressions_of_strace(trace, expression):
+    code = "import sys; sys.audit('test.a'); sys.audit('open', 'x', 'r', 0)"
+    options = [word for pattern in expression for word in ("-e", pattern)]
+    done = trace(*options, "-c", code)
+    assert [e for e in names(done.stderr) if e != "time.sleep"] == ["test.a", "open"]
+
+
+@pytest.mark.parametrize(
+    ("before", "word"), [([], "-c"), ([], "-kc"), (["-e", "none"], "-fkc")]
+)
+def test_code_may_be_attached(trace, before, word):
+    code = "import sys; print(sys.argv, __name__)"
+    done = trace("-o", "trace", *before, f"{word}{code}", "a", "-m", "--help")
+    assert done.stdout == "['-c', 'a', '-m', '--help'] __main__\n"
+
+
+def test_a_module_may_be_attached(trace, script):
+    script("import sys; print(sys.argv[1:], __name__)")
+    done = trace("-o", "trace", "-mscript", "a", "-c")
+    assert done.stdout == "['a', '-c'] __main__\n"
+
+
+def test_two_dashes_end_the_options(trace, script):
+    script("import sys; print(sys.argv)", "-x.py")
+    done = trace("-o", "trace", "--", "-x.py", "--", "-a")
+    assert done.stdout == "['-x.py', '--', '-a']\n"
+
+
+@pytest.mark.parametrize(
+    "option", [["--output", "trace"], ["--output=trace"], ["-otrace"]]
+)
+def test_the_output_has_a_long_name(trace, tmp_path, option):
+    done = trace(*option, "-e", "test.*", "-c", AUDIT)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "trace").read_text() == "test.a()\ntest.b()\n"
+
+
+@needs(os.path.exists("/dev/stdout"), "this system has no /dev/stdout")
+def test_a_dash_is_standard_output(trace):
+    done = trace("-o", "-", "-e", "test.*", "-c", f"{AUDIT}; print('end')")
+    assert (done.stdout, done.stderr) == ("test.a()\ntest.b()\nend\n", "")
+
+
+@needs(os.name == "posix", "programs of Windows are no scripts")
+@pytest.mark.parametrize(
+    ("first", "runs"),
+    [
+        ("#!/usr/bin/env python3", True),
+        ("#!/opt/x/bin/pypy3 -s", True),
+        ('#!/bin/sh\n"exec" "/a/long/path/bin/python" "$0" "$@"', True),
+        ("#!/bin/sh", False),
+        ("#!/usr/bin/perl", False),
+        ("\x7fELF", False),
+    ],
+)
+def test_a_python_program_on_path_is_run(trace, tmp_path, first, runs):
+    (tmp_path / "bin").mkdir()
+    path = tmp_path / "bin" / "ourtool"
+    path.write_text(f"{first}\nimport sys; print(sys.argv, sys.path[0])\n")
+    path.chmod(0o755)
+    environ = {**trace.child.environ, "PATH": str(path.parent)}
+    done = trace("-o", "trace", "ourtool", "-x", env=environ)
+    if runs:
+        assert done.stdout == f"{[str(path), '-x']} {path.parent}\n"
+    else:
+        assert done.stderr.startswith(
+            "python -m audithooks: can't run 'ourtool': No su"
+        )
+        assert (done.stdout, done.returncode) == ("", 2)
+
+
+def test_a_program_that_is_a_module_gets_a_hint(trace, script):
+    script("", "ourmodule.py")
+    done = trace("ourmodule", environ={})
+    assert "did you mean -m ourmodule?" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["events", "--help"]])
+def test_help_fits_80_columns_and_breaks_no_word(trace, arguments):
+    wide = trace(*arguments, env={**trace.child.environ, "COLUMNS": "300"}).stdout
+    for columns in ("80", "300"):
+        environ = {**trace.child.environ, "COLUMNS": columns}
+        lines = trace(*arguments, env=environ).stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert [line for line in lines if line.endswith("-")] == []
+    assert wide.startswith("usage: python -m audithooks ")
 
 
 def test_help_has_examples(trace):
@@ -484,7 +723,59 @@ def test_a_group_chooses(trace):
     done = trace("-e", "@file", "-e", "!open", "-c", code)
     if sys.implementation.name != "cpython":
         pytest.skip("PyPy raises no os.mkdir")
-    assert done.stderr == "os.mkdir(path='new', mode=511, dir_fd=-1)\n"
+    assert done.stderr == "os.mkdir(path='new', mode=0o777)\n"
+
+
+def test_commas_and_exceptions(trace):
+    code = "import sys; [sys.audit(e) for e in ('test.a', 'test.b', 'other.a')]"
+    done = trace("-e", "test.*,!test.b", "-c", code)
+    assert done.stderr == "test.a()\n"
+    done = trace(
+        "-e", "none", "--deny", "other.a,test.*", "--deny", "!test.a", "-c", code
+    )
+    assert done.stderr.splitlines()[0] == "test.b() = denied"
+    assert "PermissionError: [Errno 1] test.b is denied" in done.stderr
+
+
+def test_what_is_excepted_from_deny_is_shown_if_asked_for(trace):
+    code = "import sys; sys.audit('test.a'); sys.audit('test.b')"
+    done = trace("-e", "test.*", "--deny", "test.*,!test.a", "-c", code)
+    assert done.stderr.splitlines()[:2] == ["test.a()", "test.b() = denied"]
+
+
+@needs(CPYTHON_EVENTS, "the flags of an open event have no meaning")
+def test_write_is_a_group_by_the_arguments_of_open(trace, tmp_path):
+    code = """
+import sys
+sys.audit("test.start")
+open("file", "w").close()
+open("file").close()
+"""
+    done = trace("-e", "@write", "-c", code)
+    (line,) = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='w'" in line
+    done = trace("-f", "-e", "open", "--deny", "@write", "-c", code)
+    shown = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='w'" in shown[0]
+    assert shown[0].endswith(" = denied")
+    done = trace("-e", "open,!@write", "-c", code)
+    (line,) = [line for line in done.stderr.splitlines() if "'file'" in line]
+    assert "mode='r'" in line
+
+
+def test_denying_the_network_lets_asyncio_make_its_loop(trace):
+    code = """
+import asyncio, socket
+async def main():
+    try:
+        socket.socketpair()
+    except PermissionError:
+        print("refused")
+asyncio.run(main())
+"""
+    done = trace("-e", "none", "--deny", "@network", "-c", code)
+    assert (done.stdout, done.returncode) == ("refused\n", 0)
+    assert [line.endswith(" = denied") for line in done.stderr.splitlines()] == [True]
 
 
 def test_denied_events_fail_and_are_shown_first(trace):
@@ -658,7 +949,87 @@ def test_a_thread_needs_no_threading_for_its_name(trace):
 def test_a_call_site_is_the_line_that_raised_the_event(trace, script, options):
     path = script("import sys\ndef f():\n    sys.audit('test.x')\nf()\n")
     done = trace(*options, "-e", "test.*", path)
-    assert done.stderr == f"test.x() at {path}:3 in f\n"
+    assert done.stderr == "test.x() at script.py:3 in f\n"
+
+
+@pytest.mark.parametrize("how", ["script", "module", "code", "folder", "child"])
+def test_a_stack_has_no_frame_of_the_tracer(trace, script, tmp_path, how):
+    source = "import sys\nsys.audit('test.x')\n"
+    script(source, "__main__.py")
+    script(source)
+    run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {source!r}])"
+    arguments = {
+        "script": ["script.py"],
+        "module": ["-m", "script"],
+        "code": ["-c", source],
+        "folder": ["."],
+        "child": ["-f", "-c", run],
+    }[how]
+    done = trace("--stack", "99", "-e", "test.*", *arguments)
+    assert re.fullmatch(r"(\d+ )?test\.x\(\) at \S+:2 in <module>\n", done.stderr)
+    trace("--stack", "99", "--json", "-o", "trace", "-e", "test.*", *arguments)
+    (frame,) = json.loads((tmp_path / "trace").read_text())["stack"]
+    assert frame["line"] == 2
+
+
+def test_paths_of_call_sites_are_short(trace, tmp_path):
+    code = """
+import sys
+for file in sys.argv[1:]:
+    exec(compile("sys.audit('test.x')", file, "exec"))
+"""
+    home = os.path.join(os.path.expanduser("~"), "x.py")
+    files = [
+        str(tmp_path / "a" / "x.py"),
+        home,
+        "/nowhere/site-packages/a/x.py",
+        "/x.py",
+    ]
+    done = trace("-k", "-e", "test.*", "-c", code, *files)
+    shown = [line.split()[2] for line in done.stderr.splitlines()]
+    assert shown == ["a/x.py:1", "~/x.py:1", "site-packages/a/x.py:1", "/x.py:1"]
+
+
+MINE = """
+import os, shutil, sys
+sys.path.append("other")
+import helper
+os.makedirs("new/one")
+shutil.rmtree("new")
+helper.run()
+helper.call(lambda: sys.audit("test.back"))
+sys.audit("test.mine")
+"""
+
+
+@needs(CPYTHON_EVENTS, "most events of os are missing")
+def test_mine_is_what_files_below_the_folder_raise(trace, script, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "mine").mkdir()
+    script(
+        "import sys\nsys.audit('test.at_import')\n"
+        "def run(): sys.audit('test.helper')\ndef call(f): f()\n",
+        "other/helper.py",
+    )
+    path = script(MINE, "mine/script.py")
+    arguments = ["-k", "-e", "test.*", "-e", "os.mkdir", "-e", "shutil.*", path]
+    done = trace("--mine=mine", *arguments)
+    assert [line.split("(")[0] for line in done.stderr.splitlines()] == [
+        *("os.mkdir", "os.mkdir", "shutil.rmtree", "test.back", "test.mine")
+    ]
+    # The line is that of the file, not that of the library inside.
+    assert {line.split()[-3].split(":")[0] for line in done.stderr.splitlines()} == {
+        "mine/script.py"
+    }
+    done = trace("--mine=other", *arguments)
+    assert names(done.stderr) == ["test.at_import", "test.helper"]
+    done = trace("--mine", *arguments)
+    assert len(done.stderr.splitlines()) == 7
+
+
+def test_code_without_a_file_is_mine(trace):
+    done = trace("--mine", "-e", "test.*", "-c", AUDIT)
+    assert done.stderr == "test.a()\ntest.b()\n"
 
 
 def test_a_stack_has_the_callers(trace, script):
@@ -666,7 +1037,7 @@ def test_a_stack_has_the_callers(trace, script):
         "import sys\ndef f():\n    sys.audit('test.x')\ndef g():\n    f()\ng()\n"
     )
     done = trace("--stack", "2", "-e", "test.*", path)
-    assert done.stderr == f"test.x() at {path}:3 in f < {path}:5 in g\n"
+    assert done.stderr == "test.x() at script.py:3 in f < script.py:5 in g\n"
 
 
 def test_call_sites_are_found_without_events(trace, script):
@@ -681,7 +1052,7 @@ print(seen)
         pytest.skip("sys._getframe() raises an event, and is the only way to a frame")
     done = trace("--stack", "9", "-e", "test.*", path)
     assert done.stdout == "['test.x']\n"
-    assert done.stderr.startswith(f"test.x() at {path}:5 in <module>")
+    assert done.stderr == "test.x() at script.py:5 in <module>\n"
 
 
 def test_the_length_of_arguments_can_be_chosen(trace):
@@ -704,6 +1075,28 @@ def test_environments_are_hidden_unless_asked_for(trace):
     assert "'SECRET': 'xyzzy'" in shown
 
 
+@needs(PROCESSES, "this system has no processes")
+@pytest.mark.parametrize(
+    "options", [[], ["--json"], ["--chrome"], ["-k", "-T"], ["--summary-only"]]
+)
+def test_secrets_are_hidden_unless_asked_for(trace, tmp_path, options):
+    code = """
+import subprocess, sys
+run = [sys.executable, "-c", "import sys; sys.audit('test.child')", "--password"]
+subprocess.run([*run, sys.argv[-1], "-p" + sys.argv[-1]])
+sys.audit("test.login", {"user": "joe", "token": sys.argv[-1]})
+"""
+    command = ["-c", code, "--token", "hunter2"]
+    arguments = ["-f", "-e", "subprocess.Popen", "-e", "test.*", "-o", "trace"]
+    trace(*options, *arguments, *command)
+    shown = (tmp_path / "trace").read_text()
+    assert "test.child" in shown
+    assert "hunter2" not in shown
+    trace(*options, *arguments, "--secrets", *command)
+    is_table = "--summary-only" in options  # which has no arguments
+    assert ("hunter2" in (tmp_path / "trace").read_text()) is not is_table
+
+
 def test_arguments_can_be_redacted(trace):
     code = "import sys; sys.audit('compile', 'secret', 'file')"
     done = trace(
@@ -715,12 +1108,14 @@ def test_arguments_can_be_redacted(trace):
 
 def test_colors_are_for_terminals_or_on_demand(trace):
     code = "import sys; sys.audit('open', 'x', 'r', 0); sys.audit('test.x')"
-    plain = "open(path='x', mode='r', flags=0)\ntest.x()\n"
+    flags = "O_RDONLY" if sys.implementation.name == "cpython" else "0"
+    plain = f"open(path='x', mode='r', flags={flags})\ntest.x()\n"
     arguments = ["-e", "test.*", "-e", "open", "-c", code]
     assert trace(*arguments).stderr == plain
     assert trace("--color", "never", *arguments).stderr == plain
     assert trace("--color", "always", *arguments).stderr == (
-        "\x1b[34mopen\x1b[0m(path='x', mode='r', flags=0)\n\x1b[1mtest.x\x1b[0m()\n"
+        f"\x1b[34mopen\x1b[0m(path='x', mode='r', flags={flags})\n"
+        "\x1b[1mtest.x\x1b[0m()\n"
     )
 
 
@@ -754,6 +1149,24 @@ def test_a_terminal_gets_colors_unless_it_is_told_not_to(trace):
     assert at_a_terminal(trace, *arguments, TERM="dumb") == "test.a()\r\n"
 
 
+@pytest.mark.parametrize(
+    ("environ", "colored"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+    ],
+)
+def test_force_color(trace, tmp_path, environ, colored):
+    arguments = ["-e", "test.a", "-c", AUDIT]
+    environ = {**trace.child.environ, **environ}
+    done = trace(*arguments, env=environ)
+    assert done.stderr == ("\x1b[1mtest.a\x1b[0m()\n" if colored else "test.a()\n")
+    trace("-o", "trace", *arguments, env=environ)
+    assert (tmp_path / "trace").read_text() == "test.a()\n"
+
+
 LONG = """
 import sys, time
 end = time.monotonic() + 1.3
@@ -767,8 +1180,56 @@ def test_a_terminal_shows_progress_when_the_output_is_a_file(trace, tmp_path):
     arguments = ["-o", str(tmp_path / "trace"), "-e", "test.*", "-c", LONG]
     shown = at_a_terminal(trace, *arguments)
     assert re.match(r"\r[\d,]+ events, [\d,]+ a second\x1b\[K\r", shown)
-    assert shown.endswith("\r\x1b[K")
+    assert re.search(
+        r"\r\x1b\[Kaudithooks: \d+ events written to \S+/trace\r\n$", shown
+    )
     assert at_a_terminal(trace, "-q", *arguments) == ""
+
+
+FAMILY = """
+import os, subprocess, sys
+sys.audit("test.parent")
+for _ in range(2):
+    subprocess.run([sys.executable, "-c", "import sys; sys.audit('test.child')"])
+os.chdir("/")
+"""
+
+
+@needs(PROCESSES, "this system has no processes")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["-f"], "3 events written to {} (3 processes)"),
+        (["-f", "--json"], "3 events written to {} (3 processes)"),
+        (["-f", "--chrome"], "3 events written to {} (3 processes)"),
+        (["-f", "-t", "relative", "-T"], "3 events written to {} (3 processes)"),
+        (
+            ["-f", "--color", "always", "-t", "delta"],
+            "3 events written to {} (3 processes)",
+        ),
+        (["-f", "-C"], "3 events written to {} (3 processes)"),
+        (["-ff"], "3 events written to {}.PID (3 processes)"),
+        (["-f", "-e", "!test.child"], "1 event written to {} (1 process)"),
+        ([], "1 event written to {}"),
+        (["-C"], "1 event written to {}"),
+        (["--json", "--deny", "open"], "the events were written to {}"),
+    ],
+)
+def test_a_terminal_is_told_what_was_written(trace, tmp_path, options, told):
+    path = str(tmp_path / "trace")
+    arguments = [*options, "-e", "test.*", "-o", path, "-c", FAMILY]
+    if "open" in options:
+        arguments[-1] = "import sys; sys.audit('test.parent')"
+    shown = at_a_terminal(trace, *arguments)
+    assert shown.splitlines()[-1] == f"audithooks: {told.format(path)}"
+    assert trace(*arguments).stderr == ""
+
+
+def test_what_was_appended_is_told(trace, tmp_path):
+    path = tmp_path / "trace"
+    path.write_text("test.before()\n")
+    shown = at_a_terminal(trace, "-A", "-o", str(path), "-e", "test.*", "-c", AUDIT)
+    assert shown == f"audithooks: 2 events written to {path}\r\n"
 
 
 # JSON Lines.
@@ -794,8 +1255,8 @@ def test_json_has_an_object_for_each_event(trace, script, tmp_path):
 
 
 def chrome(path):
-    """The events of a trace, whose array may lack its end."""
-    return json.loads(path.read_text().rstrip().rstrip(",") + "]")
+    """The events of a trace."""
+    return json.loads(path.read_text())
 
 
 def test_chrome_trace(trace, script, tmp_path):
@@ -939,20 +1400,98 @@ for child in children:
     assert Counter(texts) == {str(number) * 700: 300 for number in range(4)}
 
 
-def test_each_process_has_a_table(trace, tmp_path):
+TABLE_OF_ALL = """
+import os, subprocess, sys
+sys.audit("test.x", 1)
+if not os.fork():
+    sys.audit("test.x", 1)
+    os._exit(0)  # without the functions of atexit
+os.wait()
+child = "import sys; sys.audit('test.x', 2); sys.audit('test.started')"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
+@needs(os.path.exists("/proc/self/fd"), "this system has no /proc")
+def test_all_processes_have_one_table(trace, tmp_path):
+    trace("-f", "--summary-only", "-o", "trace", "-e", "test.*", "-c", TABLE_OF_ALL)
+    head, *rows, last = (tmp_path / "trace").read_text().splitlines()
+    assert head.split()[0] == "events"
+    assert [(row.split()[0], *row.split()[3:]) for row in rows] == [
+        ("3", "2", "test.x"),
+        ("1", "1", "test.started"),
+    ]
+    assert last == "     4 events of 2 kinds in all"
+
+
+@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP", "SIGKILL", "SIGINT", None])
+@needs(hasattr(os, "fork"), "this system has no fork")
+def test_a_table_is_written_however_the_program_ends(trace, sent):
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+sys.audit("test.x")
+sent = getattr(signal, sys.argv[1], None)
+os.kill(os.getpid(), sent) if sent else os._exit(7)
+"""
+    done = trace("--summary-only", "-e", "test.*", "-c", code, str(sent))
+    assert done.returncode == (-getattr(signal, sent) if sent else 7)
+    assert "  test.x\n" in done.stderr
+    assert done.stderr.count("in all") == 1
+
+
+@needs(hasattr(os, "fork"), "this system has no fork")
+def test_a_table_is_written_after_what_takes_the_place_of_the_program(trace):
+    code = "import os, sys; sys.audit('test.x'); os.execv('/bin/echo', ['echo', 'on'])"
+    done = trace("--summary-only", "-e", "test.*", "-c", code)
+    assert done.stdout == "on\n"
+    assert done.stderr.count("  test.x\n") == 1
+
+
+@needs(hasattr(os, "fork"), "this system has no fork")
+def test_the_table_needs_no_child_and_no_handler_of_the_program(trace, tmp_path):
+    code = """
+import os, signal
+try:
+    os.wait()
+except ChildProcessError:
+    print("no child")
+for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE:
+    print(signal.getsignal(number))
+"""
+    plain = trace.child.start("-c", code)
+    done = trace("-C", "-o", "trace", "-c", code)
+    assert done.stdout == plain.stdout
+    assert done.stdout.startswith("no child\n")
+
+
+@needs(os.path.exists("/proc/self/fd"), "this system has no /proc")
+def test_a_table_counts_what_came_after_all_descriptors_were_closed(trace, tmp_path):
     code = """
 import os, sys
-sys.audit("test.parent")
-child = os.fork()
-if child:
-    os.wait()
-else:
-    sys.audit("test.child")
+sys.audit("test.x")
+os.closerange(3, 4096)
+taken = [os.open("taken", os.O_WRONLY | os.O_CREAT) for _ in range(1000)]
+sys.audit("test.x")
 """
-    trace("-f", "--summary-only", "-o", "trace", "-e", "test.*", "-c", code)
-    tables = (tmp_path / "trace").read_text().split("process ")[1:]
-    assert ["  test.child\n" in table for table in tables] == [True, False]
-    assert ["  test.parent\n" in table for table in tables] == [False, True]
+    done = trace("--summary-only", "-o", "trace", "-e", "test.*", "-c", code)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert "     2  100.0%" in (tmp_path / "trace").read_text()
+    assert (tmp_path / "taken").read_bytes() == b""
+
+
+@needs(os.path.exists("/proc/self/fd"), "this system has no /proc")
+def test_the_table_waits_for_a_child_that_outlives_the_program(trace):
+    code = """
+import os, sys, time
+sys.audit("test.x")
+if not os.fork():
+    time.sleep(0.3)
+    sys.audit("test.x")
+"""
+    done = trace("-f", "--summary-only", "-e", "test.*", "-c", code)
+    assert done.stderr.count("in all") == 1
+    assert "     2  100.0%" in done.stderr
 
 
 def test_deny_holds_in_followed_children(trace, tmp_path):
@@ -1012,7 +1551,7 @@ os.mkdir("trace")
 subprocess.run([sys.executable, "-c", {AUDIT!r}])
 """
     done = trace("-f", "-o", "trace", "-c", run)
-    assert re.fullmatch(r"audithooks: process \d+ is not traced: .*\n", done.stderr)
+    assert re.fullmatch(r"audithooks: process \d+ is not followed: .*\n", done.stderr)
     assert done.returncode == 0
 
 
@@ -1045,7 +1584,7 @@ def test_the_trace_is_complete_up_to_the_end(trace, tmp_path, end, status, optio
 
 
 def test_events_lists_the_catalogue(trace):
-    done = trace("events")
+    done = trace("events", "--all")
     lines = done.stdout.splitlines()
     assert len(lines) == len(EVENTS)
     assert re.sub(" +", " ", lines[0]) == "open(path, mode, flags) @file"
@@ -1057,12 +1596,34 @@ def test_events_lists_the_catalogue(trace):
     assert line.endswith("@thread since 3.13")
 
 
+def test_events_are_those_of_this_system(trace):
+    here = names(trace("events").stdout)
+    assert ("winreg.OpenKey" in here) is (os.name == "nt")
+    assert ("os.chflags" in here) is hasattr(os, "chflags")
+    assert "open" in here
+
+
 def test_events_takes_patterns_and_groups(trace):
-    done = trace("events", "glob.*", "@registry")
+    done = trace("events", "--all", "glob.*", "@registry")
     found = names(done.stdout)
     assert found[:2] == ["glob.glob", "glob.glob/2"]
     assert all(name.startswith("winreg.") for name in found[2:])
     assert len(found) > 15
+
+
+def test_events_takes_exceptions_and_commas(trace):
+    assert names(trace("events", "glob.*,!*/2").stdout) == ["glob.glob"]
+    found = names(trace("events", "!os.*").stdout)
+    assert "open" in found
+    assert not any(name.startswith("os.") for name in found)
+    found = names(trace("events", "@write").stdout)
+    assert {"open", "os.mkdir"} <= set(found)
+    assert "os.listdir" not in found
+
+
+def test_events_takes_a_name_of_the_documentation(trace):
+    done = trace("events", "sys.set_asyncgen_hooks_firstiter")
+    assert names(done.stdout) == ["sys.set_asyncgen_hook_firstiter"]
 
 
 def test_events_that_there_are_not(trace):
@@ -1072,6 +1633,34 @@ def test_events_that_there_are_not(trace):
     done = trace("events", "@nothing")
     assert "there is no group '@nothing'; the groups are @audithooks, " in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+
+
+@needs(os.name != "nt", "Windows has these")
+def test_events_that_this_system_has_not(trace):
+    done = trace("events", "winreg.*")
+    assert "no event matches winreg.* on this system; --all has others" in done.stderr
+    assert done.returncode == 1
+
+
+def test_what_raises_no_event_is_listed(trace):
+    done = trace("events", "--blind")
+    for what in ("multiprocessing", "import_module", "uvloop", "readline", "native"):
+        assert what in done.stdout
+    assert done.returncode == 0
+
+
+@needs(PROCESSES, "this system has no processes")
+def test_events_for_head_ends_quietly(trace):
+    done = subprocess.run(
+        f"{sys.executable} -m audithooks events | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=trace.child.environ,
+    )
+    assert done.stdout.startswith("open(")
+    assert done.stderr == ""
 
 
 # The installed command.

@@ -8,6 +8,12 @@ import os
 import sys
 
 
+def complain(why):
+    message = "audithooks: process %d is not followed: %s\n" % (os.getpid(), why)
+    if sys.stderr is not None:
+        sys.stderr.write(message)
+
+
 def follow(folder):
     """Trace this process with the audithooks around *folder*, whatever sys.path is."""
     from importlib.util import module_from_spec, spec_from_file_location
@@ -24,9 +30,7 @@ def follow(folder):
         from audithooks.tracer.child import follow
     except ImportError as error:  # for instance, compiled for another version
         del sys.modules["audithooks"]
-        sys.stderr.write(
-            "audithooks: process %d is not traced: %s\n" % (os.getpid(), error)
-        )
+        complain(error)
     else:
         follow()
 
@@ -36,6 +40,8 @@ sys.path[:] = [path for path in sys.path if os.path.abspath(path) != folder]
 sys.path_importer_cache.pop(folder, None)
 if sys.version_info >= (3, 9):
     follow(folder)
+else:
+    complain("it is Python %d.%d, and 3.9 is the first" % sys.version_info[:2])
 
 # site.py would have imported this one without this file.
 del sys.modules["sitecustomize"]

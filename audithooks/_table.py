@@ -14,7 +14,7 @@ TABLE = """
 file:
 open(path, mode, flags)
 os.chdir(path)
-os.chflags(path, flags)
+os.chflags(path, flags) # macOS and BSD
 os.chmod(path, mode, dir_fd)
 os.chown(path, uid, gid, dir_fd)
 os.fwalk(top, topdown, onerror, follow_symlinks, dir_fd) 3.9-
@@ -48,7 +48,7 @@ pathlib.Path.glob(self, pattern) 3.9-
 pathlib.Path.rglob(self, pattern) 3.9-
 pathlib.Path.walk(self, on_error, follow_symlinks) 3.12-
 shutil.chown(path, user, group)
-shutil.copyfile(src, dst)
+shutil.copyfile(src, dst) # shutil.copy(), shutil.copy2(), too
 shutil.copymode(src, dst)
 shutil.copystat(src, dst)
 shutil.copytree(src, dst)
@@ -117,7 +117,7 @@ os.startfile(path, operation) # Windows
 os.startfile/2(path, operation, arguments, cwd, show_cmd) 3.10- # Windows
 os.system(command)
 pty.spawn(argv)
-subprocess.Popen(executable, args, cwd, env)
+subprocess.Popen(executable, args, cwd, env) # subprocess.run(), os.popen(), too
 _posixsubprocess.fork_exec(exec_list, args, env) 3.14-
 _winapi.CreateNamedPipe(name, open_mode, pipe_mode) # Windows
 _winapi.CreatePipe() # Windows
@@ -187,6 +187,7 @@ sys.unraisablehook(hook, unraisable)
 interpreter audithooks:
 audithooks.connect(attempt) # once, to hooks of sys
 audithooks.left_out(event, count) # only to sinks: over a limit, or queue full
+audithooks.not_followed(process, why) # only in a trace: a child without the tracer
 audithooks.unsubscribe(patterns) # Subscription.close() and pause()
 
 memory:
@@ -263,4 +264,37 @@ winreg.QueryReflectionKey(key) # Windows
 winreg.QueryValue(key, sub_key, value_name) # Windows
 winreg.SaveKey(key, file_name) # Windows
 winreg.SetValue(key, sub_key, type, value) # Windows
+"""
+
+# The group @write, beside those of the table that each event has in its entry.
+WRITES = """
+open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr os.rename
+os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown shutil.copyfile
+shutil.copymode shutil.copystat shutil.copytree shutil.make_archive shutil.move
+shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp tempfile.mkstemp
+_winapi.CreateFile _winapi.CreateJunction
+"""
+
+# What raises no event: what a program does, and which events are near to it, if any.
+BLIND = """
+os.stat(), os.access(), os.path.exists(), os.readlink(): no event
+os.mkfifo(), os.mknod(), os.memfd_create(), os.pipe(), os.dup(): no event
+read(), write() and sendfile() of open files: only `open`, when they are opened
+readline.read_history_file(), write_history_file(), read_init_file(): no event
+reading os.environ: no event; changes of it are os.putenv and os.unsetenv
+importlib.import_module(): no `import`; if it loads a module, `open`, `exec` and more
+import of a module that sys.modules has: no event
+multiprocessing, start method spawn or forkserver: no event up to 3.13, then \
+_posixsubprocess.fork_exec
+os.spawnv() and the like, except on Windows: os.fork, and nothing of the program
+os.wait(), os.setuid(), os.setgid(), os.umask(), os.nice(): no event
+signal.signal(), signal.raise_signal(): no event
+socket.send(), recv(), accept(), listen(): no event; a socket that accept() makes is \
+socket.__new__
+threading.Thread.start(): no event up to 3.11
+time.sleep(): no event up to 3.12
+C functions called by ctypes: only ctypes.dlopen and ctypes.dlsym, when they are found
+uvloop, and other loops in C: no event for connections, name look-ups and processes
+native libraries, as in numpy, lxml or database drivers: no event for what they do in C
+what is done before a hook is added: no event reaches it
 """

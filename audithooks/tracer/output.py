@@ -1,0 +1,49 @@
+"""Where a trace goes: opened once by the command line, and by each followed child."""
+
+from __future__ import annotations
+
+import os
+from math import inf
+
+from ..records.lines import Lines
+from ..records.real import Real
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .options import Options
+
+
+def open_output(options: Options) -> Lines:
+    """Open the output of the process that the command line starts. Raises OSError.
+
+    Without a file that is stderr, and nowhere if there is none.
+    """
+    if options.apart:
+        return open_apart(options)
+    if options.output:
+        return Lines(options.output, truncate=not options.append, patience=inf)
+    try:
+        return Lines(2, patience=inf)
+    except OSError:
+        return Lines(os.devnull)
+
+
+def open_followed(options: Options) -> Lines:
+    """Open the output of a process that is followed. Raises OSError."""
+    if options.apart:
+        return open_apart(options)
+    return Lines(options.output, wait=False, patience=inf)
+
+
+def open_apart(options: Options) -> Lines:
+    """Open the file that this process has for itself. Raises OSError.
+
+    What it has of an earlier process is removed, but not of what this one was before
+    os.exec().
+    """
+    path = f"{options.output}.{Real.getpid()}"
+    try:
+        old = Real.stat(path).st_mtime_ns < options.began
+    except OSError:
+        old = False
+    return Lines(path, truncate=old and not options.append, patience=inf)

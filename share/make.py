@@ -1,0 +1,79 @@
+"""Make the man page and the completions for shells from the parser: make share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import shtab
+from argparse_manpage.manpage import Manpage
+
+from audithooks import __version__
+from audithooks.catalogue import EVENTS, GROUPS
+from audithooks.tracer.options import make_parser
+
+SHARE = Path(__file__).parent
+FILES = {
+    "bash": SHARE / "bash-completion" / "completions" / "audithooks",
+    "zsh": SHARE / "zsh" / "site-functions" / "_audithooks",
+    "man": SHARE / "man" / "man1" / "audithooks.1",
+}
+NAMES = " ".join([*EVENTS, *(f"@{group}" for group in GROUPS)])
+PATTERNS = {"bash": "_audithooks_events", "zsh": "_audithooks_events"}
+PREAMBLE = {
+    "bash": f'_audithooks_events() {{ compgen -W "{NAMES}" -- "$1"; }}\n',
+    "zsh": f"_audithooks_events() {{ compadd -- {NAMES}; }}\n",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with what shells complete."""
+    parser = make_parser()
+    parser.prog = "audithooks"
+    for action in parser._actions:
+        if action.metavar == "PATTERN":
+            action.complete = PATTERNS  # type: ignore[attr-defined]
+        elif action.metavar in ("FILE", "DIR"):
+            what = shtab.FILE if action.metavar == "FILE" else shtab.DIRECTORY
+            action.complete = what  # type: ignore[attr-defined]
+    program = parser.add_argument("program", nargs="?", help="the script that is run")
+    program.complete = shtab.FILE  # type: ignore[attr-defined]
+    return parser
+
+
+def manual() -> str:
+    made = make_parser()
+    made.prog = "audithooks"
+    epilog = made.format_help().partition("examples:\n")[2]
+    made.epilog = None
+    about = {
+        "project_name": "audithooks",
+        "version": __version__,
+        "description": "run a Python program and show the audit events that it raises",
+        "manual_title": "User Commands",
+    }
+    page = str(Manpage(made, about))
+    page = re.sub(r'^(\.TH \S+ "?1"?) \S+', r'\1 ""', page)  # without the date
+    page = page.replace(
+        "[ARG]... audithooks events", "[ARG]...\n.br\n.B audithooks\nevents"
+    )
+    examples = epilog.replace("\\", "\\e").replace("-", r"\-")
+    return f"{page.rstrip()}\n\n.SH EXAMPLES\n.nf\n{examples.rstrip()}\n.fi\n"
+
+
+def main() -> None:
+    made = {
+        shell: shtab.complete(parser(), shell, preamble=PREAMBLE)
+        for shell in ("bash", "zsh")
+    }
+    made["man"] = manual()
+    for what, path in FILES.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[what], encoding="utf-8")
+        print(path.relative_to(SHARE.parent), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
