@@ -20,6 +20,7 @@ SESSIONS = re.findall(
 # Up to 3.9, `python -m` imports threading, and so threads have names.
 VARIES = re.compile(
     r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{4,}(,"thread_name":"MainThread")?'
+    r"|^\d+(?= audithooks: )"
 )
 
 
