@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .options import Options
 
+COARSE = 2_000_000_000  # nanoseconds that the clock of a file system may be late
+
 
 def open_output(options: Options) -> Lines:
     """Open the output of the process that the command line starts. Raises OSError.
@@ -43,7 +45,7 @@ def open_apart(options: Options) -> Lines:
     """
     path = f"{options.output}.{Real.getpid()}"
     try:
-        old = Real.stat(path).st_mtime_ns < options.began
+        old = Real.stat(path).st_mtime_ns < options.began - COARSE
     except OSError:
         old = False
     return Lines(path, truncate=old and not options.append, patience=inf)

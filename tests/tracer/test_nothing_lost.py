@@ -291,8 +291,7 @@ def test_each_process_may_have_its_file(trace, tmp_path):
 
 def test_a_file_of_a_process_keeps_what_it_was_before_exec(trace, tmp_path):
     code = """
-import os, sys, time
-open(f"trace.{os.getpid()}", "a").close()
+import os, sys
 sys.audit("test.x", 1)
 child = "import sys; sys.audit('test.x', 2)"
 os.execv(sys.executable, [sys.executable, "-c", child])
@@ -300,6 +299,23 @@ os.execv(sys.executable, [sys.executable, "-c", child])
     trace("-ff", "-o", "trace", "-e", "test.*", "-c", code)
     (path,) = tmp_path.glob("trace.*")
     assert events(path.read_text()) == ["test.x(1)", "test.x(2)"]
+
+
+def test_a_file_of_an_earlier_process_is_emptied(trace, tmp_path):
+    code = """
+import os, sys
+if os.fork():
+    os.wait()
+else:
+    path = f"trace.{os.getpid()}"
+    with open(path, "w") as file:
+        file.write("old")
+    os.utime(path, (1, 1))
+    sys.audit("test.x", 1)
+"""
+    trace("-ff", "-o", "trace", "-e", "test.*", "-c", code)
+    found = [path.read_text() for path in tmp_path.glob("trace.*")]
+    assert [events(text) for text in found if text] == [["test.x(1)"]]
 
 
 @needs_proc
