@@ -1181,7 +1181,7 @@ def test_a_terminal_shows_progress_when_the_output_is_a_file(trace, tmp_path):
     shown = at_a_terminal(trace, *arguments)
     assert re.match(r"\r[\d,]+ events, [\d,]+ a second\x1b\[K\r", shown)
     assert re.search(
-        r"\r\x1b\[Kaudithooks: \d+ events written to \S+/trace\r\n$", shown
+        r"\r\x1b\[Kaudithooks: [\d,]+ events written to \S+/trace\r\n$", shown
     )
     assert at_a_terminal(trace, "-q", *arguments) == ""
 
