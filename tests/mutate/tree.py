@@ -57,7 +57,7 @@ def difference(before, after):
 
 
 def run(*command, timeout=600, cwd=None, **environ):
-    """Run a command and what it starts in a session of its own, which ends with it.
+    """Run a command in a session of its own, which is killed if it takes too long.
 
     Return its status, or None if it took too long, and its output.
     """
@@ -76,12 +76,8 @@ def run(*command, timeout=600, cwd=None, **environ):
             output, _ = process.communicate(timeout=timeout)
             return process.returncode, output
         except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # of a process not waited for yet
             return None, "it took too long"
-        finally:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
 class Tree:
