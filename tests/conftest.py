@@ -35,7 +35,7 @@ def pytest_addoption(parser):
         help="leave out the compiled implementation, without a compiler",
     )
     parser.addoption(
-        "--seconds", type=float, help="the duration of each thread test (default 5)"
+        "--seconds", type=float, help="the duration of each thread test (default 3)"
     )
     parser.addoption(
         "--soak",
@@ -160,7 +160,7 @@ def dispatcher(impl):
 @pytest.fixture
 def seconds(request, size):
     """The duration of a thread test."""
-    return request.config.option.seconds or size(5, 60)
+    return request.config.option.seconds or size(3, 60)
 
 
 @pytest.fixture(autouse=True)
