@@ -141,9 +141,11 @@ class Code(Program):
             import linecache
 
             register: Any = getattr(linecache, "_register_code", None)
-            if register is not None:
-                by_code = hasattr(linecache, "_code_key")
+            by_code = hasattr(linecache, "_interactive_cache")  # not yet in 3.13.0
+            try:
                 register(code if by_code else self._name, self._source, self._name)
+            except (AttributeError, TypeError):  # it is private, and may be another
+                pass
         return code
 
 
