@@ -132,18 +132,22 @@ class Code(Program):
     def __init__(self, source: str, args: list[str]) -> None:
         super().__init__(["-c", *args], "", ["-c", source, *args])
         self._source: str | bytes = source
+        self._linecache: Any = None
+        if sys.version_info >= (3, 13):  # here, where no event is traced yet
+            import linecache
+
+            self._linecache = linecache
 
     def load(self, main: ModuleType) -> CodeType:
         main.__loader__ = BuiltinImporter
         code: CodeType = compile(self._source, self._name, "exec", dont_inherit=True)
-        if sys.version_info >= (3, 13) and isinstance(self._source, str):
-            # As the interpreter does, for tracebacks with the lines of -c.
-            import linecache
-
-            register: Any = getattr(linecache, "_register_code", None)
-            by_code = hasattr(linecache, "_interactive_cache")  # not yet in 3.13.0
+        if self._linecache is not None:
+            # As the interpreter does, for tracebacks with the lines of -c. In 3.13.0 the
+            # name is the key.
+            by_code = hasattr(self._linecache, "_interactive_cache")
+            key = code if by_code else self._name
             try:
-                register(code if by_code else self._name, self._source, self._name)
+                self._linecache._register_code(key, self._source, self._name)
             except (AttributeError, TypeError):  # it is private, and may be another
                 pass
         return code
@@ -156,6 +160,7 @@ class Stdin(Code):
 
     def __init__(self, args: list[str]) -> None:
         super(Code, self).__init__(["-", *args], "", ["-", *args])
+        self._linecache = None
         self._source = b"" if sys.stdin is None else sys.stdin.buffer.read()
 
     def load(self, main: ModuleType) -> CodeType:
