@@ -142,8 +142,8 @@ class Code(Program):
         main.__loader__ = BuiltinImporter
         code: CodeType = compile(self._source, self._name, "exec", dont_inherit=True)
         if self._linecache is not None:
-            # As the interpreter does, for tracebacks with the lines of -c. In 3.13.0 the
-            # name is the key.
+            # As the interpreter does, for tracebacks with the lines of -c. The key is
+            # the name in 3.13.0.
             by_code = hasattr(self._linecache, "_interactive_cache")
             key = code if by_code else self._name
             try:
