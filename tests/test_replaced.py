@@ -28,11 +28,12 @@ from unittest import mock
 NAMES = '''
 _thread.allocate_lock _thread.get_ident _thread.get_native_id _thread.start_new_thread
 atexit.register atexit.unregister builtins.open fcntl.fcntl io.open linecache.getline
-os.close os.dup os.fpathconf os.fspath os.fstat os.getcwd os.getpid os.isatty os.lstat
-os.open os.path.basename os.path.exists os.register_at_fork os.set_inheritable os.stat
-os.write threading.Thread threading.current_thread threading.get_ident
-threading.get_native_id threading.main_thread time.gmtime time.localtime time.monotonic
-time.monotonic_ns time.perf_counter time.sleep time.strftime time.time time.time_ns
+os.close os.dup os.fpathconf os.fspath os.fstat os.ftruncate os.getcwd os.getpid
+os.isatty os.lseek os.lstat os.open os.path.basename os.path.exists os.register_at_fork
+os.set_inheritable os.stat os.write threading.Thread threading.current_thread
+threading.get_ident threading.get_native_id threading.main_thread time.gmtime
+time.localtime time.monotonic time.monotonic_ns time.perf_counter time.sleep
+time.strftime time.time time.time_ns
 '''
 
 @contextlib.contextmanager

@@ -45,9 +45,11 @@ class Real:
     dup2 = os.dup2
     fspath = os.fspath
     fstat = os.fstat
+    ftruncate = os.ftruncate
     getcwd = os.getcwd
     getcwdb = os.getcwdb
     getpid = os.getpid
+    lseek = os.lseek
     open = os.open
     read = os.read
     set_inheritable = os.set_inheritable

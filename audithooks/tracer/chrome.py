@@ -137,9 +137,9 @@ def take_end(lines: Lines) -> bool:
         return size > 0
     fd = Real.open(lines.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
-        os.lseek(fd, -len(END), os.SEEK_END)
+        Real.lseek(fd, -len(END), os.SEEK_END)
         if Real.read(fd, len(END)) == END:
-            os.ftruncate(fd, size - len(END))
+            Real.ftruncate(fd, size - len(END))
     finally:
         Real.close(fd)
     return True
