@@ -11,6 +11,7 @@ import re
 import sys
 
 from ..catalogue import EVENTS, GROUPS
+from ..records.selection import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def pattern(parser: argparse.ArgumentParser, option: str, text: str) -> str:
         names = text
     is_set = is_of_strace and names.startswith("!")  # "!" is for all names in it
     parts = []
-    for part in names.lstrip("!" if is_set else "").split(","):
+    for part in split(names.lstrip("!" if is_set else "")):
         mark = "!" if part.startswith("!") else ""
         name = part[len(mark) :].strip()
         if name.startswith("%"):
