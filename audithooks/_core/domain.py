@@ -1,6 +1,6 @@
 """Domain: the methods that add hooks, which Dispatcher and the runtime domain share.
 
-The hooks are kept by hooklist_*.py*, and taken away again by subscription.py.
+hooklist_*.py* keep the hooks, and take them away again.
 """
 
 from __future__ import annotations

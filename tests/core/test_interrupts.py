@@ -10,9 +10,7 @@ needs_timers = needs(
     PROCESSES and hasattr(signal, "setitimer"), "there are no timers here"
 )
 
-# Interrupts a loop of changes at another moment in each round. What was not returned
-# must not be in the list; what was is in it for every name alike.
-ROUNDS = """
+HANDLER = """
 import signal, sys, time
 import audithooks
 class Boom(BaseException):
@@ -22,6 +20,13 @@ def handler(*_):
     if armed:
         raise Boom
 signal.signal(signal.SIGALRM, handler)
+"""
+
+# Interrupts a loop of changes at another moment in each round. What was not returned
+# must not be in the list; what was is in it for every name alike.
+ROUNDS = (
+    HANDLER
+    + """
 domain = {domain}
 def opened():
     found = domain.subscriptions
@@ -61,6 +66,7 @@ while time.monotonic() < end:
     unlisted += names() > 0
 print(rounds > 20, torn, left if sys.version_info >= (3, 11) else 0, unlisted)
 """
+)
 
 STEPS = {
     "subscribe": """
@@ -102,18 +108,10 @@ def test_an_interrupted_change_is_whole(child, size, where, scope, step):
 @needs_timers
 def test_a_hook_that_raises_while_a_signal_comes_is_called_again(child, size):
     printed = child.run(
-        f"""
-import signal, time
-import audithooks
-class Boom(BaseException):
-    pass
-armed = False
-def handler(*_):
-    if armed:
-        raise Boom
+        HANDLER
+        + f"""
 def refuse(event, args):
     raise ValueError
-signal.signal(signal.SIGALRM, handler)
 dispatcher = audithooks.Dispatcher()
 def refusals():
     global armed

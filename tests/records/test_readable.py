@@ -90,12 +90,12 @@ def test_text_has_constants_and_leaves_out_what_says_nothing():
 @pytest.mark.parametrize(
     ("file", "shown"),
     [
-        ("/home/joe/shop/main.py", "main.py"),
-        ("/home/joe/shop/sub/x.py", "sub/x.py"),
-        ("/home/joe/shopping/x.py", "~/shopping/x.py"),
-        ("/home/joseph/x.py", "/home/joseph/x.py"),
+        ("/users/me/shop/main.py", "main.py"),
+        ("/users/me/shop/sub/x.py", "sub/x.py"),
+        ("/users/me/shopping/x.py", "~/shopping/x.py"),
+        ("/users/men/x.py", "/users/men/x.py"),
         (
-            "/home/joe/shop/.venv/lib/python3/site-packages/a/b.py",
+            "/users/me/shop/.venv/lib/python3/site-packages/a/b.py",
             "site-packages/a/b.py",
         ),
         ("/usr/lib/python3/dist-packages/a.py", "dist-packages/a.py"),
@@ -104,23 +104,23 @@ def test_text_has_constants_and_leaves_out_what_says_nothing():
     ],
 )
 def test_a_short_path(file, shown):
-    assert short_path(file, "/home/joe/shop/", "/home/joe/") == shown
+    assert short_path(file, "/users/me/shop/", "/users/me/") == shown
 
 
 @pytest.mark.parametrize(
     ("file", "is_mine"),
     [
-        ("/home/joe/shop/main.py", True),
-        ("/home/joe/shop/sub/x.py", True),
+        ("/users/me/shop/main.py", True),
+        ("/users/me/shop/sub/x.py", True),
         ("main.py", True),
-        ("/home/joe/shopping/x.py", False),
-        ("/home/joe/shop/.venv/lib/python3/site-packages/a.py", False),
+        ("/users/me/shopping/x.py", False),
+        ("/users/me/shop/.venv/lib/python3/site-packages/a.py", False),
         (os.__file__, False),
         ("<frozen os>", False),
     ],
 )
 def test_a_file_is_mine(file, is_mine):
-    assert Mine("/home/joe/shop/").has(file, "shop") is is_mine
+    assert Mine("/users/me/shop/").has(file, "shop") is is_mine
 
 
 def test_the_library_is_not_mine_though_it_is_below():
