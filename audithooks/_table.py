@@ -266,13 +266,19 @@ winreg.SaveKey(key, file_name) # Windows
 winreg.SetValue(key, sub_key, type, value) # Windows
 """
 
-# The group @write, beside those of the table that each event has in its entry.
-WRITES = """
-open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr os.rename
-os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown shutil.copyfile
-shutil.copymode shutil.copystat shutil.copytree shutil.make_archive shutil.move
-shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp tempfile.mkstemp
-_winapi.CreateFile _winapi.CreateJunction
+# Groups that say what a program may do, beside those that each event has in the table.
+CAPABILITIES = """
+write: open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr \
+os.rename os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown \
+shutil.copyfile shutil.copymode shutil.copystat shutil.copytree shutil.make_archive \
+shutil.move shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp \
+tempfile.mkstemp _winapi.CreateFile _winapi.CreateJunction
+read: open os.getxattr os.listdir os.listxattr os.scandir sqlite3.connect
+connect: socket.connect socket.getaddrinfo socket.gethostbyaddr socket.gethostbyname \
+socket.getnameinfo socket.sendmsg socket.sendto
+listen: socket.bind
+spawn: os.exec os.posix_spawn os.spawn os.startfile os.startfile/2 os.system pty.spawn \
+subprocess.Popen _posixsubprocess.fork_exec _winapi.CreateProcess
 """
 
 # What raises no event: what a program does, and which events are near to it, if any.

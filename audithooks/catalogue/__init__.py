@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from .._table import BLIND as _BLIND
-from .._table import TABLE, WRITES
+from .._table import CAPABILITIES, TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ __all__ = (
     "expand",
     "is_write",
     "named",
+    "open_bits",
     "open_intent",
     "spawn_argv",
 )
@@ -154,7 +155,17 @@ def _groups() -> dict[str, frozenset[str]]:
 WRITE = "@write"
 """The group of what changes files. It has every `open`: is_write() tells."""
 
-_members = {**_groups(), WRITE[1:]: frozenset(WRITES.split())}
+CAPABILITY_EVENTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        name: frozenset(events.split())
+        for name, _, events in (
+            line.partition(": ") for line in CAPABILITIES.strip().splitlines()
+        )
+    }
+)
+"""The groups that say what a program may do; of `open` only some are meant."""
+
+_members = {**_groups(), **CAPABILITY_EVENTS}
 
 GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_members)
 """The names of the events of every group, by the name of the group without the "@"."""
@@ -297,28 +308,45 @@ def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
             f"the arguments of open are path, mode and flags, not {args!r}"
         )
     _, mode, flags = args
+    bits = open_bits(mode, flags)
+    return OpenIntent(*(bool(bits & 1 << place) for place in range(5)))
+
+
+def open_bits(mode: object, flags: object) -> int:
+    """Return what open_intent() does as a number: 1 for read, 2 for write, and so on.
+
+    It takes the mode and the flags of an `open` event, and raises TypeError for others.
+    """
     if mode is not None and not isinstance(mode, str):
         raise TypeError(f"mode must be a str or None, not {type(mode).__name__}")
     if not isinstance(flags, int):
         raise TypeError(f"flags must be an int, not {type(flags).__name__}")
-    read = write = create = append = truncate = False
+    bits = 0
     if mode is not None:
-        read = "r" in mode or "+" in mode
-        append = "a" in mode
-        truncate = "w" in mode
-        create = append or truncate or "x" in mode
-        write = create or "+" in mode
+        for letter in mode:
+            bits |= _OF_LETTER.get(letter, 0)
         if sys.implementation.name == "pypy":
-            return OpenIntent(read, write, create, append, truncate)
+            return bits
+    if _has(flags, "O_PATH"):
+        return bits
     access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
-    if not _has(flags, "O_PATH"):
-        # O_RDONLY is 0, which callers that only have a mode also pass.
-        read = read or access == os.O_RDWR or (access == os.O_RDONLY and mode is None)
-        write = write or access in (os.O_WRONLY, os.O_RDWR)
-        create = create or _has(flags, "O_CREAT") or _has(flags, "O_TMPFILE")
-        append = append or _has(flags, "O_APPEND")
-        truncate = truncate or _has(flags, "O_TRUNC")
-    return OpenIntent(read, write, create, append, truncate)
+    if access == os.O_RDWR:
+        bits |= 3
+    elif access == os.O_WRONLY:
+        bits |= 2
+    elif mode is None:  # O_RDONLY is 0, which callers that only have a mode also pass
+        bits |= 1
+    if flags & _CREATING:
+        bits |= 4 * (_has(flags, "O_CREAT") or _has(flags, "O_TMPFILE"))
+        bits |= 8 * _has(flags, "O_APPEND") | 16 * _has(flags, "O_TRUNC")
+    return bits
+
+
+# The intents of a letter of the mode: a file that is truncated is created and written.
+_OF_LETTER = {"r": 1, "+": 3, "w": 2 | 4 | 16, "a": 2 | 4 | 8, "x": 2 | 4}
+_CREATING = 0
+for _name in ("O_CREAT", "O_TMPFILE", "O_APPEND", "O_TRUNC"):
+    _CREATING |= getattr(os, _name, 0)
 
 
 def is_write(event: str, args: Sequence[typing.Any]) -> bool:

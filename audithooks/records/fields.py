@@ -15,9 +15,9 @@ from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 
 from .._core.patterns import checked
+from .._real import Real
 from ..catalogue import EVENTS, described, named
 from .origin import callers, short, task_name, thread_name
-from .real import Real
 from .secrets import ENVIRONMENTS, HIDDEN, TYPED, cleaner, is_secret
 from .text import MAX_NAME, arguments_text, printable
 from .values import INT64, Shortener

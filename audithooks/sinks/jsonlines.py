@@ -7,10 +7,10 @@ from builtins import divmod, len  # builtins is cleared when the last event come
 from itertools import count
 
 from .._core import hints
+from .._real import Real
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
-from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import Sink
 

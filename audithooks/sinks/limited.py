@@ -8,8 +8,8 @@ from itertools import count
 from math import inf
 
 from .._core import hints
+from .._real import Real
 from ..records.fields import Fields, at_least
-from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import LEFT_OUT, Count, Sink, after_fork
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._core import hints
-from ..records.real import Real
+from .._real import Real
 from ..records.text import unmarked
 from .queued import QueuedSink
 

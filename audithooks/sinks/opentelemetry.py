@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._core import hints
+from .._real import Real
 from ..records.lines import json_encoder
-from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False

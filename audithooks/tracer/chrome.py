@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 
+from .._real import Real
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
-from ..records.real import Real
 from ..records.text import encodable
 
 try:

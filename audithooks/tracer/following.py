@@ -15,9 +15,9 @@ import sys
 from os import environ, fsdecode, pathsep  # a program may replace those of os
 
 from .._core.unraisable import report
+from .._real import Real
 from ..catalogue import named, spawn_argv
 from ..records.origin import local_of
-from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

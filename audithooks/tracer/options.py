@@ -7,8 +7,8 @@ import os
 import sys
 from collections import namedtuple
 
+from .._real import Real
 from ..records.fields import Fields
-from ..records.real import Real
 from ..records.secrets import hide_words
 from ..records.selection import Selection, refuse_doubts
 from .habits import divide, hint, is_script, pattern

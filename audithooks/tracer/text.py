@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from _thread import get_ident
 
+from .._real import Real
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
-from ..records.readable import short_path
-from ..records.real import Real
-from ..records.text import arguments_text, printable
+from ..records.text import arguments_text, printable, short_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

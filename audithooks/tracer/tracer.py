@@ -14,10 +14,10 @@ from _thread import get_ident
 
 from .. import subscribe
 from .._core.unraisable import report
+from .._real import Real
 from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain
 from ..records.origin import Mine, is_of_loop
-from ..records.real import Real
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart

@@ -50,6 +50,7 @@ class Real:
     getcwdb = os.getcwdb
     getpid = os.getpid
     lseek = os.lseek
+    lstat = os.lstat
     open = os.open
     read = os.read
     set_inheritable = os.set_inheritable

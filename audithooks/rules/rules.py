@@ -1,0 +1,181 @@
+"""Rules: some rules together, and the question which of them is about an event."""
+
+from __future__ import annotations
+
+import os
+
+from .._globs import glob_of, is_glob
+from ..catalogue import GROUPS
+from .grammar import events_of, parse
+from .subjects import Subject
+from .tests import Intents, Paths, tests_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from .grammar import Rule
+    from .tests import Outcome, Test
+
+_MOST = 4096  # names of events that are remembered
+
+
+class Rules:
+    """The rules that *texts* are; *argument* is their name in the messages of errors.
+
+    Relative paths stand on *folder*, by default the current one. With *strict* they are
+    rules that allow: see tests.py.
+
+    Raises TypeError or ValueError for what is no rule.
+    """
+
+    def __init__(
+        self,
+        argument: str,
+        texts: Iterable[str],
+        folder: str | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.folder = os.path.abspath(os.curdir if folder is None else folder)
+        self.strict = strict
+        self.rules: list[Rule] = []
+        self._argument = argument
+        self._by_event: dict[str, list[_Entry]] = {}
+        for text in texts:
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise TypeError(f"{argument} must hold rules of type str, not {kind}")
+            try:
+                rule = parse(text)
+                for event in events_of(rule):
+                    tests_of(rule, event, self.folder)
+            except ValueError as error:
+                raise ValueError(f"{argument}: {error}") from None
+            self.rules.append(rule)
+        self._matchers = [_matcher(argument, rule) for rule in self.rules]
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The patterns of the events that they may be about, as subscribe() has them."""
+        return tuple(name for rule in self.rules for name in rule.names())
+
+    def has(self, event: str, args: tuple[Any, ...]) -> bool:
+        """Whether one of them is about an event."""
+        return self.find(Subject(event, args)) is not None
+
+    def find(self, subject: Subject) -> Rule | None:
+        """Return the first rule that is about an event, or None."""
+        for entry in self._entries(subject.event):
+            if entry.about(subject, self.strict):
+                return entry.rule_of(subject, self.strict)
+        return None
+
+    def speaking(self, subject: Subject) -> list[Rule]:
+        """Return the rules that speak about an event and do not mean it."""
+        return [
+            rule
+            for entry in self._entries(subject.event)
+            for rule, tests in entry.members
+            if _all(tests, subject, self.strict) is False
+        ]
+
+    def speak(self, subject: Subject) -> bool:
+        """Whether one of them speaks about an event and does not mean it."""
+        return any(
+            entry.about(subject, self.strict) is False
+            for entry in self._entries(subject.event)
+        )
+
+    def _entries(self, event: str) -> list[_Entry]:
+        found = self._by_event.get(event)
+        if found is None:
+            found = self._found(event)
+            if len(self._by_event) < _MOST:
+                self._by_event[event] = found
+        return found
+
+    def _found(self, event: str) -> list[_Entry]:
+        entries: list[_Entry] = []
+        merged: dict[tuple[object, ...], _Entry] = {}
+        for rule, matches in zip(self.rules, self._matchers):
+            tests = tests_of(rule, event, self.folder) if matches(event) else None
+            if tests is None:
+                continue
+            key = _key(tests)
+            if key is not None and key in merged:
+                merged[key].members.append((rule, tests))
+                continue
+            entry = _Entry([(rule, tests)])
+            if key is not None:
+                merged[key] = entry
+            entries.append(entry)
+        for entry in entries:
+            entry.merge()
+        return entries
+
+
+class _Entry:
+    """Rules that differ in their paths alone, so that they are asked at once."""
+
+    def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
+        self.members = members
+        self._tests = members[0][1]
+
+    def merge(self) -> None:
+        if len(self.members) > 1:
+            *others, paths = self._tests
+            regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
+            one = "|".join(f"(?:{regex})" for regex in regexes)
+            merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
+            self._tests = [*others, merged]
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return _all(self._tests, subject, strict)
+
+    def rule_of(self, subject: Subject, strict: bool) -> Rule:
+        """Return the first of the rules that is about the event, which one is.
+
+        Two paths of an event may be meant by two rules that allow, each by one.
+        """
+        for rule, tests in self.members:
+            if _all(tests, subject, strict):
+                return rule
+        return self.members[0][0]
+
+
+def _all(tests: list[Test], subject: Subject, strict: bool) -> Outcome:
+    outcome: Outcome = True
+    for test in tests:
+        found = test.about(subject, strict)
+        if found is None:
+            return None
+        if not found:
+            outcome = False
+    return outcome
+
+
+def _key(tests: list[Test]) -> tuple[object, ...] | None:
+    """Return what rules have in common that can be merged, or None."""
+    if not tests or not isinstance(tests[-1], Paths):
+        return None
+    *others, paths = tests
+    if len(paths.positive) != 1 or paths.negative:
+        return None
+    if not all(isinstance(test, Intents) for test in others[:1]) or others[1:]:
+        return None
+    return (*others, paths.name, paths.use)
+
+
+def _matcher(argument: str, rule: Rule) -> Callable[[str], bool]:
+    """Return what tells the events that a rule names."""
+    if rule.is_exact:
+        return rule.events.__eq__
+    if rule.events.startswith("@"):
+        return GROUPS[rule.events[1:]].__contains__
+    if is_glob(rule.events):
+        return glob_of(argument, rule.events)
+    return rule.events.__eq__

@@ -1,0 +1,314 @@
+"""What a rule asks of an event, compiled.
+
+A test gives True, False, or None: then the rule does not speak about the event, as it
+lacks what is asked for. A test is asked in one of two ways. A rule that allows is
+*strict*: every path of the event has to be meant, by where it leads, and what the event
+does not tell is not meant. Of a rule that denies or shows, one path is enough, as it is
+written or where it leads, and so is what is not told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from ..catalogue import CAPABILITY_EVENTS, EVENTS
+from . import paths, programs
+from .subjects import (
+    CHANGES,
+    INTENTS,
+    LOOK_UPS,
+    READ,
+    SEMANTIC,
+    Untold,
+    has_places,
+    is_place,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Optional, Protocol
+
+    from .grammar import Item, Rule
+    from .hosts import Hosts
+    from .paths import Place
+    from .subjects import Subject
+
+    Outcome = Optional[bool]
+
+    class Test(Protocol):
+        def about(self, subject: Subject, strict: bool) -> Outcome: ...
+
+
+_FOLDER = getattr(os, "O_DIRECTORY", 0)
+
+
+class Intents(NamedTuple):
+    """An `open` for one of the intents *some*, all of *every*, and none of *no*.
+
+    Not that of a folder, if *files* alone are meant.
+    """
+
+    some: int
+    every: int
+    no: int
+    files: bool
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        bits = subject.bits()
+        if isinstance(bits, Untold):
+            return not strict
+        if bits & self.every != self.every or bits & self.no:
+            return None
+        if self.files and subject.args[2] & _FOLDER:
+            return None
+        return True if bits & self.some or not self.some else None
+
+
+class Paths:
+    """Paths that match all of *positive* and none of *negative*.
+
+    They are those of the argument *name*, or all that are used in one of the ways
+    *use*, or just all.
+    """
+
+    def __init__(
+        self, name: str, use: str, positive: Sequence[str], negative: Sequence[str]
+    ) -> None:
+        self.name = name
+        self.use = use
+        self.positive = positive
+        self.negative = negative
+        self._yes = [paths.compiled([regex]).fullmatch for regex in positive]
+        self._no = [paths.compiled([regex]).fullmatch for regex in negative]
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        spoke = False
+        for place in subject.places():
+            if isinstance(place, Untold):
+                return not strict
+            if self.name and place.name != self.name:
+                continue
+            if self.use and self.use not in place.use:
+                continue
+            spoke = True
+            if self._has(place, strict) is not strict:
+                return not strict
+        return strict if spoke else None
+
+    def _has(self, place: Place, strict: bool) -> bool:
+        if not (strict or self._no) and all(yes(place.written) for yes in self._yes):
+            return True
+        try:
+            resolved = place.resolved()
+        except OSError:
+            return not strict
+        if any(no(resolved) for no in self._no):
+            return False
+        return all(
+            yes(resolved) or (not strict and yes(place.written)) for yes in self._yes
+        )
+
+
+class Address:
+    """An address whose *part*, "host" or "port" or "family", is or is not as asked."""
+
+    def __init__(self, part: str, values: Hosts | re.Pattern[str], negated: bool):
+        self._part = part
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        if address is None:
+            return None
+        if self._part == "host":
+            if address.host is None:
+                return None
+            found = self._values.have(address)  # type: ignore[union-attr]
+            return (not strict) if found is None else found is not self._negated
+        text = getattr(address, self._part)
+        if text is None:
+            return None
+        return bool(self._values.fullmatch(text)) is not self._negated  # type: ignore[union-attr]
+
+
+class Program:
+    """A program that is started."""
+
+    def __init__(self, values: programs.Programs, negated: bool) -> None:
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        argv = subject.program()
+        if isinstance(argv, Untold):
+            return not strict
+        is_meant = strict is not self._negated
+        return self._values.have(subject, argv[0], is_meant) is not self._negated
+
+
+class Argv:
+    """The words of a command, with a space between them."""
+
+    def __init__(self, values: re.Pattern[str], negated: bool) -> None:
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        argv = subject.program()
+        if isinstance(argv, Untold):
+            return not strict
+        return bool(self._values.fullmatch(" ".join(argv))) is not self._negated
+
+
+class Text:
+    """An argument that is a scalar, by its place and name."""
+
+    def __init__(
+        self, name: str, number: int, values: re.Pattern[str], negated: bool
+    ) -> None:
+        self._name = name
+        self._number = number
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        texts = subject.texts(self._name, self._number)
+        if texts is None:
+            return None
+        if isinstance(texts, Untold):
+            return not strict
+        return any(map(self._values.fullmatch, texts)) is not self._negated
+
+
+class Flags:
+    """An argument of flags, of which all that are named have to be set."""
+
+    def __init__(self, name: str, number: int, flags: frozenset[str], negated: bool):
+        self._name = name
+        self._number = number
+        self._flags = flags
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        texts = subject.texts(self._name, self._number)
+        if texts is None:
+            return None
+        if isinstance(texts, Untold):
+            return not strict
+        found = any(self._flags <= {*text.split("|")} for text in texts)
+        return found is not self._negated
+
+
+_FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
+_USES = {"@write": "w", "@read": "r"}
+_OF_CAPABILITY = {f"@{name}" for name in CAPABILITY_EVENTS}
+
+
+def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
+    """Return the tests of a rule for an event that it names, cheap ones first.
+
+    None if the rule never speaks about the event. Raises ValueError for a wrong value.
+    """
+    is_capability = not rule.is_exact and rule.events in _OF_CAPABILITY
+    use = _USES.get(rule.events, "") if is_capability else ""
+    tests: list[Test] = []
+    some, every, no = 0, 0, 0
+    positive: dict[str, list[str]] = {}
+    negative: dict[str, list[str]] = {}
+    if event == "open" and use:
+        some = CHANGES if use == "w" else READ
+    is_left = not rule.items
+    entry = EVENTS.get(event)
+    arguments = entry.arguments if entry is not None else ()
+    for item in rule.items:
+        if not item.values:
+            if event != "open":
+                return None
+            bit = 1 << INTENTS.index(item.name)
+            every, no = (every, no | bit) if item.is_negated else (every | bit, no)
+            is_left = True
+            continue
+        if item.name == "port" and is_capability and event in LOOK_UPS:
+            continue  # a look-up is for any port
+        is_left = True
+        semantic = SEMANTIC.get(event, ())
+        if item.name == "path" and "path" in semantic and has_places(event):
+            found = negative if item.is_negated else positive
+            found.setdefault("", []).append(_path_regex(item, folder))
+        elif is_place(event, item.name):
+            found = negative if item.is_negated else positive
+            found.setdefault(item.name, []).append(_path_regex(item, folder))
+        elif item.name in semantic:
+            tests.append(_semantic(item, event, folder))
+        elif item.name in arguments:
+            tests.append(_plain(item, event, arguments.index(item.name)))
+        elif re.fullmatch(r"arg\d+", item.name):
+            tests.append(_plain(item, event, int(item.name[3:])))
+        else:
+            return None
+    if not is_left:
+        return None
+    if some or every or no:
+        tests.insert(0, Intents(some, every, no, some == READ))
+    for name in {**positive, **negative}:
+        tests.append(Paths(name, use, positive.get(name, ()), negative.get(name, ())))
+    return tests
+
+
+def _path_regex(item: Item, folder: str) -> str:
+    return "|".join(
+        f"(?:{paths.path_regex(value.text, value.is_exact, folder)})"
+        for value in item.values
+    )
+
+
+def _semantic(item: Item, event: str, folder: str) -> Test:
+    if item.name == "host":
+        from .hosts import Hosts
+
+        return Address("host", Hosts([*item.values]), item.is_negated)
+    if item.name == "program":
+        values = programs.Programs(item.values, folder)
+        return Program(values, item.is_negated)
+    if item.name == "argv":
+        return Argv(_regex_of(item), item.is_negated)
+    if item.name == "family":
+        return Address("family", _regex_of(item, _family), item.is_negated)
+    if item.name == "path":  # of a Unix socket
+        found = [_path_regex(item, folder)]
+        lists = ((), found) if item.is_negated else (found, ())
+        return Paths("path", "", *lists)
+    return Address(item.name, _regex_of(item), item.is_negated)
+
+
+def _family(text: str) -> str:
+    text = text.lower()
+    return text[3:] if text.startswith("af_") else text
+
+
+def _plain(item: Item, event: str, number: int) -> Test:
+    if f"{event}.{item.name}" in _FLAGS and not any(v.is_exact for v in item.values):
+        flags = frozenset(value.text for value in item.values)
+        return Flags(item.name, number, flags, item.is_negated)
+    return Text(item.name, number, _regex_of(item), item.is_negated)
+
+
+def _regex_of(item: Item, change: object = str) -> re.Pattern[str]:
+    """Return what fullmatch() tells the values of an item with."""
+    from fnmatch import translate
+
+    return re.compile(
+        "|".join(
+            re.escape(change(value.text))  # type: ignore[operator]
+            if value.is_exact
+            else translate(change(value.text))  # type: ignore[operator]
+            for value in item.values
+        ),
+        re.DOTALL,
+    )
