@@ -21,6 +21,11 @@ def is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern or "[" in pattern
 
 
+def is_rule(pattern: str) -> bool:
+    """Whether *pattern* looks at arguments, or is an exact name in quotes."""
+    return "(" in pattern or pattern[:1] in "'\"" or pattern in ("@read", "@write")
+
+
 def _find(
     segment: Any,  # a str, or a list of _One
     name: str,

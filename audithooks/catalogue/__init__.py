@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from .._table import BLIND as _BLIND
-from .._table import CAPABILITIES, TABLE
+from .._table import CAPABILITIES as _CAPABILITIES
+from .._table import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ Version = tuple[int, ...]
 __all__ = (
     "ALIASES",
     "BLIND",
+    "CAPABILITIES",
     "EVENTS",
     "GROUPS",
+    "PARTIAL",
     "WRITE",
     "Entry",
     "OpenIntent",
@@ -152,20 +155,23 @@ def _groups() -> dict[str, frozenset[str]]:
     return {group: frozenset(members[group]) for group in sorted(members)}
 
 
-WRITE = "@write"
-"""The group of what changes files. It has every `open`: is_write() tells."""
-
-CAPABILITY_EVENTS: Mapping[str, frozenset[str]] = MappingProxyType(
+CAPABILITIES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         name: frozenset(events.split())
         for name, _, events in (
-            line.partition(": ") for line in CAPABILITIES.strip().splitlines()
+            line.partition(": ") for line in _CAPABILITIES.strip().splitlines()
         )
     }
 )
-"""The groups that say what a program may do; of `open` only some are meant."""
+"""The groups that say what a program may do: write, read, connect, listen and spawn."""
 
-_members = {**_groups(), **CAPABILITY_EVENTS}
+WRITE = "@write"
+"""The group of what changes files. It has every `open`: is_write() tells."""
+
+PARTIAL = frozenset({"read", "write"})
+"""Those of them to which an `open` belongs or not, by what it is for."""
+
+_members = {**_groups(), **CAPABILITIES}
 
 GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_members)
 """The names of the events of every group, by the name of the group without the "@"."""

@@ -7,8 +7,8 @@ two, and rules.py puts several rules together. The core imports this if a patter
 rule; most programs do without.
 """
 
-from .grammar import Rule, has_arguments, parse, split
-from .rules import Rules
+from .grammar import Rule, parse, split
+from .rules import Rules, select
 from .subjects import Subject
 
-__all__ = ("Rule", "Rules", "Subject", "has_arguments", "parse", "split")
+__all__ = ("Rule", "Rules", "Subject", "parse", "select", "split")

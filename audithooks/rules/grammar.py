@@ -14,7 +14,7 @@ from ast import literal_eval
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from .._globs import is_glob
+from .._globs import glob_of, is_glob
 from ..catalogue import ALIASES, EVENTS, GROUPS
 from .subjects import INTENTS, SEMANTIC
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _PART = re.compile(rf"{_QUOTED}|\[[^\]]*\]|.", re.DOTALL)
-_ITEM = re.compile(r"(!?)\s*([^\s=!,()|]+)\s*(?:(!?=)\s*)?")
+_ITEM = re.compile(r"(!?)\s*([^\s=!,|]+)\s*(?:(!?=)\s*)?")
 _VALUE = re.compile(rf"({_QUOTED})\s*(?=[,|)]|$)|([^,|)]*)")
 
 
@@ -51,18 +51,12 @@ class Rule(NamedTuple):
     is_exact: bool
     items: tuple[Item, ...]
 
-    def names(self) -> tuple[str, ...]:
-        """The patterns of its events, as subscribe() takes them without arguments."""
-        if self.events.startswith("@") and not self.is_exact:
-            return tuple(sorted(GROUPS[self.events[1:]]))
+    @property
+    def pattern(self) -> str:
+        """The pattern of its events, as subscribe() takes it."""
         if self.is_exact:
-            return (re.sub(r"[*?[]", r"[\g<0>]", self.events),)
-        return (self.events,)
-
-
-def has_arguments(text: str) -> bool:
-    """Whether *text* is more than a name, a pattern or a group of events."""
-    return "(" in text or text[:1] in ("'", '"')
+            return re.sub(r"[*?[@]", r"[\g<0>]", self.events)
+        return self.events
 
 
 def split(text: str) -> list[str]:
@@ -153,10 +147,8 @@ def _read_values(
             raise ValueError(
                 f"{text!r}: a rule cannot ask for a list; leave out {name}"
             )
-        match = _VALUE.match(rest, place)
-        assert match is not None  # it matches an empty text
-        quoted, bare = match.groups()
-        place = match.end()
+        quoted, bare = _VALUE.match(rest, place).groups()  # type: ignore[union-attr]
+        place += len(quoted or bare)
         if quoted:
             values.append(Value(_unquoted(quoted, text), True))
         else:
@@ -183,7 +175,7 @@ def _checked_bare(value: str, name: str, text: str) -> str:
             value[: braces.start()] + way + value[braces.end() :]
             for way in braces[1].split(",")
         )
-        raise ValueError(f"{text!r}: write {name}={ways}, braces are for {{tmp}}")
+        raise ValueError(f"{text!r}: write {name}={ways}; braces are for {{tmp}}")
     return value
 
 
@@ -193,8 +185,6 @@ def events_of(rule: Rule) -> tuple[str, ...]:
         return (rule.events,) if rule.events in EVENTS else ()
     if rule.events.startswith("@"):
         return tuple(GROUPS[rule.events[1:]])
-    from .._globs import glob_of
-
     matches = glob_of("events", rule.events)
     return tuple(name for name in EVENTS if matches(name))
 
@@ -202,42 +192,36 @@ def events_of(rule: Rule) -> tuple[str, ...]:
 def _check(rule: Rule, item: Item) -> None:
     """Raise ValueError if none of the events has what the item asks for."""
     events = events_of(rule)
+    is_numbered = re.fullmatch(r"arg\d+", item.name) is not None
+    has_intents = "open" in events
+    if item.values and is_numbered:
+        return
     if not events:  # of one's own, and not described
-        if item.values and not re.fullmatch(r"arg\d+", item.name):
-            raise ValueError(
-                f"{rule.text!r}: the arguments of {rule.events} have no names but "
-                "arg0, arg1, ...; audithooks.catalogue.describe() gives them others"
-            )
-        known = []
+        raise ValueError(
+            f"{rule.text!r}: the arguments of {rule.events} have no names but arg0, "
+            "arg1, ...; audithooks.catalogue.describe() gives them others"
+        )
+    known = {"self"}
+    for event in events:
+        known.update(EVENTS[event].arguments, SEMANTIC.get(event, ()))
+    known.discard("self")
+    if item.name in (known if item.values else INTENTS if has_intents else ()):
+        return
+    if item.name in INTENTS and not item.values:
+        raise ValueError(
+            f"{rule.text!r}: only open has intents, {rule.events} has none"
+        )
+    kind = "argument" if item.values or not has_intents else "intent or argument"
+    hint = ""
+    if item.name in known:
+        hint = f": {item.name}=... is expected"
+    elif item.name in INTENTS:
+        hint = ": an intent has no value"
     else:
-        known = sorted(
-            {
-                name
-                for event in events
-                for name in (*EVENTS[event].arguments, *SEMANTIC.get(event, ()))
-                if name != "self"
-            }
-        )
-        is_extra = re.fullmatch(r"arg\d+", item.name)
-        if item.values and (item.name in known or is_extra):
-            return
-    if not item.values:
-        if item.name in INTENTS and "open" in events:
-            return
-        if item.name in INTENTS and events:
-            raise ValueError(f"{rule.text!r}: only open has intents, {rule.events} not")
-    if not events:
-        if item.values:
-            return
-        raise ValueError(f"{rule.text!r}: {item.name} has no =, as in arg0=...")
-    wanted = [*known, *(INTENTS if "open" in events and not item.values else ())]
-    near = get_close_matches(item.name, wanted, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    kind = "argument" if item.values else "intent or argument"
-    has = f"it has {', '.join(known)}" if known else "it has none"
-    shown = "" if len(known) > 12 else has
-    raise ValueError(
-        f"{rule.text!r}: {rule.events} has no {kind} {item.name!r}; {meant}{shown}".rstrip(
-            "; "
-        )
-    )
+        wanted = [*sorted(known), *(INTENTS if has_intents else ())]
+        near = get_close_matches(item.name, wanted, 1)
+        if near:
+            hint = f": did you mean {near[0]}?"
+        elif len(known) <= 12:
+            hint = f", but {', '.join(sorted(known)) or 'none'}"
+    raise ValueError(f"{rule.text!r}: {rule.events} has no {kind} {item.name!r}{hint}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Bound here, as a program may replace them.
 _inet_aton = _socket.inet_aton
 _inet_pton = getattr(_socket, "inet_pton", None)
-_family_of: Any = _socket.socket.family.__get__  # type: ignore[attr-defined]
+_family_of: Any = _socket.socket.family.__get__
 
 Number = tuple[int, int]
 """A numeric address: 4 or 6, and its bits."""
@@ -91,7 +91,7 @@ class Address(NamedTuple):
         values = [subject.argument(name) if name else None for name in names]
         family = None
         if len(names) == 1:
-            (address,) = values
+            address: Any = values[0]
             if subject.event != "socket.getnameinfo":
                 family = name_of_family(_family_of(subject.argument("self")))
                 if address is None:  # sendmsg() of a connected socket

@@ -21,6 +21,7 @@ _MOST_LINKS = 40  # as Linux has it
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
+_TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
 
 def resolve(path: str, follow: bool = True) -> str:
@@ -151,7 +152,7 @@ def variables(folder: str) -> dict[str, str]:
         "home": os.path.expanduser("~"),
         "project": project,
         "python": sys.executable or "python",
-        "tmp": os.path.abspath(os.fsdecode(tempdir or "/tmp")),
+        "tmp": os.path.abspath(os.fsdecode(tempdir or _TMP)),
     }
 
 
@@ -204,7 +205,7 @@ def _regex(pattern: str) -> str:
 
 
 def name_regex(pattern: str) -> str:
-    """Return a regular expression for the names that a pattern without a slash means."""
+    """Return a regular expression for names, of a pattern without a slash."""
     return _regex(pattern)
 
 

@@ -71,16 +71,15 @@ class Programs:
                     self._paths.add(paths.resolve(found))
         self._regex = paths.compiled(regexes) if regexes else None
         self._names = re.compile("|".join(f"(?:{n})" for n in names)) if names else None
-        self._globs = [n for n in names if n]
 
     def have(self, subject: Subject, program: str, strict: bool) -> bool:
         """Whether *program*, as an event names it, is one of them.
 
         If *strict*, it is by the file alone, and otherwise also by the name.
         """
-        if not strict and self._names is not None:
-            if self._names.fullmatch(program.rpartition("/")[2]):
-                return True
+        names = None if strict else self._names
+        if names is not None and names.fullmatch(program.rpartition("/")[2]):
+            return True
         try:
             environ, folder = _surroundings(subject)
             found = find(program, environ, folder)
@@ -93,9 +92,7 @@ class Programs:
             return True
         if self._regex is not None and self._regex.fullmatch(resolved):
             return True
-        if not strict and self._names is not None:
-            return bool(self._names.fullmatch(resolved.rpartition("/")[2]))
-        return False
+        return names is not None and bool(names.fullmatch(resolved.rpartition("/")[2]))
 
 
 def _surroundings(subject: Subject) -> tuple[Mapping[Any, Any] | None, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
-from ..catalogue import GROUPS
+from ..catalogue import GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
 from .tests import Intents, Paths, tests_of
@@ -60,8 +61,23 @@ class Rules:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The patterns of the events that they may be about, as subscribe() has them."""
-        return tuple(name for rule in self.rules for name in rule.names())
+        """The patterns of the events that they may be about, without arguments."""
+        return tuple(rule.pattern for rule in self.rules)
+
+    @property
+    def plain_names(self) -> tuple[str, ...]:
+        """The patterns of events that they are about whatever the arguments are."""
+        return tuple(
+            name for rule in self.rules if not rule.items for name in _always(rule)
+        )
+
+    @property
+    def need_arguments(self) -> bool:
+        """Whether there is one for which the name of an event is not enough."""
+        return any(
+            rule.items or rule.pattern in (f"@{name}" for name in PARTIAL)
+            for rule in self.rules
+        )
 
     def has(self, event: str, args: tuple[Any, ...]) -> bool:
         """Whether one of them is about an event."""
@@ -118,6 +134,33 @@ class Rules:
         return entries
 
 
+def select(
+    hook: Callable[[str, tuple[Any, ...]], object],
+    events: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Return a hook that calls *hook* for events that rules of *events* are about.
+
+    And that no rule of *exclude* is about; and the patterns of the events that it needs
+    to be called for, and those of others.
+    """
+    wanted = Rules("events", events)
+    unwanted = Rules("exclude", exclude)
+    find_wanted = wanted.find if wanted else None
+    find_unwanted = unwanted.find if unwanted.need_arguments else None
+
+    def selected(event: str, args: tuple[Any, ...], make: Any = Subject) -> object:
+        subject = make(event, args)
+        if find_wanted is not None and find_wanted(subject) is None:
+            return None
+        if find_unwanted is not None and find_unwanted(subject) is not None:
+            return None
+        return hook(event, args)
+
+    update_wrapper(selected, hook)  # its name, and whether it can be traced
+    return selected, wanted.names, unwanted.plain_names
+
+
 class _Entry:
     """Rules that differ in their paths alone, so that they are asked at once."""
 
@@ -147,6 +190,13 @@ class _Entry:
         return self.members[0][0]
 
 
+def _always(rule: Rule) -> tuple[str, ...]:
+    """Return the patterns of a rule without arguments that need none."""
+    if rule.pattern[1:] in PARTIAL and rule.pattern.startswith("@"):
+        return tuple(sorted(GROUPS[rule.pattern[1:]] - {"open"}))
+    return (rule.pattern,)
+
+
 def _all(tests: list[Test], subject: Subject, strict: bool) -> Outcome:
     outcome: Outcome = True
     for test in tests:
@@ -160,9 +210,10 @@ def _all(tests: list[Test], subject: Subject, strict: bool) -> Outcome:
 
 def _key(tests: list[Test]) -> tuple[object, ...] | None:
     """Return what rules have in common that can be merged, or None."""
-    if not tests or not isinstance(tests[-1], Paths):
+    paths = tests[-1] if tests else None
+    others = tests[:-1]
+    if not isinstance(paths, Paths):
         return None
-    *others, paths = tests
     if len(paths.positive) != 1 or paths.negative:
         return None
     if not all(isinstance(test, Intents) for test in others[:1]) or others[1:]:

@@ -13,7 +13,7 @@ import os
 import re
 from typing import NamedTuple
 
-from ..catalogue import CAPABILITY_EVENTS, EVENTS
+from ..catalogue import CAPABILITIES, EVENTS
 from . import paths, programs
 from .subjects import (
     CHANGES,
@@ -207,7 +207,7 @@ class Flags:
 
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
-_OF_CAPABILITY = {f"@{name}" for name in CAPABILITY_EVENTS}
+_OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
 
 
 def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
