@@ -59,6 +59,13 @@ class Rule(NamedTuple):
         return self.events
 
 
+def quoted(text: str) -> str:
+    """Return a value that is exactly *text*, in quotes only if it needs them."""
+    if re.fullmatch(r"[\w./:@+=-]+", text) and not text.startswith("."):
+        return text
+    return repr(text)
+
+
 def split(text: str) -> list[str]:
     """Return what is between the commas of *text*, but for those inside of a rule."""
     parts = [""]
