@@ -4,7 +4,7 @@
         build()
 
 A policy has rules that deny, allow or report; see Policy for which of them decides.
-policy.py decides, decisions.py says it in words, files.py reads a policy, and
+policy.py decides, wording.py says it in words, files.py reads a policy, and
 learning.py writes one from what a program did.
 
 This is a guard rail against mistakes, and no sandbox. Code that wants to can get around
@@ -12,7 +12,7 @@ an audit hook in Python: see PEP 578, "Security". Against such code the operatin
 has the means: users, containers, seccomp.
 """
 
-from .decisions import Decision
+from ..records.decision import Decision
 from .policy import Policy, allow, deny
 
 __all__ = ("Decision", "Policy", "allow", "deny")

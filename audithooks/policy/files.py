@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Ruling], str, str]:
         import tomllib
     else:
         try:
-            import tomli as tomllib  # type: ignore[import-not-found, no-redef]
+            import tomli as tomllib  # type: ignore[import-not-found]
         except ImportError:
             raise ValueError(
                 f"{name}: before Python 3.11 a policy needs the package tomli: "

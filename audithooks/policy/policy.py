@@ -8,23 +8,16 @@ from typing import NamedTuple
 
 from .. import subscribe
 from ..catalogue import CAPABILITIES, GROUPS
+from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
 from ..records.origin import is_of_loop
 from ..records.selection import Selection, refuse_doubts
 from ..rules import Rules, Subject, parse, split
-from .decisions import (
-    ALLOWED,
-    DENIED,
-    REPORTED,
-    WOULD_DENY,
-    Decision,
-    phrase,
-    suggestion,
-)
+from .wording import phrase, suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Literal, Optional
+    from typing import Any, Literal
 
     from .. import Subscription
     from .._core.types import Scope
@@ -235,7 +228,7 @@ class Policy:
         scope: Scope = "context",
         *,
         permissive: bool = False,
-        on_decision: Optional[OnDecision] = None,
+        on_decision: OnDecision | None = None,
     ) -> Enforcement:
         """Return a context manager: in its block, what is denied fails.
 
@@ -273,7 +266,7 @@ class Enforcement:
         policy: Policy,
         scope: Scope,
         permissive: bool,
-        on_decision: Optional[OnDecision],
+        on_decision: OnDecision | None,
     ) -> None:
         self._policy = policy
         self._scope = scope

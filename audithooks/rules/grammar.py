@@ -10,9 +10,7 @@ A name in quotes is exactly that name, whatever characters it has.
 from __future__ import annotations
 
 import re
-from ast import literal_eval
-from difflib import get_close_matches
-from typing import NamedTuple
+from collections import namedtuple
 
 from .._globs import glob_of, is_glob
 from ..catalogue import ALIASES, EVENTS, GROUPS
@@ -28,23 +26,29 @@ _ITEM = re.compile(r"(!?)\s*([^\s=!,|]+)\s*(?:(!?=)\s*)?")
 _VALUE = re.compile(rf"({_QUOTED})\s*(?=[,|)]|$)|([^,|)]*)")
 
 
-class Value(NamedTuple):
+class Value(namedtuple("Value", "text is_exact")):  # noqa: PYI024
     """What an argument may be. *text* is a pattern, or *is_exact*."""
+
+    __slots__ = ()
 
     text: str
     is_exact: bool
 
 
-class Item(NamedTuple):
+class Item(namedtuple("Item", "name is_negated values")):  # noqa: PYI024
     """What is asked of an event: an argument, or without *values* an intent."""
+
+    __slots__ = ()
 
     name: str
     is_negated: bool
     values: tuple[Value, ...]
 
 
-class Rule(NamedTuple):
+class Rule(namedtuple("Rule", "text events is_exact items")):  # noqa: PYI024
     """A rule. *events* is a name, a pattern or a group, of which *is_exact* a name."""
+
+    __slots__ = ()
 
     text: str
     events: str
@@ -112,6 +116,8 @@ def _head(text: str) -> tuple[str, str, str]:
 
 
 def _unquoted(word: str, text: str) -> str:
+    from ast import literal_eval
+
     try:
         return str(literal_eval(word))
     except (SyntaxError, ValueError):
@@ -226,6 +232,8 @@ def _check(rule: Rule, item: Item) -> None:
         hint = ": an intent has no value"
     else:
         wanted = [*sorted(known), *(INTENTS if has_intents else ())]
+        from difflib import get_close_matches
+
         near = get_close_matches(item.name, wanted, 1)
         if near:
             hint = f": did you mean {near[0]}?"

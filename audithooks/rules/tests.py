@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+from collections import namedtuple
+from fnmatch import translate
 
 from ..catalogue import CAPABILITIES, EVENTS
 from . import paths, programs
@@ -45,11 +46,13 @@ if TYPE_CHECKING:
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 
 
-class Intents(NamedTuple):
+class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
     Not that of a folder, if *files* alone are meant.
     """
+
+    __slots__ = ()
 
     some: int
     every: int
@@ -301,8 +304,6 @@ def _plain(item: Item, event: str, number: int) -> Test:
 
 def _regex_of(item: Item, change: object = str) -> re.Pattern[str]:
     """Return what fullmatch() tells the values of an item with."""
-    from fnmatch import translate
-
     return re.compile(
         "|".join(
             re.escape(change(value.text))  # type: ignore[operator]

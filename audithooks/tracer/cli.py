@@ -111,6 +111,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read(parser, given)
     program = _program(parser, given)
     keep_stderr()
+    if options.permissive:
+        from .refusing import Told
+
+        told = Told(options, given.learn)
+        options = options._replace(decisions=told.path)
+        atexit.register(told)  # first, so that it is called last
     if options.progress:  # on a terminal
         from .written import Written
 

@@ -7,6 +7,7 @@ from _thread import get_ident
 
 from .._real import Real
 from ..catalogue import EVENTS
+from ..records.decision import ALLOWED
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
@@ -15,6 +16,8 @@ from ..records.text import arguments_text, printable, short_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
+
+    from .._core.types import Action
 
 # An event has the color of its first group in here. "31" is red: see ECMA-48, "SGR".
 COLORS = {
@@ -67,8 +70,11 @@ class TextLines:
         if self._folder == os.sep:
             self._folder = ""
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
-        """Write the line of an event, and its result *action* if known."""
+    def __call__(self, event: str, args: tuple[Any, ...], action: Action = "") -> None:
+        """Write the line of an event, and what became of it, if known.
+
+        *action* is a word, or has it and the id of the rule that decided.
+        """
         prefix = [self._time()] if self._timestamps else []
         if self._processes:
             prefix.append(str(Real.getpid()))
@@ -91,9 +97,14 @@ class TextLines:
             text += " < " if number else " at "
             file = short_path(file, self._folder, self._home)
             text += printable(f"{file}:{line} in {function}")
-        ending = f" = {action}" if action else ""
-        if action and self._color:
-            ending = f" = \x1b[{_DENIED}m{action}\x1b[0m"
+        word, rule = action, None
+        if not isinstance(action, str):
+            word, rule = action["action"], action["rule"]
+        ending = ""
+        if word and word != ALLOWED:
+            ending = f" = \x1b[{_DENIED}m{word}\x1b[0m" if self._color else f" = {word}"
+        if ending and rule is not None:
+            ending += f" ({printable(rule)})"
         write_text(self._lines, " ".join([*prefix, text]), ending)
 
     def _unnamed(self, thread: int) -> str:

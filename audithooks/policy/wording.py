@@ -1,10 +1,10 @@
-"""A decision of a policy, and how it is said: what was meant, why, and what allows it."""
+"""The words of a decision: what an event is about, and which rule would allow it."""
 
 from __future__ import annotations
 
-from collections import namedtuple
-
+from ..catalogue import CAPABILITIES
 from ..records.text import printable
+from ..rules import hosts as hosts  # now, as an event must not lead to an import
 from ..rules import subjects
 from ..rules.grammar import quoted
 
@@ -13,52 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..rules import Subject
-
-ALLOWED = "allowed"
-DENIED = "denied"
-WOULD_DENY = "would deny"
-REPORTED = "reported"
-
-
-class Decision(
-    namedtuple("Decision", "action event subject rule because to_allow")  # noqa: PYI024
-):
-    """What a policy decided of an event.
-
-    *action* is "allowed" by a rule, "denied", "would deny" where a policy is only
-    tried, or "reported". *event* is its name and *subject* what it is about, such as
-    "write /etc/hosts". *rule* is the id of the rule that decides, or None if that is
-    the default of the policy; *because* says why. *to_allow* is a rule that would allow
-    it, or None if the policy has a rule with arguments that denies it.
-    """
-
-    __slots__ = ()
-
-    action: str
-    event: str
-    subject: str
-    rule: str | None
-    because: str
-    to_allow: str | None
-
-    def text(self) -> str:
-        """Return the decision as a sentence."""
-        verb = "may not" if self.action in (DENIED, WOULD_DENY) else "may"
-        text = f"audithooks: {verb} {self.subject} [{self.event}; {self.because}]"
-        if self.to_allow is not None and self.action in (DENIED, WOULD_DENY):
-            text += f"; to allow it: {self.to_allow}"
-        return text
-
-    def members(self) -> dict[str, str | None]:
-        """Return what a record has of it beside the event."""
-        return {
-            "action": self.action,
-            "rule": self.rule,
-            "because": self.because,
-            "subject": self.subject,
-            "to_allow": self.to_allow,
-        }
-
 
 # What a path is used for, by event; `open` tells itself.
 _VERBS = {
@@ -185,9 +139,8 @@ def suggestion(subject: Subject, may_be_loose: bool = False) -> str:
 
 def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
     name = "@listen" if event == "socket.bind" else "@connect"
-    if event not in (*subjects.LOOK_UPS, "socket.bind", "socket.connect"):
-        if event not in ("socket.sendto", "socket.sendmsg"):
-            name = event
+    if event not in CAPABILITIES["connect"] | CAPABILITIES["listen"]:
+        name = event
     if address.path is not None:
         return f"{name}(path={quoted(address.path)})"
     if address.host is None:
@@ -195,7 +148,7 @@ def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
     host = address.names[0] if address.names else address.host
     items = [f"host={quoted(host)}"]
     port = address.port
-    if port is not None and event not in subjects.LOOK_UPS:
-        if not (may_be_loose and port.isdigit() and int(port) >= _EPHEMERAL):
-            items.append(f"port={port}")
+    is_loose = may_be_loose and port and port.isdigit() and int(port) >= _EPHEMERAL
+    if port is not None and event not in subjects.LOOK_UPS and not is_loose:
+        items.append(f"port={port}")
     return f"{name}({', '.join(items)})"
