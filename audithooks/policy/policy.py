@@ -12,6 +12,7 @@ from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
 from ..records.origin import is_of_loop
 from ..records.selection import Selection, refuse_doubts
 from ..rules import Rules, Subject, parse, split
+from ..rules.rules import current_folder
 from .wording import phrase, suggestion
 
 TYPE_CHECKING = False
@@ -78,7 +79,7 @@ class Policy:
             raise ValueError(f"default must be 'allow' or 'deny', not {default!r}")
         self.rulings = tuple(rulings)
         self.default = default
-        self.folder = os.path.abspath(folder or os.curdir)
+        self.folder = os.path.abspath(folder) if folder else current_folder()
         self._ruling = {(r.tier, r.text): r for r in self.rulings}
         texts = {tier: self._texts(tier) for tier in TIERS}
         exceptions = [text for text in texts["deny"] if text.startswith("!")]

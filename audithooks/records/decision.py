@@ -34,7 +34,10 @@ class Decision(
     def text(self) -> str:
         """Return the decision as a sentence."""
         verb = "may not" if self.action in (DENIED, WOULD_DENY) else "may"
-        text = f"audithooks: {verb} {self.subject} [{self.event}; {self.because}]"
+        event = f"{self.event}; "
+        if self.subject == f"raise {self.event}":
+            event = ""
+        text = f"audithooks: {verb} {self.subject} [{event}{self.because}]"
         if self.to_allow is not None and self.action in (DENIED, WOULD_DENY):
             text += f"; to allow it: {self.to_allow}"
         return text

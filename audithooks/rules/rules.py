@@ -6,6 +6,7 @@ import os
 from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
+from .._real import Real
 from ..catalogue import GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
@@ -38,7 +39,7 @@ class Rules:
         folder: str | None = None,
         strict: bool = False,
     ) -> None:
-        self.folder = os.path.abspath(os.curdir if folder is None else folder)
+        self.folder = current_folder() if folder is None else os.path.abspath(folder)
         self.strict = strict
         self.rules: list[Rule] = []
         self._argument = argument
@@ -132,6 +133,14 @@ class Rules:
         for entry in entries:
             entry.merge()
         return entries
+
+
+def current_folder() -> str:
+    """Return the current folder; the root, if it was removed."""
+    try:
+        return Real.getcwd()
+    except OSError:
+        return os.sep
 
 
 def select(

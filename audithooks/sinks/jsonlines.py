@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from _thread import get_ident
-from builtins import (
-    divmod,
-    isinstance,
-    len,
-    str,
-)  # builtins is cleared when the last event comes
+
+# The builtins module is already cleared when the last event comes.
+from builtins import divmod, isinstance, len, str  # noqa: UP029
 from itertools import count
 
 from .._core import hints

@@ -11,6 +11,7 @@ from .._real import Real
 from ..records.fields import Fields
 from ..records.secrets import hide_words
 from ..records.selection import Selection, refuse_doubts
+from ..rules.rules import current_folder
 from .habits import divide, hint, is_script, pattern
 
 TYPE_CHECKING = False
@@ -154,8 +155,8 @@ def make_parser() -> Parser:
     )
     may = parser.add_argument_group(
         "what the program may do",
-        "RULE is a PATTERN, maybe with arguments, such as '@write(path!=./build)'. It "
-        "is a guard rail against mistakes, and no sandbox.",
+        "RULE is a PATTERN, maybe with arguments: '@write(path!=./build)'.\n"
+        "This is a guard rail against mistakes, and no sandbox.",
     )
     may.add_argument(
         "--deny",
@@ -360,7 +361,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     options = Options(
         events=given.patterns,
         mine=_folder(parser, given.mine),
-        folder=_current(),
+        folder=current_folder(),
         rulings=[],
         default="allow",
         permissive=given.permissive or given.learn is not None,
@@ -388,8 +389,8 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         began=Real.time_ns(),
     )
     try:
-        refuse_doubts(options.events)
         Selection("events", options.events)
+        refuse_doubts(options.events)
         Fields(options.redact)
         options = _with_rules(parser, given, options)
     except OSError as error:
@@ -397,13 +398,6 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     except ValueError as error:
         parser.error(str(error))
     return options
-
-
-def _current() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return os.sep
 
 
 def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> Options:
@@ -443,13 +437,13 @@ def _check_folder(parser: Parser, text: str, path: str) -> None:
     from ..rules import parse
 
     for item in parse(text.lstrip("!")).items:
-        for value in item.values:
-            if item.name in ("path", "program", "src", "dst") and "/" in value.text:
-                if not value.text.startswith(("/", "~", "{", "**/")):
-                    parser.error(
-                        f"{text!r} has a relative path, but the rules of {path} stand "
-                        "on the folder of that file: write it in full"
-                    )
+        for value, _ in item.values:
+            is_path = item.name in ("path", "program", "src", "dst") and "/" in value
+            if is_path and not value.startswith(("/", "~", "{", "**/")):
+                parser.error(
+                    f"{text!r} has a relative path, but the rules of {path} stand on "
+                    "the folder of that file: write it in full"
+                )
 
 
 def _folder(parser: Parser, path: str | None) -> str:

@@ -95,7 +95,7 @@ class Told:
             from tempfile import mkstemp
 
             fd, self.path = mkstemp(prefix="audithooks-", suffix=".jsonl")
-            os.close(fd)
+            Real.close(fd)
         elif os.path.exists(self.path):
             os.truncate(self.path, 0)
 
