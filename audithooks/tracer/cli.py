@@ -1,7 +1,8 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; listing.py prints the catalogue.
+events, in child processes with following.py; listing.py prints the catalogue,
+explaining.py says what rules decide.
 """
 
 from __future__ import annotations
@@ -102,6 +103,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         from .listing import print_events
 
         print_events(argv[1:])
+        return
+    if argv[:1] == ["explain"]:
+        from .explaining import explain
+
+        explain(argv[1:])
         return
     parser = make_parser()
     given = parse(parser, argv)

@@ -36,6 +36,10 @@ examples:
         for ui.perfetto.dev, with child processes
   %(prog)s --deny @network -m pip download six
         a program without the network
+  %(prog)s --allow '@write(path=./build|{tmp})' build.py
+        a program that may write in these folders only
+  %(prog)s --permissive --deny @network -m pytest
+        what would break without the network
   %(prog)s events @process
         list a group of events
 
@@ -120,7 +124,8 @@ def make_parser() -> Parser:
         prog=command_name(),
         usage=(
             "%(prog)s [OPTION]... (SCRIPT|-m MODULE|-c CODE|-) [ARG]...\n"
-            "       %(prog)s events [PATTERN]..."
+            "       %(prog)s events [PATTERN]...\n"
+            "       %(prog)s explain EVENT --policy FILE"
         ),
         description="Run a Python program and show the audit events that it raises.",
         epilog=EXAMPLES,
