@@ -139,7 +139,11 @@ class Policy:
         """
         from .files import load
 
-        return cls(*load(path))
+        read = load(path)
+        try:
+            return cls(*read)
+        except ValueError as error:
+            raise ValueError(f"{os.fsdecode(path)}: {error}") from None
 
     @property
     def patterns(self) -> tuple[str, ...]:
