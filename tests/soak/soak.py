@@ -28,7 +28,8 @@ import cpython
 import figures
 
 START = time.monotonic()
-LANES = [["cpython", "threads", "shutdown"], ["fuzz", "model", "leaks"]]
+LANES = [["cpython", "threads", "shutdown", "programs"], ["fuzz", "model", "leaks"]]
+FILES = {"programs": "tracer/test_real_programs.py"}  # the others are in core/
 KEEPING = Lock()
 
 
@@ -40,7 +41,8 @@ def tests(name, folder, quick):
     """Run a test file for longer, and return its figures and what failed."""
     found = Counter()
     notes, output = folder / "figures", folder / "output"
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/core/test_{name}.py"]
+    file = FILES.get(name, f"core/test_{name}.py")
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/{file}"]
     command += ["-p", "no:cacheprovider", f"--figures={notes}"]
     with open(output, "wb") as out:
         done = subprocess.run(
@@ -52,13 +54,16 @@ def tests(name, folder, quick):
         )
     lines = output.read_text(errors="replace").splitlines()
     say(f"{name}: {lines[-1] if lines else done.returncode}")
+    for line in lines:
+        if line.startswith("SKIPPED"):
+            say(line)
     if done.returncode:
         print(*lines[-60:], sep="\n", flush=True)
     if notes.exists():
         for line in notes.read_text(encoding="utf-8").splitlines():
             number, what = line.split("\t")
             found[what] += int(number)
-    return list(found.items()), [], [f"test_{name}.py"] if done.returncode else []
+    return list(found.items()), [], [file] if done.returncode else []
 
 
 def fuzz(seconds, folder):
