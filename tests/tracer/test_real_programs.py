@@ -22,7 +22,6 @@ import sys
 import time
 import urllib.request
 from importlib.util import find_spec
-from pathlib import Path
 
 import observer
 import pytest
@@ -288,25 +287,24 @@ def not_found(processes, records, errors):
     traced = {record["pid"] for record in records}
     told = [r for r in records if r["event"] == "audithooks.not_followed"]
     named = [record["args"]["process"] for record in told]
-    lost = []
-    for process in processes.values():
-        last = process.programs[-1] if process.programs else None
-        above = processes.get(process.parent)
-        while above and not above.programs:
-            above = processes.get(above.parent)
-        is_below = above and not observer.is_python(above.programs[-1])
-        if (
-            process.pid in traced
-            or f"process {process.pid} is not followed" in errors
-            or last
-            and any(is_name(name, last[1:]) for name in named)
-            or last
-            and is_below
-            and not observer.is_python(last)
-        ):
-            continue
-        lost.append(process)
-    return lost
+
+    def runs(process):
+        """Return what a process runs, which may be what its parent does."""
+        while process is not None and not process.programs:
+            process = processes.get(process.parent)
+        return process and process.programs[-1]
+
+    def is_found(process):
+        if process.pid in traced or f"process {process.pid} is not foll" in errors:
+            return True
+        program = runs(process)
+        if process.programs and any(is_name(name, program[1:]) for name in named):
+            return True
+        parent = runs(processes.get(process.parent))
+        is_below = parent is not None and not observer.is_python(parent)
+        return is_below and not observer.is_python(program)
+
+    return [process for process in processes.values() if not is_found(process)]
 
 
 def is_name(name, argv):
