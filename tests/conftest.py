@@ -40,7 +40,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--soak",
         action="store_true",
-        help="run much longer if a test can, as make soak does",
+        help="run what takes long, and what can run for longer, as make soak does",
     )
     parser.addoption(
         "--figures", metavar="FILE", help="write the figures of such tests to FILE"
@@ -70,11 +70,16 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests of the compiled implementation with --pure."""
-    if config.option.pure:
-        without = [item for item in items if "compiled" not in item.fixturenames]
-        config.hook.pytest_deselected(items=[i for i in items if i not in without])
-        items[:] = without
+    """Leave out what takes long, and with --pure what needs a compiler."""
+
+    def runs(item):
+        return not (
+            (config.option.pure and "compiled" in item.fixturenames)
+            or (item.get_closest_marker("soak") and not config.option.soak)
+        )
+
+    config.hook.pytest_deselected(items=[item for item in items if not runs(item)])
+    items[:] = filter(runs, items)
 
 
 def load(implementation):

@@ -24,6 +24,7 @@ with audithooks.subscribe(print, "test.*"):
 """
 
 
+@pytest.mark.soak
 def test_a_frozen_program_has_the_compiled_modules(compiled, tmp_path):
     """They are found by the imports that can be read in the modules in Python."""
     if importlib.util.find_spec("PyInstaller") is None:

@@ -41,6 +41,7 @@ def slowed(tmp_path):
     return tree
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_a_planted_slowdown_is_counted(gate, slowed):
     budget = gate.count(ROOT, [NO_HOOK])

@@ -1043,7 +1043,17 @@ limited.resolved
 
 
 @needs(not FREE_THREADED, "there is no limited API without the global interpreter lock")
-@pytest.mark.parametrize("minor", range(9, 16))
+@pytest.mark.parametrize(
+    "minor",
+    [
+        pytest.param(
+            minor,
+            marks=[pytest.mark.soak] * (minor != sys.version_info[1]),
+            id=f"3.{minor}",
+        )
+        for minor in range(9, 16)
+    ],
+)
 def test_one_build_with_the_limited_api_works_on_every_cpython(
     limited_folder, builds, minor
 ):

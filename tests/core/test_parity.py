@@ -21,9 +21,13 @@ def public(thing):
     return {name for name in vars(thing) if not name.startswith("_")}
 
 
+class Class:
+    __slots__ = ("__weakref__",)
+
+
 # What every class has, or has where it needs to be made in another way.
 OF_THE_LANGUAGE = {
-    *vars(type("Class", (), {"__slots__": ("__weakref__",)})),
+    *vars(Class),
     *(
         "__annotations__",
         "__init__",

@@ -28,8 +28,7 @@ import cpython
 import figures
 
 START = time.monotonic()
-LANES = [["cpython", "threads", "shutdown", "programs"], ["fuzz", "model", "leaks"]]
-FILES = {"programs": "tracer/test_real_programs.py"}  # the others are in core/
+LANES = [["cpython", "threads", "shutdown"], ["fuzz", "model", "leaks", "marked"]]
 KEEPING = Lock()
 
 
@@ -38,15 +37,18 @@ def say(text):
 
 
 def tests(name, folder, quick):
-    """Run a test file for longer, and return its figures and what failed."""
+    """Run a test file for longer, and return its figures and what failed.
+
+    "marked" are the tests that run here alone.
+    """
     found = Counter()
     notes, output = folder / "figures", folder / "output"
-    file = FILES.get(name, f"core/test_{name}.py")
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/{file}"]
+    command = [sys.executable, "-m", "pytest", "-q"]
+    command += ["-m", "soak"] if name == "marked" else [f"tests/core/test_{name}.py"]
     command += ["-p", "no:cacheprovider", f"--figures={notes}"]
     with open(output, "wb") as out:
         done = subprocess.run(
-            command + ([] if quick else ["--soak"]),
+            command + ([] if quick and name != "marked" else ["--soak"]),
             cwd=figures.ROOT,
             stdout=out,
             stderr=out,
@@ -63,7 +65,7 @@ def tests(name, folder, quick):
         for line in notes.read_text(encoding="utf-8").splitlines():
             number, what = line.split("\t")
             found[what] += int(number)
-    return list(found.items()), [], [file] if done.returncode else []
+    return list(found.items()), [], [f"the tests of {name}"] if done.returncode else []
 
 
 def fuzz(seconds, folder):
@@ -96,8 +98,9 @@ def run(part, folder, quick):
         found, notes, failures = fuzz(15 if quick else 600, folder)
     else:
         found, notes, failures = tests(part, folder, quick)
+    has_figures = bool(found)
     found.append((f"seconds for {part}", round(time.monotonic() - start)))
-    if not failures and not quick:
+    if has_figures and not failures and not quick:
         with KEEPING:
             figures.keep("soak", part, found, notes)
     return found, notes, failures

@@ -253,7 +253,6 @@ PROGRAMS = {
     jupyter: ["ipykernel", "jupyter_client"],
     daemon: ["daemon"],
 }
-LIGHT = [xdist]  # the others run in make soak
 
 
 def plain(value, folder):
@@ -314,12 +313,6 @@ def is_name(name, argv):
     return [word[:50] for word in name[:4]] == [word[:50] for word in argv[:4]]
 
 
-def pytest_generate_tests(metafunc):
-    if "program" in metafunc.fixturenames:
-        programs = PROGRAMS if metafunc.config.option.soak else LIGHT
-        metafunc.parametrize("program", programs, ids=lambda run: run.__name__)
-
-
 def outcome(program, folder, environ, before=()):
     """Run a program in a new folder; return what it said and did, but what varies."""
     folder.mkdir()
@@ -333,6 +326,17 @@ def outcome(program, folder, environ, before=()):
 PLAIN = {}  # outcomes
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(
+            program,
+            id=program.__name__,
+            marks=[] if program is xdist else pytest.mark.soak,
+        )
+        for program in PROGRAMS
+    ],
+)
 def test_a_program_is_not_disturbed_and_none_of_its_processes_lost(
     program, child, tmp_path
 ):
