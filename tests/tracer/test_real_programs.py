@@ -297,11 +297,14 @@ def not_found(processes, records, errors):
         if process.pid in traced or f"process {process.pid} is not foll" in errors:
             return True
         program = runs(process)
-        if process.programs and any(is_name(name, program[1:]) for name in named):
-            return True
-        parent = runs(processes.get(process.parent))
-        is_below = parent is not None and not observer.is_python(parent)
-        return is_below and not observer.is_python(program)
+        own = process.programs
+        if not observer.is_python(program):
+            parent = runs(processes.get(process.parent))
+            if parent is not None and not observer.is_python(parent):
+                return True
+        else:
+            own = own[-1:]
+        return any(is_name(name, argv) for _, *argv in own for name in named)
 
     return [process for process in processes.values() if not is_found(process)]
 
