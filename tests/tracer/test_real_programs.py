@@ -137,13 +137,19 @@ def xdist(run):
 
 def flask(run):
     """The reloader starts the server again after a change; Ctrl+C ends both."""
-    app = "import flask\napp = flask.Flask('app')\n@app.get('/')\ndef page():\n"
-    run.write("app.py", f"{app}    return 'one'\n")
     port = free_port()
-    run.start("-m", "flask", "--app", "app", "run", "--debug", "-p", str(port))
+    app = (
+        "import flask\n"
+        "app = flask.Flask('app')\n"
+        "@app.get('/')\n"
+        "def page(): return {!r}\n"
+        f"app.run(port={port}, debug=True, reloader_type='stat')\n"
+    )
+    run.write("app.py", app.format("one"))
+    run.start("app.py")
     run.wait_for("err", "Debugger PIN")
     answers = [page(port)]
-    run.write("app.py", f"{app}    return 'the other'\n")
+    run.write("app.py", app.format("the other"))
     run.wait_for("err", "(?s)(Debugger PIN.*){2}")
     answers.append(page(port))
     os.killpg(run.process.pid, signal.SIGINT)
