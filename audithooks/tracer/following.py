@@ -39,6 +39,11 @@ SPAWNS = (
     "_posixsubprocess.fork_exec",
 )
 
+# multiprocessing imports this before it starts a process other than by fork, which
+# raises no event before 3.14.
+STARTER = "multiprocessing.resource_tracker"
+UNNAMED = "import", "os.putenv", "os.unsetenv"  # events
+
 IGNORING = {
     "I": "it ignores the environment by -I",
     "E": "it ignores the environment by -E",
@@ -112,7 +117,7 @@ class Follower:
             return
         options = options_of_python(program, argv)
         why = None
-        if not self._is_complete(environ if env is None else env):
+        if not _is_complete(environ if env is None else env):
             change = local_of("subprocess", "env") if is_popen else None
             if change is None or not self._complete(env, change):
                 why = CLEARED if env is None else OWN
@@ -126,12 +131,6 @@ class Follower:
         elif event != "os.exec":  # which is the same process
             self._expect()
 
-    def _is_complete(self, env: Any) -> bool:
-        if env is environ or hasattr(env, "items"):
-            path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
-            return _of(env, VARIABLE) is not None and FOLDER in path
-        return False
-
     def _complete(self, env: Any, change: Callable[[object], None]) -> bool:
         """Have a child started with a copy of *env* that has the variables."""
         env = environ if env is None else env
@@ -144,6 +143,52 @@ class Follower:
         except (ImportError, AttributeError):  # there is no ctypes
             return False
         return True
+
+
+class Unnamed:
+    """The hook for UNNAMED: says that what multiprocessing starts will not be traced.
+
+    Such a process has the options and the environment of this one. *tell* is that of
+    Follower; it is called once.
+    """
+
+    def __init__(self, tell: Callable[[str, tuple[Any, ...], str, bool], None]) -> None:
+        self._tell: Any = tell
+        flags = sys.flags
+        ignoring = "I" * flags.isolated or "E" * flags.ignore_environment
+        self._why = IGNORING.get(ignoring or "S" * flags.no_site)
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        try:
+            why = self._tell and self._found(event, args)
+            if why:
+                tell, self._tell = self._tell, None
+                tell("os.system", ("of multiprocessing",), why, False)
+        except Exception as error:
+            report(self, error)
+
+    def _found(self, event: str, args: tuple[Any, ...]) -> str | None:
+        env: Any = environ
+        if event == "import":
+            if args[0] != STARTER:
+                return None
+        elif STARTER not in sys.modules:
+            return None
+        else:  # the environment is changed after the event
+            name, *value = map(fsdecode, args)
+            if name not in (VARIABLE, "PYTHONPATH"):
+                return None
+            env = {key: old for key, old in environ.items() if key != name}
+            env.update(zip([name], value))
+        return self._why or (None if _is_complete(env) else CLEARED)
+
+
+def _is_complete(env: Any) -> bool:
+    """Whether a child with this environment will be traced."""
+    if env is environ or hasattr(env, "items"):
+        path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
+        return _of(env, VARIABLE) is not None and FOLDER in path
+    return False
 
 
 def _found(program: str, env: Any, folder: Any) -> str | None:

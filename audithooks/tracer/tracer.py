@@ -199,16 +199,6 @@ class Tracer:
         else:
             self._try(self._record, NOT_FOLLOWED, (words, why), "")
 
-    def tell_of_import(self, why: str) -> Callable[[str, tuple[Any, ...]], None]:
-        """Return a hook for "import" that shows which children will not be traced."""
-
-        def hook(event: str, args: tuple[Any, ...]) -> None:
-            if args[0] == "multiprocessing.util":
-                told = (f"of {args[0]}",)
-                self.tell_not_followed("os.system", told, why, False)
-
-        return hook
-
     def finish(self) -> None:
         """Write what stands at the end, and nothing after it."""
         if self._left_out:
@@ -309,16 +299,13 @@ def start(
     tracer.choose(shown, rules, mine)
     subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
-        from .following import IGNORING, SPAWNS, Follower
+        from .following import SPAWNS, UNNAMED, Follower, Unnamed
 
         expect = tracer.expect(channel)
         follower = Follower(tracer.tell_not_followed, expect, rules)
         subscribe(follower, *SPAWNS)
-        # multiprocessing hands its options on, and starts processes without an event.
-        ignoring = "I" * sys.flags.isolated or "E" * sys.flags.ignore_environment
-        ignoring = ignoring or "S" * sys.flags.no_site
-        if ignoring:
-            subscribe(tracer.tell_of_import(IGNORING[ignoring]), "import")
+        if sys.version_info < (3, 14):
+            subscribe(Unnamed(tracer.tell_not_followed), *UNNAMED)
     if rules is not None:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
     tracer.start()

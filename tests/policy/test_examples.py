@@ -35,7 +35,8 @@ def refused(policies):
                 try:
                     operation()
                 except PermissionError as error:
-                    assert "audithooks: may not" in str(error)
+                    if "audithooks: may not" not in str(error):
+                        raise
                     found.append(place)
         return found
 
