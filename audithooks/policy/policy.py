@@ -17,14 +17,14 @@ from .wording import phrase, suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Literal
 
     from .. import Subscription
     from .._core.types import Scope
     from ..rules import Rule
 
-    OnDecision = Callable[[Decision, str, tuple[Any, ...]], object]
+    Sink = Callable[[str, tuple[Any, ...], Mapping[str, Any]], object]
 
 TIERS = ("deny", "allow", "report")
 # What a rule that allows something opens beside it, unless a rule denies that: without
@@ -233,16 +233,17 @@ class Policy:
         scope: Scope = "context",
         *,
         permissive: bool = False,
-        on_decision: OnDecision | None = None,
+        sink: Sink | None = None,
     ) -> Enforcement:
         """Return a context manager: in its block, what is denied fails.
 
         It fails with a PermissionError that says why. With *permissive*, nothing fails,
-        and what would is only decided. *on_decision* is called with each Decision, the
-        name of the event and its arguments; report() has them all. *scope* is that of
+        and what would is only decided. report() has all decisions. A *sink* gets each
+        as well: one of audithooks.sinks, or what can be called with the name of an
+        event, its arguments, and the members of the Decision. *scope* is that of
         subscribe().
         """
-        return Enforcement(self, scope, permissive, on_decision)
+        return Enforcement(self, scope, permissive, sink)
 
     def note(self, decision: Decision) -> None:
         """Remember a decision for report()."""
@@ -271,12 +272,12 @@ class Enforcement:
         policy: Policy,
         scope: Scope,
         permissive: bool,
-        on_decision: OnDecision | None,
+        sink: Sink | None,
     ) -> None:
         self._policy = policy
         self._scope = scope
         self._permissive = permissive
-        self._on_decision = on_decision
+        self._sink = sink
         self._subscription: Subscription | None = None
 
     def __enter__(self) -> Policy:
@@ -300,8 +301,8 @@ class Enforcement:
         if self._permissive and decision.action == DENIED:
             decision = decision._replace(action=WOULD_DENY)
         self._policy.note(decision)
-        if self._on_decision is not None:
-            self._on_decision(decision, event, args)
+        if self._sink is not None:
+            self._sink(event, args, decision.members())
         if decision.action == DENIED:
             raise PermissionError(errno.EPERM, decision.text())
 

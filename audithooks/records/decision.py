@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+# The builtins module is already cleared when the last event comes.
+from builtins import isinstance, str  # noqa: UP029
 from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .._core.types import Action
 
 ALLOWED = "allowed"
 DENIED = "denied"
 WOULD_DENY = "would deny"
 REPORTED = "reported"
+
+
+def members_of(action: Action) -> Mapping[str, Any]:
+    """Return what a record has of what became of its event: of a word, itself alone."""
+    return {"action": action} if isinstance(action, str) else action
+
+
+def shown(action: Action) -> str:
+    """Return what became of an event as a word, with the rule that decided."""
+    members = members_of(action)
+    word, rule = members["action"], members.get("rule")
+    return f"{word} ({rule})" if rule else word
 
 
 class Decision(

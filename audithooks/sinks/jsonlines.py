@@ -5,11 +5,12 @@ from __future__ import annotations
 from _thread import get_ident
 
 # The builtins module is already cleared when the last event comes.
-from builtins import divmod, isinstance, len, str  # noqa: UP029
+from builtins import divmod, len
 from itertools import count
 
 from .._core import hints
 from .._real import Real
+from ..records.decision import members_of
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
@@ -106,10 +107,9 @@ class JsonLines(Sink):
         file.write(line)
 
     def _ending(self, action: hints.Action) -> str:
-        members = {"action": action} if isinstance(action, str) else action
         return "".join(
             f",{self._quote(name)}:{self._encode(value)}"
-            for name, value in members.items()
+            for name, value in members_of(action).items()
         )
 
     def _head(self, event: str) -> str:

@@ -7,7 +7,8 @@ from _thread import get_ident
 
 from .._real import Real
 from ..catalogue import EVENTS
-from ..records.decision import ALLOWED
+from ..records.decision import ALLOWED, members_of
+from ..records.decision import shown as shown_action
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
@@ -97,14 +98,10 @@ class TextLines:
             text += " < " if number else " at "
             file = short_path(file, self._folder, self._home)
             text += printable(f"{file}:{line} in {function}")
-        word, rule = action, None
-        if not isinstance(action, str):
-            word, rule = action["action"], action["rule"]
         ending = ""
-        if word and word != ALLOWED:
-            ending = f" = \x1b[{_DENIED}m{word}\x1b[0m" if self._color else f" = {word}"
-        if ending and rule is not None:
-            ending += f" ({printable(rule)})"
+        if action and members_of(action)["action"] != ALLOWED:
+            told = printable(shown_action(action))
+            ending = f" = \x1b[{_DENIED}m{told}\x1b[0m" if self._color else f" = {told}"
         write_text(self._lines, " ".join([*prefix, text]), ending)
 
     def _unnamed(self, thread: int) -> str:

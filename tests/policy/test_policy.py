@@ -1,12 +1,16 @@
 """Policies: which rule decides, what is said, and where a policy holds."""
 
 import asyncio
+import json
+import logging
 import os
+import sys
 import threading
 
 import pytest
 
 from audithooks.policy import Decision, Policy, allow, deny
+from audithooks.sinks import JsonLines, Limited, Logging
 
 WRITE = "w", os.O_WRONLY | os.O_CREAT
 READ = "r", os.O_RDONLY
@@ -234,30 +238,18 @@ def test_a_block_is_of_its_context(policies):
 def test_permissive_refuses_nothing_and_tells(policies):
     policy = policies.Policy.from_rules(deny="@write")
     seen = []
-    with policy.enforce(
-        permissive=True, on_decision=lambda *decided: seen.append(decided)
-    ):
-        open("x", "w").close()
-    ((decision, event, args),) = seen
-    assert (decision.action, event, args[0]) == ("would deny", "open", "x")
-    assert policy.report() == ((decision, 1),)
+    with policy.enforce(permissive=True, sink=lambda *told: seen.append(told)):
+        write("x")
+    ((event, args, members),) = seen
+    assert (event, args[0], members["action"]) == ("open", "x", "would deny")
+    ((decision, count),) = policy.report()
+    assert (decision.members(), count) == (members, 1)
 
 
-def test_every_decision_is_told_to_a_sink(policies):
-    import json
-
-    from audithooks.sinks import JsonLines
-
+def test_json_lines_have_every_decision(policies):
     policy = policies.Policy.from_rules(allow="@write(path=./a)")
-    with (
-        JsonLines("decisions") as sink,
-        policy.enforce(
-            on_decision=lambda decision, event, args: sink(
-                event, args, decision.members()
-            )
-        ),
-    ):
-        open("a", "w").close()
+    with JsonLines("decisions") as sink, policy.enforce(sink=sink):
+        write("a")
         with pytest.raises(PermissionError):
             write("b")
     with open("decisions") as file:
@@ -267,6 +259,17 @@ def test_every_decision_is_told_to_a_sink(policies):
     assert denied["because"] == "not in allow-1: @write(path=./a)"
     assert denied["subject"] == f"write {os.path.realpath('b')}"
     assert denied["to_allow"] == f"@write(path={os.path.realpath('b')})"
+
+
+def test_logging_has_every_decision(policies, caplog):
+    with caplog.at_level(logging.INFO), Logging("audit") as sink:
+        policy = policies.Policy.from_rules(deny="shop.*")
+        limited = Limited(sink, per_second=100)
+        with policy.enforce(sink=limited), pytest.raises(PermissionError):
+            sys.audit("shop.sell", 1)
+    (record,) = caplog.records
+    assert record.getMessage() == "shop.sell(1) = denied (deny-1)"
+    assert record.audit_decision["because"] == "deny-1: shop.*"
 
 
 def test_a_policy_is_enforced_once_at_a_time(policies):
