@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..catalogue import CAPABILITIES, EVENTS
 from . import paths, programs
+from .grammar import Value
 from .subjects import (
     CHANGES,
     INTENTS,
@@ -127,7 +128,7 @@ class Address:
         if address is None:
             return None
         if self._part == "host":
-            if address.host is None:
+            if not (address.names or address.numbers):
                 return None
             found = self._values.have(address)  # type: ignore[union-attr]
             return (not strict) if found is None else found is not self._negated
@@ -205,6 +206,10 @@ class Flags:
         return found is not self._negated
 
 
+_NONE = {Value("None", False)}  # as the tracer writes it
+_NO_PATH = {
+    "sqlite3.connect": {*_NONE, Value(":memory:", True), Value("", True)},
+}
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
 _OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
@@ -234,11 +239,13 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             every, no = (every, no | bit) if item.is_negated else (every | bit, no)
             is_left = True
             continue
-        if item.name == "port" and is_capability and event in LOOK_UPS:
-            continue  # a look-up is for any port
+        if item.name in ("port", "family") and is_capability and event in LOOK_UPS:
+            continue  # a look-up is for any of them
         is_left = True
         semantic = SEMANTIC.get(event, ())
-        if item.name == "path" and "path" in semantic and has_places(event):
+        if item.name in arguments and set(item.values) <= _NO_PATH.get(event, _NONE):
+            tests.append(_plain(item, event, arguments.index(item.name)))
+        elif item.name == "path" and "path" in semantic and has_places(event):
             found = negative if item.is_negated else positive
             found.setdefault("", []).append(_path_regex(item, folder))
         elif is_place(event, item.name):
@@ -248,7 +255,7 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             tests.append(_semantic(item, event, folder))
         elif item.name in arguments:
             tests.append(_plain(item, event, arguments.index(item.name)))
-        elif re.fullmatch(r"arg\d+", item.name):
+        elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
             tests.append(_plain(item, event, int(item.name[3:])))
         else:
             return None
@@ -272,7 +279,7 @@ def _semantic(item: Item, event: str, folder: str) -> Test:
     if item.name == "host":
         from .hosts import Hosts
 
-        return Address("host", Hosts([*item.values]), item.is_negated)
+        return Address("host", Hosts(item.values), item.is_negated)
     if item.name == "program":
         values = programs.Programs(item.values, folder)
         return Program(values, item.is_negated)
