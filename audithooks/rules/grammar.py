@@ -156,7 +156,8 @@ def _unquoted(word: str, name: str, text: str) -> str:
         return os.fsdecode(plain.encode("latin-1")) if is_bytes else plain
     except (KeyError, ValueError):
         raise ValueError(
-            f"{text!r}: {name} has a wrong escape; \\\\ \\' \\n \\t \\x41 and \\u0041 are right"
+            f"{text!r}: {name} has a wrong escape; those of repr() are right, "
+            r"such as \\ \' \n \x41 and \u0041"
         ) from None
 
 

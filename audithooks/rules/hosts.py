@@ -81,7 +81,10 @@ def normal(host: Any, is_ipv6: bool = False) -> str:
         else memoryview(host).tobytes().decode("ascii")
     )
     if not text.isascii():  # as the socket module does
-        text = text.encode("idna").decode("ascii")
+        try:
+            text = text.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise ValueError(f"{text!r} is no host: {error}") from None
     if "\0" in text:
         raise ValueError(f"{text!r} has a null character")
     text = text.rstrip(".").lower()
@@ -137,7 +140,7 @@ class Address(NamedTuple):
         if number is None:
             found = event not in _FINAL
             return cls((text,), (), found, _port(port), family)
-        numbers = (number,)
+        numbers: tuple[Number, ...] = (number,)
         if event != "socket.bind" and not number[1]:  # it reaches this machine
             numbers = (number, _LOOPBACK if number[0] == 4 else (6, 1))
         others = lookups.names_of(numbers[-1])

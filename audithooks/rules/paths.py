@@ -25,6 +25,7 @@ _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
 _ENCODING = sys.getfilesystemencoding()
 _ERRORS = sys.getfilesystemencodeerrors()
+_PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
 
@@ -111,18 +112,19 @@ def tidied(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def of_database(value: Any) -> Any:
+def of_database(value: Any) -> str | None:
     """Return the path of a database of SQLite, or None if it is only in memory."""
     text = decoded(value)
-    if text.startswith("file:"):
-        text, _, query = text[5:].partition("?")
+    if text.startswith("file:"):  # a URI, if connect() was told so
+        text, _, query = text[5:].partition("#")[0].partition("?")
         if "mode=memory" in query.split("&"):
             return None
         if text.startswith("//"):
-            text = text[2:].partition("/")[1] + text[2:].partition("/")[2]
-        from urllib.parse import unquote  # as SQLite does
-
-        text = unquote(text)
+            text = "/" + text[2:].partition("/")[2]
+        plain = _PERCENT.sub(
+            lambda match: bytes([int(match[1], 16)]), text.encode(_ENCODING, _ERRORS)
+        )
+        text = plain.decode(_ENCODING, _ERRORS)
     return None if text in ("", ":memory:") else text
 
 
@@ -172,22 +174,34 @@ def variables(folder: str) -> dict[str, str]:
     }
 
 
-def expand(text: str, folder: str) -> str:
-    """Return a bare value with its variables, and ~, replaced."""
+def expand_variables(text: str, folder: str) -> str:
+    """Return a bare value with what its variables stand for."""
     known = variables(folder) if "{" in text else {}
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in known:
             names = ", ".join(f"{{{name}}}" for name in known)
             raise ValueError(f"there is no variable {match[0]}, but {names}")
-        return known[match[1]]
+        return _literal(known[match[1]])
 
-    text = re.sub(r"\{([a-z]*)\}", value, text)
+    return re.sub(r"\{([a-z]*)\}", value, text)
+
+
+def expand(text: str, folder: str) -> str:
+    """Return the bare value of a path with its variables, and ~, replaced."""
+    text = expand_variables(text, folder)
     if text.startswith("~"):
-        text = os.path.expanduser(text)
-        if text.startswith("~"):
-            raise ValueError(f"there is no user {text.partition('/')[0]!r}")
+        user, slash, rest = text.partition("/")
+        home = os.path.expanduser(user)
+        if home == user:
+            raise ValueError(f"there is no user {user!r}")
+        text = _literal(home) + slash + rest
     return text
+
+
+def _literal(text: str) -> str:
+    """Return a pattern that only *text* matches."""
+    return re.sub(r"[*?[]", r"[\g<0>]", text)
 
 
 _GLOB = re.compile(r"(\*+)|\?|\[!?\]?[^\]/]*\]")

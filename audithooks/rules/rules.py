@@ -38,7 +38,7 @@ class Rules:
         folder: str | None = None,
         strict: bool = False,
     ) -> None:
-        self.folder = os.path.abspath(os.curdir if folder is None else folder)
+        self.folder = _absolute(os.curdir if folder is None else folder)
         self.strict = strict
         self.rules: list[Rule] = []
         self._argument = argument
@@ -84,7 +84,7 @@ class Rules:
         return self.find(Subject(event, args)) is not None
 
     def find(self, subject: Subject) -> Rule | None:
-        """Return the first rule that is about an event, or None."""
+        """Return a rule that is about an event, or None."""
         for entry in self._entries(subject.event):
             if entry.about(subject, self.strict):
                 return entry.rule_of(subject, self.strict)
@@ -188,6 +188,14 @@ class _Entry:
             if _all(tests, subject, strict):
                 return rule
         return self.members[0][0]
+
+
+def _absolute(folder: str) -> str:
+    """Return *folder* as an absolute path, or "" if there is no current folder."""
+    try:
+        return os.path.abspath(folder)
+    except OSError:
+        return ""
 
 
 def _always(rule: Rule) -> tuple[str, ...]:

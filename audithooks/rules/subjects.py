@@ -101,7 +101,7 @@ LOOK_UPS = frozenset(
         "socket.getnameinfo",
     }
 )
-_SPAWNS = frozenset(
+SPAWNS = frozenset(
     {
         *("_posixsubprocess.fork_exec", "_winapi.CreateProcess", "os.exec"),
         *("os.posix_spawn", "os.spawn", "os.startfile", "os.startfile/2"),
@@ -121,7 +121,7 @@ SEMANTIC: dict[str, tuple[str, ...]] = {
     "socket.getnameinfo": ("host", "port"),
     "socket.__new__": ("family",),
 }
-for _event in _SPAWNS:
+for _event in SPAWNS:
     SEMANTIC[_event] = (*SEMANTIC.get(_event, ()), "program", "argv")
 """The semantic arguments of an event, by its name."""
 
