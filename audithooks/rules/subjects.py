@@ -39,7 +39,7 @@ _PATHS = {
     "os.exec": "path::",
     "os.fwalk": "top:dir_fd:",
     "os.getxattr": "path::r",
-    "os.link": "src:src_dir_fd:wl src:src_dir_fd:w dst:dst_dir_fd:wl",
+    "os.link": "src:src_dir_fd:w dst:dst_dir_fd:wl",
     "os.listdir": "path::r",
     "os.listxattr": "path::r",
     "os.mkdir": "path:dir_fd:wl",

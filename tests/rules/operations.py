@@ -139,9 +139,8 @@ def os_open_truncates(here):
 
 @operation("write", when=hasattr(os, "O_TMPFILE"))
 def os_open_without_a_name(here):
-    fd = os.open(here.folder, os.O_TMPFILE | os.O_RDWR)
-    os.link(f"/proc/self/fd/{fd}", here.new, follow_symlinks=True)
-    os.close(fd)
+    os.close(os.open(here.folder, os.O_TMPFILE | os.O_RDWR))
+    here.old.touch()  # as nothing else would show
 
 
 @operation("write", blind="os.open() with dir_fd", when=os.open in os.supports_dir_fd)
@@ -575,7 +574,7 @@ def mailbox_mbox(here):
     mailbox.mbox(here.new).close()
 
 
-@operation("write", blind="ssl", when=has("ssl") and NEW >= (3, 8))
+@operation("write", when=has("ssl"))
 def ssl_keylog(here):
     import ssl
 
@@ -717,7 +716,7 @@ def read_dir_fd(here):
     os.close(os.open("old", os.O_RDONLY, dir_fd=here.fd))
 
 
-@operation("read", blind="folders that os.open() opens with O_DIRECTORY")
+@operation("read", blind="os.open() of a folder with O_DIRECTORY")
 def read_folder_by_descriptor(here):
     os.listdir(os.open(here.folder, os.O_RDONLY | os.O_DIRECTORY))
 
@@ -1339,7 +1338,7 @@ def subscribed(subscribe, kind, text, denials):
 
 
 def performed(function, here, denials, switch):
-    """Return whether an operation was denied, whether it changed anything, its error."""
+    """Return whether it was denied, whether it changed anything, and its error."""
     before, denied = state(here.folder), os.fstat(denials).st_size
     sys.modules.pop("module_of_here", None)
     environ = dict(os.environ)
