@@ -205,6 +205,7 @@ def _literal(text: str) -> str:
 
 
 _GLOB = re.compile(r"(\*+)|\?|\[!?\]?[^\]/]*\]")
+_ESCAPED = re.compile(r"\[([*?[])\]")
 _BELOW = "(?:/.*)?"
 _numbers = count()
 
@@ -250,8 +251,9 @@ def _class(word: str) -> str:
     return f"(?!/)[{inside}]"
 
 
-def _has_glob(text: str) -> bool:
-    return _GLOB.search(text) is not None
+def _has_glob(part: str) -> bool:
+    """Whether a part of a path is more than a name, in which [*] is a star."""
+    return _GLOB.search(_ESCAPED.sub("", part)) is not None
 
 
 def path_regex(text: str, is_exact: bool, folder: str) -> str:
@@ -270,7 +272,8 @@ def path_regex(text: str, is_exact: bool, folder: str) -> str:
     number = next((n for n, part in enumerate(parts) if _has_glob(part)), len(parts))
     starts = [""]
     if number or parts[0] != "**":
-        starts = _places("/".join(parts[:number]) or "/" * bool(number), folder)
+        head = _ESCAPED.sub(r"\1", "/".join(parts[:number]))
+        starts = _places(head or "/" * bool(number), folder)
     rest = _rest(text, [part for part in parts[number:] if part not in ("", ".")])
     return "|".join(re.escape(start.rstrip("/")) + rest for start in starts)
 

@@ -254,10 +254,10 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             tests.append(_plain(item, event, arguments.index(item.name), folder))
         elif item.name == "path" and "path" in semantic and has_places(event):
             found = negative if item.is_negated else positive
-            found.setdefault("", []).append(_path_regex(item, folder))
+            found.setdefault("", []).append(_path_regex(item, folder, event))
         elif is_place(event, item.name):
             found = negative if item.is_negated else positive
-            found.setdefault(item.name, []).append(_path_regex(item, folder))
+            found.setdefault(item.name, []).append(_path_regex(item, folder, event))
         elif item.name in semantic:
             tests.append(_semantic(item, event, folder))
         elif item.name in arguments:
@@ -275,11 +275,13 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
     return tests
 
 
-def _path_regex(item: Item, folder: str) -> str:
-    return "|".join(
-        f"(?:{paths.path_regex(value.text, value.is_exact, folder)})"
-        for value in item.values
-    )
+def _path_regex(item: Item, folder: str, event: str) -> str:
+    found = []
+    for text, is_exact in item.values:
+        if is_exact and event == "sqlite3.connect":
+            text = paths.of_database(text) or text
+        found.append(f"(?:{paths.path_regex(text, is_exact, folder)})")
+    return "|".join(found)
 
 
 def _semantic(item: Item, event: str, folder: str) -> Test:
@@ -293,7 +295,7 @@ def _semantic(item: Item, event: str, folder: str) -> Test:
     if item.name == "argv":
         return Argv(_regex_of(item, folder), item.is_negated)
     if item.name == "path":  # of a Unix socket
-        found = [_path_regex(item, folder)]
+        found = [_path_regex(item, folder, event)]
         lists = ((), found) if item.is_negated else (found, ())
         return Paths("path", "", *lists)
     if item.name == "port":
