@@ -4,11 +4,14 @@
     item  = ["!"] INTENT  |  ARGUMENT ("=" | "!=") value {"|" value}
     value = bare text, a shell-style pattern  |  'quoted', exactly this
 
-A name in quotes is exactly that name, whatever characters it has.
+A name in quotes is exactly that name, whatever characters it has. What is in quotes has
+the escapes of repr(), and may be bytes. The arguments of an event that nobody described
+have no names: they are arg0, arg1, or scalars in their order, as in shop.sell('a', 3).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import namedtuple
 
@@ -20,10 +23,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
-_PART = re.compile(rf"{_QUOTED}|\[[^\]]*\]|.", re.DOTALL)
+_STARTS = ("'", '"', "b'", 'b"')
+# Up to its end: the quote that closes, if there is one.
+_QUOTED = re.compile(r"""b?(?:'(?:[^'\\]|\\.)*('?)|"(?:[^"\\]|\\.)*("?))""", re.DOTALL)
 _ITEM = re.compile(r"(!?)\s*([^\s=!,|]+)\s*(?:(!?=)\s*)?")
-_VALUE = re.compile(rf"({_QUOTED})\s*(?=[,|)]|$)|([^,|)]*)")
+_BARE = re.compile(r"(?:\{[^{}|)]*\}|[^,|)])*")
+_SCALAR = re.compile(r"(?:-?\d[\w.+-]*|None|True|False)\s*(?=,|\Z)")
+_SPACE = re.compile(r"\s*")
+_ESCAPE = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
+)
+_ESCAPED = {**dict(zip("\\'\"", "\\'\"")), "n": "\n", "r": "\r", "t": "\t"}
+_ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_CUT = re.compile(rf"{_ELLIPSIS}(?: \([\d,]+ more\).*)?['\"]?$", re.DOTALL)
 
 
 class Value(namedtuple("Value", "text is_exact")):  # noqa: PYI024
@@ -35,7 +47,7 @@ class Value(namedtuple("Value", "text is_exact")):  # noqa: PYI024
     is_exact: bool
 
 
-class Item(namedtuple("Item", "name is_negated values")):  # noqa: PYI024
+class Item(namedtuple("Item", "name is_negated values is_unnamed", defaults=[False])):  # noqa: PYI024
     """What is asked of an event: an argument, or without *values* an intent."""
 
     __slots__ = ()
@@ -43,6 +55,7 @@ class Item(namedtuple("Item", "name is_negated values")):  # noqa: PYI024
     name: str
     is_negated: bool
     values: tuple[Value, ...]
+    is_unnamed: bool  # a scalar at the place that *name* says
 
 
 class Rule(namedtuple("Rule", "text events is_exact items")):  # noqa: PYI024
@@ -72,15 +85,28 @@ def quoted(text: str) -> str:
 
 def split(text: str) -> list[str]:
     """Return what is between the commas of *text*, but for those inside of a rule."""
-    parts = [""]
-    depth = 0
-    for piece in _PART.findall(text):
-        depth += (piece == "(") - (piece == ")")
-        if piece == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += piece
-    return [part.strip() for part in parts]
+    parts = []
+    start = place = 0
+    last = text.rfind("]")
+    inside = False
+    before = ""  # the last character that is no space
+    while place < len(text):
+        character = text[place]
+        end = place + 1
+        if before in ("", "!", "=", "|") and text.startswith(_STARTS, place):
+            end = _QUOTED.match(text, place).end()  # type: ignore[union-attr]
+        elif character == "[" and not inside and place < last:
+            end = text.index("]", place) + 1
+        elif character == "," and not inside:
+            parts.append(text[start:place])
+            start = end
+            character = ""
+        elif character in "()":
+            inside = character == "("
+        if not character.isspace():
+            before = character
+        place = end
+    return [part.strip() for part in (*parts, text[start:])]
 
 
 def parse(text: str) -> Rule:
@@ -88,7 +114,7 @@ def parse(text: str) -> Rule:
     name, bracket, rest = _head(text)
     is_exact = name[:1] in ("'", '"')
     if is_exact:
-        name = _unquoted(name, text)
+        name = _unquoted(name, "its name", text)
     name = ALIASES.get(name, name)
     if not name:
         raise ValueError(f"{text!r} has no name of an event before its (")
@@ -101,94 +127,139 @@ def parse(text: str) -> Rule:
         raise ValueError(f"{text!r} has no ) at its end")
     items = _items(rest.rstrip()[:-1], text)
     rule = Rule(text, name, is_exact, tuple(items))
+    events = events_of(rule)
     for item in rule.items:
-        _check(rule, item)
+        _check(rule, item, events)
     return rule
 
 
 def _head(text: str) -> tuple[str, str, str]:
     """Return what is before the first bracket, the bracket, and what is behind it."""
-    match = re.match(rf"\s*({_QUOTED})\s*(\(?)", text, re.DOTALL)
-    if match is not None and (match[2] or match.end() == len(text)):
-        return match[1], match[2], text[match.end() :]
-    name, bracket, rest = text.partition("(")
-    return name.strip(), bracket, rest
+    text = text.strip()
+    if not text.startswith(("'", '"')):
+        name, bracket, rest = text.partition("(")
+        return name.strip(), bracket, rest
+    name = _quoted(text, 0, "its name", text)
+    rest = text[len(name) :].lstrip()
+    if rest[:1] not in ("", "("):
+        raise ValueError(f"{text!r} has {rest!r} behind its name")
+    return name, rest[:1], rest[1:]
 
 
-def _unquoted(word: str, text: str) -> str:
-    from ast import literal_eval
+def _quoted(rest: str, place: int, name: str, text: str) -> str:
+    """Return what is in quotes at *place*, with them."""
+    match = _QUOTED.match(rest, place)
+    if match is None or not (match[1] or match[2]):
+        raise ValueError(f"{text!r}: {name} has no quote at its end")
+    return match[0]
 
+
+def _unquoted(word: str, name: str, text: str) -> str:
+    """Return what *word* stands for, which is in quotes."""
+
+    def meant(match: re.Match[str]) -> str:
+        digits = match[1] or match[2] or match[3]
+        return chr(int(digits, 16)) if digits else _ESCAPED[match[4]]
+
+    _refuse_cut(word, name, text)
+    is_bytes = word.startswith("b")
     try:
-        return str(literal_eval(word))
-    except (SyntaxError, ValueError):
-        raise ValueError(f"{text!r} has a wrong escape in {word}") from None
+        plain = _ESCAPE.sub(meant, word[1 + is_bytes : -1])
+        return os.fsdecode(plain.encode("latin-1")) if is_bytes else plain
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"{text!r}: {name} has a wrong escape; those of repr() are right, "
+            r"such as \\ \' \n \x41 and \u0041"
+        ) from None
+
+
+def _refuse_cut(value: str, name: str, text: str) -> None:
+    if _CUT.search(value):
+        raise ValueError(f"{text!r}: {name} was cut; leave it out")
+    if value[1:-1] == "[redacted]":
+        raise ValueError(f"{text!r}: {name} was redacted; leave it out")
 
 
 def _items(rest: str, text: str) -> Iterable[Item]:
     """Yield the items of *rest*, what is between the brackets of *text*."""
-    place = len(rest) - len(rest.lstrip())
+    place = _behind_space(rest, 0)
+    number = 0
     while place < len(rest):
-        match = _ITEM.match(rest, place)
-        if match is None:
-            raise ValueError(
-                f"{text!r} has {rest[place:]!r} where an argument or an intent is "
-                "expected, such as path=./build or write"
-            )
-        mark, name, sign = match.groups()
-        place = match.end()
-        values: list[Value] = []
-        if sign:
-            place = _read_values(rest, place, name, text, values)
-        if mark and sign:
-            raise ValueError(f"{text!r}: write {name}!=... instead of !{name}{sign}...")
-        yield Item(name, mark == "!" or sign == "!=", tuple(values))
-        if place < len(rest) and rest[place] != ",":
-            raise ValueError(f"{text!r} has {rest[place:]!r} where a comma is expected")
-        place += 1
-        while rest[place : place + 1].isspace():
-            place += 1
-
-
-def _read_values(
-    rest: str, place: int, name: str, text: str, values: list[Value]
-) -> int:
-    """Append the values of an argument from *place* on. Return where they end."""
-    while True:
-        while rest[place : place + 1].isspace():
-            place += 1
-        if rest[place : place + 1] in ("[", "{") and _is_literal(rest, place):
-            raise ValueError(
-                f"{text!r}: a rule cannot ask for a list; leave out {name}"
-            )
-        quoted, bare = _VALUE.match(rest, place).groups()  # type: ignore[union-attr]
-        place += len(quoted or bare)
-        if quoted:
-            values.append(Value(_unquoted(quoted, text), True))
+        if rest.startswith("...", place):
+            raise ValueError(f"{text!r} was cut; leave out the ...")
+        if rest.startswith(_STARTS, place) or _SCALAR.match(rest, place):
+            word, place = _read_value(rest, place, f"arg{number}", text)
+            yield Item(f"arg{number}", False, (word._replace(is_exact=True),), True)
         else:
-            values.append(Value(_checked_bare(bare.strip(), name, text), False))
-        if rest[place : place + 1] != "|":
-            return place
-        place += 1
+            match = _ITEM.match(rest, place)
+            if match is None:
+                raise ValueError(
+                    f"{text!r} has {rest[place:]!r} where an argument or an intent is "
+                    "expected, such as path=./build or write"
+                )
+            mark, name, sign = match.groups()
+            place = match.end()
+            values: list[Value] = []
+            while sign and (not values or rest[place : place + 1] == "|"):
+                value, place = _read_value(rest, place + bool(values), name, text)
+                values.append(value)
+            if mark and sign:
+                raise ValueError(
+                    f"{text!r}: write {name}!=... instead of !{name}{sign}..."
+                )
+            yield Item(name, mark == "!" or sign == "!=", tuple(values))
+        if place < len(rest) and rest[place] != ",":
+            hint = "; a | is only between values" * (rest[place] == "|")
+            raise ValueError(
+                f"{text!r} has {rest[place:]!r} where a comma is expected{hint}"
+            )
+        place = _behind_space(rest, place + 1)
+        number += 1
+
+
+def _behind_space(rest: str, place: int) -> int:
+    return _SPACE.match(rest, place).end()  # type: ignore[union-attr]
+
+
+def _read_value(rest: str, place: int, name: str, text: str) -> tuple[Value, int]:
+    """Return the value at *place*, and where what is behind it begins."""
+    place = _behind_space(rest, place)
+    if rest[place : place + 1] in ("[", "{") and _is_literal(rest, place):
+        raise ValueError(f"{text!r}: a rule cannot ask for a list; leave out {name}")
+    if rest[place : place + 1] == "<":
+        raise ValueError(f"{text!r}: a rule cannot ask for an object; leave out {name}")
+    if rest.startswith(_STARTS, place):
+        quoted = _quoted(rest, place, name, text)
+        end = _behind_space(rest, place + len(quoted))
+        if rest[end : end + 1] not in ("", ",", "|"):
+            raise ValueError(f"{text!r} has {rest[end:]!r} behind {quoted}")
+        return Value(_unquoted(quoted, name, text), True), end
+    bare = _BARE.match(rest, place)[0]  # type: ignore[index]
+    return Value(_checked_bare(bare.strip(), name, text), False), place + len(bare)
 
 
 def _is_literal(rest: str, place: int) -> bool:
     """Whether it is a list or a dict of the tracer, not a pattern or a variable."""
-    behind = rest[place + 1 :].lstrip()
-    return behind[:1] in ("'", '"', "[", "{") or behind[:2] in ("b'", 'b"')
+    behind = rest[place + 1 : place + 9].lstrip()
+    return behind.startswith((*_STARTS, "[", "{")) or (
+        rest[place : place + 2] in ("[]", "{}") and rest[place + 2 : place + 3] in " ,"
+    )
 
 
 def _checked_bare(value: str, name: str, text: str) -> str:
     if not value:
         raise ValueError(f"{text!r}: {name}= has no value; '' is the empty one")
-    if value.endswith(("\N{HORIZONTAL ELLIPSIS}", "...")) and name not in ("path",):
-        raise ValueError(f"{text!r}: the value of {name} was cut; leave it out")
-    braces = re.search(r"\{([^{}]*)\}?", value)
-    if braces is not None and not re.fullmatch(r"[a-z]+", braces[1]):
-        ways = "|".join(
-            value[: braces.start()] + way + value[braces.end() :]
-            for way in braces[1].split(",")
-        )
-        raise ValueError(f"{text!r}: write {name}={ways}; braces are for {{tmp}}")
+    _refuse_cut(value, name, text)
+    if value.startswith("="):
+        raise ValueError(f"{text!r}: write {name}{value}, with one =")
+    braces = re.search(r"\{([^{}]*)\}?|\}", re.sub(r"\{[a-z]+\}", "", value))
+    if braces is not None:
+        hint = "braces are for variables, such as {tmp}; quote others"
+        if braces[1] and "," in braces[1]:
+            before, _, behind = value.partition(braces[0])
+            ways = "|".join(f"{before}{way}{behind}" for way in braces[1].split(","))
+            hint = f"write {name}={ways}; braces are for {{tmp}}"
+        raise ValueError(f"{text!r}: {hint}")
     return value
 
 
@@ -202,11 +273,16 @@ def events_of(rule: Rule) -> tuple[str, ...]:
     return tuple(name for name in EVENTS if matches(name))
 
 
-def _check(rule: Rule, item: Item) -> None:
+def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
     """Raise ValueError if none of the events has what the item asks for."""
-    events = events_of(rule)
-    is_numbered = re.fullmatch(r"arg\d+", item.name) is not None
+    is_numbered = re.fullmatch(r"arg[0-9]{1,4}", item.name) is not None
     has_intents = "open" in events
+    if item.is_unnamed and events:
+        names = ", ".join(EVENTS[events[0]].arguments) or "none"
+        raise ValueError(
+            f"{rule.text!r}: {item.values[0].text!r} needs the name of an argument "
+            f"and a = before it; {events[0]} has {names}"
+        )
     if item.values and is_numbered:
         return
     if not events:  # of one's own, and not described

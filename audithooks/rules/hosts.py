@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import _socket
 import re
+from fnmatch import translate
 from typing import NamedTuple
 
 from ..catalogue.readable import readable
-from . import lookups
+from . import lookups, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from .subjects import Subject
@@ -29,7 +31,6 @@ _family_of: Any = _socket.socket.family.__get__
 Number = tuple[int, int]
 """A numeric address: 4 or 6, and its bits."""
 
-_MAPPED = 0xFFFF << 32  # ::ffff:0:0/96, IPv4 in IPv6
 _LOOPBACK = (4, 0x7F000001)
 _LOOPBACKS = ((4, 0x7F000000, 8), (6, 1, 128))
 _OF_LOCALHOST = re.compile(r"(?:.*\.)?localhost|localhost\.localdomain|ip6-localhost")
@@ -51,7 +52,7 @@ def number_of(host: str) -> Number | None:
         if bits >> 32 == 0xFFFF:
             return 4, bits & 0xFFFFFFFF
         return 6, bits
-    if not host[:1].isdigit() or host != host.strip() or " " in host:
+    if not re.fullmatch("[0-9][0-9a-fx.]*", host):
         return None
     try:
         return 4, int.from_bytes(_inet_aton(host), "big")
@@ -72,12 +73,36 @@ def name_of_family(family: Any) -> str | None:
     return None if name is None else name[3:].lower()
 
 
-class Address(NamedTuple):
-    """An address: *host* as it is written, or the *path* of a Unix socket."""
+def normal(host: Any, is_ipv6: bool = False) -> str:
+    """Return a host as one text, however it is written. Raises ValueError for none."""
+    text = (
+        str.__str__(host)
+        if isinstance(host, str)
+        else memoryview(host).tobytes().decode("ascii")
+    )
+    if not text.isascii():  # as the socket module does
+        try:
+            text = text.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise ValueError(f"{text!r} is no host: {error}") from None
+    if "\0" in text:
+        raise ValueError(f"{text!r} has a null character")
+    text = text.rstrip(".").lower()
+    if text == "<broadcast>":
+        return "255.255.255.255"
+    return text or ("::" if is_ipv6 else "0.0.0.0")  # noqa: S104
 
-    host: str | None = None
-    number: Number | None = None
+
+class Address(NamedTuple):
+    """An address: *names* and *numbers* of a host, or the *path* of a Unix socket.
+
+    Each is empty or None if the event lacks it. *is_looked_up* says that a name may
+    stand for any number, as the event that follows would tell.
+    """
+
     names: tuple[str, ...] = ()  # that it counts as
+    numbers: tuple[Number, ...] = ()
+    is_looked_up: bool = True
     port: str | None = None
     family: str | None = None
     path: str | None = None
@@ -88,11 +113,14 @@ class Address(NamedTuple):
 
         Raises an exception if the event does not tell.
         """
+        event = subject.event
         values = [subject.argument(name) if name else None for name in names]
         family = None
+        if event == "socket.__new__":
+            return cls(family=name_of_family(values[0]))
         if len(names) == 1:
             address: Any = values[0]
-            if subject.event != "socket.getnameinfo":
+            if event != "socket.getnameinfo":
                 family = name_of_family(_family_of(subject.argument("self")))
                 if address is None:  # sendmsg() of a connected socket
                     return cls(family=family)
@@ -103,65 +131,67 @@ class Address(NamedTuple):
             host, port = address[0], address[1]
         else:
             host, port = values
-            if subject.event == "socket.getaddrinfo":
-                if host is None:  # for a socket that listens, or this machine
-                    return cls(port=_port(port))
-                number = subject.argument("family")
-                family = name_of_family(number) if number else None
-        listens = subject.event == "socket.bind"
-        text = host if isinstance(host, str) else bytes(host).decode("ascii")
-        text = text.rstrip(".").lower() or ("::" if family == "inet6" else "0.0.0.0")  # noqa: S104
-        if text == "<broadcast>":
-            text = "255.255.255.255"
-        found = number_of(text)
-        if found is not None and not listens and not found[1]:
-            found = _LOOPBACK if found[0] == 4 else (6, 1)  # which is what it reaches
-        given = (text,) if found is None else lookups.names_of(found)
-        return cls(text, found, given, _port(port), family)
+            if event == "socket.getaddrinfo":
+                family = name_of_family(subject.argument("family"))
+        if host is None:  # for a socket that listens, or this machine
+            return cls(port=_port(port), family=family)
+        text = normal(host, family == "inet6")
+        number = number_of(text)
+        if number is None:
+            found = event not in _FINAL
+            return cls((text,), (), found, _port(port), family)
+        numbers: tuple[Number, ...] = (number,)
+        if event != "socket.bind" and not number[1]:  # it reaches this machine
+            numbers = (number, _LOOPBACK if number[0] == 4 else (6, 1))
+        others = lookups.names_of(numbers[-1])
+        return cls(others, numbers, True, _port(port), family)
 
 
-def _port(port: Any) -> str | None:
+_FINAL = ("socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto")
+
+
+def _port(port: Any) -> str:
     if isinstance(port, bytes):
         return port.decode("ascii")
-    return None if port is None else str(int(port) if isinstance(port, int) else port)
+    return str(int(port) if isinstance(port, int) else port)
 
 
 def _path_of(address: Any) -> str | None:
     """Return the path of a Unix socket; None if it has none, as an abstract one."""
-    text = (
-        address if isinstance(address, str) else bytes(address).decode(errors="replace")
-    )
-    return text if text and not text.startswith("\0") else None
+    if not isinstance(address, str):
+        address = memoryview(address).tobytes()
+    path = paths.decoded(address).partition("\0")[0]  # where the system stops
+    return path or None
 
 
 class Hosts:
-    """Some patterns of hosts. Raises ValueError for a network that is none."""
+    """Some patterns of hosts. Raises ValueError for what is none."""
 
-    def __init__(self, values: list[tuple[str, bool]]) -> None:
-        self.is_any = False
-        self.names: set[str] = set()
-        self.networks: list[tuple[int, int, int]] = []
+    def __init__(self, values: Iterable[tuple[str, bool]]) -> None:
+        self._is_any = False
+        self._names: set[str] = set()
+        self._networks: list[tuple[int, int, int]] = []
         globs = []
         for text, is_exact in values:
-            host = text.lower().rstrip(".")
-            network = _network(host)
-            if network is not None:
-                self.networks.append(network)
-            elif host == "localhost":
-                self.networks += _LOOPBACKS
+            if text == "*" and not is_exact:
+                self._is_any = True
+                continue
+            if text.lower().rstrip(".") == "localhost":
+                self._networks += _LOOPBACKS
                 globs.append(_OF_LOCALHOST.pattern)
-            elif host == "*" and not is_exact:
-                self.is_any = True
-            elif not is_exact and ("*" in host or "?" in host):
-                words = re.split(r"([*?])", host)
-                regex = {"*": ".*", "?": "."}
-                globs.append("".join(regex.get(w, re.escape(w)) for w in words))
-                lookups.watch()
+                continue
+            if not is_exact:
+                _refuse_other(text)
+            network = _network(text, is_exact)
+            if network is not None:
+                self._networks.append(network)
+                continue
+            host = normal(text)
+            if not is_exact and ("*" in host or "?" in host):
+                globs.append(translate(host))
             else:
-                if not re.fullmatch(r"[^\s/:]+", host):
-                    raise ValueError(f"{text!r} is neither a host nor a network")
-                self.names.add(host)
-                lookups.watch()
+                self._names.add(host)
+            lookups.watch()
         self._glob = re.compile("|".join(f"(?:{g})" for g in globs)) if globs else None
 
     def have(self, address: Address) -> bool | None:
@@ -169,36 +199,52 @@ class Hosts:
 
         It does not if a socket connects to a name, and the question is for numbers.
         """
-        if self.is_any:
+        if self._is_any:
             return True
         for name in address.names:
-            if name in self.names or (self._glob and self._glob.fullmatch(name)):
+            if name in self._names or (self._glob and self._glob.fullmatch(name)):
                 return True
-        if address.number is None:
-            return (
-                None if self.networks and not self.names and not self._glob else False
-            )
-        version, bits = address.number
-        for of_version, network, length in self.networks:
-            width = 32 if of_version == 4 else 128
-            if of_version == version and (bits ^ network) >> (width - length) == 0:
-                return True
-        return False
+        for version, bits in address.numbers:
+            for of_version, network, length in self._networks:
+                width = 32 if of_version == 4 else 128
+                if of_version == version and (bits ^ network) >> (width - length) == 0:
+                    return True
+        is_told = address.numbers or address.is_looked_up or not self._networks
+        return False if is_told else None
 
 
-def _network(text: str) -> tuple[int, int, int] | None:
+def _refuse_other(text: str) -> None:
+    """Raise ValueError for what cannot be a host, and say what may be meant."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)*)\.\*|[\d.]*[*?][\d.*?]*\.[\d.*?]*", text)
+    if match is not None:
+        hint = "such as 10.0.0.0/8"
+        if match[1] and match[1].count(".") < 3:
+            parts = match[1].split(".")
+            rest = ".0" * (4 - len(parts))
+            hint = f"as {match[1]}{rest}/{8 * len(parts)}"
+        raise ValueError(f"{text!r} is a pattern of names; write a network, {hint}")
+    match = re.fullmatch(r"(?:\w+://)?([^\s/:@]+)(?::(\d+))?(?:/\D.*|/)?", text)
+    if match is not None and match[0] != match[1]:
+        port = f", port={match[2]}" if match[2] else ""
+        raise ValueError(f"{text!r} is no host; write host={match[1]}{port}")
+
+
+def _network(text: str, is_exact: bool) -> tuple[int, int, int] | None:
     """Return version, bits and length of a network or an address, or None."""
     host, slash, length = text.partition("/")
-    number = number_of(host.strip("[]") if ":" in host else host)
+    number = number_of(normal(host.strip("[]") if ":" in host else host))
     if number is None:
-        if slash:
-            raise ValueError(f"{text!r} is no network, such as 10.0.0.0/8")
+        if not is_exact and not re.fullmatch(r"[\w.*?-]+", text):
+            raise ValueError(
+                f"{text!r} is neither a name nor an address nor a network, "
+                "such as *.example.com or 10.0.0.0/8"
+            )
         return None
     version, bits = number
     width = 32 if version == 4 else 128
     if not slash:
         return version, bits, width
-    if not length.isdecimal() or int(length) > width:
+    if not re.fullmatch(r"[0-9]{1,3}", length) or int(length) > width:
         raise ValueError(f"{text!r} is no network: /{length} is not from 0 to {width}")
     rest = width - int(length)
     if bits >> rest << rest != bits:

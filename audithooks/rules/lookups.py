@@ -29,13 +29,14 @@ def names_of(number: tuple[int, int]) -> tuple[str, ...]:
 
 def remember(name: Any, addresses: list[str]) -> None:
     """Remember that the look-up of *name* gave *addresses*."""
-    from .hosts import number_of
+    from .hosts import normal, number_of
 
-    if isinstance(name, (bytes, bytearray)):
-        name = bytes(name).decode("ascii", "replace")
-    if not isinstance(name, str) or number_of(name) is not None:
+    try:
+        name = normal(name)
+    except (TypeError, ValueError):  # there was none, as with None
         return
-    name = name.rstrip(".").lower()
+    if number_of(name) is not None:
+        return
     for address in addresses:
         number = number_of(address)
         if number is not None and name not in _names.get(number, ()):

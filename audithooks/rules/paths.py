@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import count
 
+from .._globs import glob_of
 from .._real import Real
 
 TYPE_CHECKING = False
@@ -21,6 +23,9 @@ _MOST_LINKS = 40  # as Linux has it
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
+_ENCODING = sys.getfilesystemencoding()
+_ERRORS = sys.getfilesystemencodeerrors()
+_PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
 
@@ -51,14 +56,13 @@ def resolve(path: str, follow: bool = True) -> str:
             if Real.lstat(here).st_mode & 0o170000 != 0o120000:
                 continue
             target = Real.readlink(here)
-        except OSError:
-            continue  # it is not there, or nobody may look
+        except (OSError, ValueError):
+            continue  # it is not there, cannot be, or nobody may look
         links += 1
         if links > _MOST_LINKS:
             raise OSError(f"too many symbolic links: {path!r}")
         here = "" if target.startswith("/") else above
         waiting += target.split("/")[::-1]
-        follow = True
     return here or "/"
 
 
@@ -69,6 +73,19 @@ def _of_windows(path: str, follow: bool) -> str:
     else:
         path = os.path.realpath(path)
     return path.replace("\\", "/")
+
+
+def decoded(value: Any) -> str:
+    """Return what os.fsdecode() does, whatever a program makes of that."""
+    text = Real.fspath(value)
+    return text if isinstance(text, str) else text.decode(_ENCODING, _ERRORS)
+
+
+def joined(folder: str, name: str) -> str:
+    """Return *name* as it is if it is absolute, and else in *folder*."""
+    if _IS_WINDOWS:
+        return os.path.join(folder, name)
+    return name if name.startswith("/") else f"{folder}/{name}"
 
 
 def absolute(text: str, folder: Any = None) -> str:
@@ -95,18 +112,19 @@ def tidied(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def of_database(value: Any) -> Any:
+def of_database(value: Any) -> str | None:
     """Return the path of a database of SQLite, or None if it is only in memory."""
-    text = os.fsdecode(value)
-    if text.startswith("file:"):
-        text, _, query = text[5:].partition("?")
+    text = decoded(value)
+    if text.startswith("file:"):  # a URI, if connect() was told so
+        text, _, query = text[5:].partition("#")[0].partition("?")
         if "mode=memory" in query.split("&"):
             return None
         if text.startswith("//"):
-            text = text[2:].partition("/")[1] + text[2:].partition("/")[2]
-        from urllib.parse import unquote  # as SQLite does
-
-        text = unquote(text)
+            text = "/" + text[2:].partition("/")[2]
+        plain = _PERCENT.sub(
+            lambda match: bytes([int(match[1], 16)]), text.encode(_ENCODING, _ERRORS)
+        )
+        text = plain.decode(_ENCODING, _ERRORS)
     return None if text in ("", ":memory:") else text
 
 
@@ -156,61 +174,86 @@ def variables(folder: str) -> dict[str, str]:
     }
 
 
-def expand(text: str, folder: str) -> str:
-    """Return a bare value with its variables, and ~, replaced."""
+def expand_variables(text: str, folder: str) -> str:
+    """Return a bare value with what its variables stand for."""
     known = variables(folder) if "{" in text else {}
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in known:
             names = ", ".join(f"{{{name}}}" for name in known)
             raise ValueError(f"there is no variable {match[0]}, but {names}")
-        return known[match[1]]
+        return _literal(known[match[1]])
 
-    text = re.sub(r"\{([a-z]*)\}", value, text)
+    return re.sub(r"\{([a-z]*)\}", value, text)
+
+
+def expand(text: str, folder: str) -> str:
+    """Return the bare value of a path with its variables, and ~, replaced."""
+    text = expand_variables(text, folder)
     if text.startswith("~"):
-        text = os.path.expanduser(text)
-        if text.startswith("~"):
-            raise ValueError(f"there is no user {text.partition('/')[0]!r}")
+        user, slash, rest = text.partition("/")
+        home = os.path.expanduser(user)
+        if home == user:
+            raise ValueError(f"there is no user {user!r}")
+        text = _literal(home) + slash + rest
     return text
 
 
-_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]/]*\]")
+def _literal(text: str) -> str:
+    """Return a pattern that only *text* matches."""
+    return re.sub(r"[*?[]", r"[\g<0>]", text)
 
 
-def _regex(pattern: str) -> str:
-    """Return a regular expression for a path pattern without what is below it."""
-    found = []
-    place = 0
-    for match in _GLOB.finditer(pattern):
-        found.append(re.escape(pattern[place : match.start()]))
-        place = match.end()
-        word = match[0]
-        if word == "**/" and match.start() and pattern[match.start() - 1] == "/":
-            found.append("(?:[^/]+/)*")
-        elif word.startswith("**"):
-            found.append(".*")
-        elif word == "*":
-            found.append("[^/]*")
-        elif word == "?":
-            found.append("[^/]")
-        else:
-            inside = re.sub(r"([\\\[&~|])", r"\\\1", word[1:-1])
-            if inside.startswith("!"):
-                inside = f"^/{inside[1:]}"
-            elif inside.startswith("^"):
-                inside = f"\\{inside}"
-            found.append(f"[{inside}]")
-    found.append(re.escape(pattern[place:]))
-    return "".join(found)
+_GLOB = re.compile(r"(\*+)|\?|\[!?\]?[^\]/]*\]")
+_ESCAPED = re.compile(r"\[([*?[])\]")
+_BELOW = "(?:/.*)?"
+_numbers = count()
 
 
 def name_regex(pattern: str) -> str:
-    """Return a regular expression for names, of a pattern without a slash."""
-    return _regex(pattern)
+    """Return a regular expression for names, of a pattern without a slash.
+
+    What stands between two stars is looked for once, as with fnmatch: so the time that
+    it takes does not explode.
+    """
+    pieces = [""]
+    place = 0
+    for match in _GLOB.finditer(pattern):
+        pieces[-1] += re.escape(pattern[place : match.start()])
+        place = match.end()
+        if match[1]:
+            pieces.append("")
+        elif match[0] == "?":
+            pieces[-1] += "[^/]"
+        else:
+            pieces[-1] += _class(match[0])
+    pieces[-1] += re.escape(pattern[place:])
+    if len(pieces) == 1:
+        return pieces[0]
+    first, *middle, last = pieces
+    found = "".join(_once(f"[^/]*?{piece}") for piece in middle if piece)
+    return f"{first}{found}[^/]*{last}(?![^/])" if last else f"{first}{found}[^/]*"
 
 
-def _has_glob(text: str) -> bool:
-    return _GLOB.search(text) is not None
+def _once(regex: str) -> str:
+    """Return what is matched without going back, for Pythons without (?>...)."""
+    number = next(_numbers)
+    return f"(?=(?P<a{number}>{regex}))(?P=a{number})"
+
+
+def _class(word: str) -> str:
+    glob_of("a value", word)  # for its ValueError
+    inside = re.sub(r"([\\\[&~|])", r"\\\1", word[1:-1])
+    if inside.startswith("!"):
+        inside = f"^{inside[1:]}"
+    elif inside.startswith("^"):
+        inside = f"\\{inside}"
+    return f"(?!/)[{inside}]"
+
+
+def _has_glob(part: str) -> bool:
+    """Whether a part of a path is more than a name, in which [*] is a star."""
+    return _GLOB.search(_ESCAPED.sub("", part)) is not None
 
 
 def path_regex(text: str, is_exact: bool, folder: str) -> str:
@@ -219,47 +262,64 @@ def path_regex(text: str, is_exact: bool, folder: str) -> str:
     *folder* is absolute. The place is meant as it is written, and where it leads.
     """
     if is_exact:
-        place = absolute(text) if text.startswith("/") else f"{folder}/{text}"
-        return "|".join(map(re.escape, dict.fromkeys([tidied(place), resolve(place)])))
-    below = "(?:/.*)?"
-    text = (
-        expand(text, folder).replace("\\", "/") if _IS_WINDOWS else expand(text, folder)
-    )
-    if text in (".", "..") or "/" in text.rstrip("/"):
-        if text.startswith("**/"):
-            return _with_below(".*/" + _regex(text[3:]), text, below)
-    elif not text.endswith("/"):
-        return _with_below(".*/" + _regex(text), text, below)
-    place = text if os.path.isabs(text) else f"{folder}/{text}"
-    head, tail = _parted(place)
-    starts = dict.fromkeys([tidied(head), resolve(head)])
-    if not tail:
-        return "|".join(re.escape(start.rstrip("/")) + below for start in starts)
-    if tail == "**" or tail == "**/":
-        return "|".join(re.escape(start.rstrip("/")) + below for start in starts)
-    if tail.endswith("/**"):
-        tail, last = tail[:-3], "name"
-    else:
-        last = tail
-    rest = _with_below(_regex(tail), last, below)
-    return "|".join(f"{re.escape(start.rstrip('/'))}/{rest}" for start in starts)
+        return "|".join(map(re.escape, _places(text, folder)))
+    text = expand(text, folder)
+    if _IS_WINDOWS:
+        text = text.replace("\\", "/")
+    parts = text.split("/")
+    if len(parts) == 1 and text not in (".", ".."):
+        parts = ["**", text]
+    number = next((n for n, part in enumerate(parts) if _has_glob(part)), len(parts))
+    starts = [""]
+    if number or parts[0] != "**":
+        head = _ESCAPED.sub(r"\1", "/".join(parts[:number]))
+        starts = _places(head or "/" * bool(number), folder)
+    rest = _rest(text, [part for part in parts[number:] if part not in ("", ".")])
+    return "|".join(re.escape(start.rstrip("/")) + rest for start in starts)
 
 
-def _with_below(regex: str, pattern: str, below: str) -> str:
-    """Add what is below, unless the last part of *pattern* has a wildcard.
+def _places(path: str, folder: str) -> list[str]:
+    """Return *path* on *folder*, as it is written and where it leads."""
+    if not folder and not os.path.isabs(path):
+        raise ValueError(f"{path!r} is relative, and there is no current folder")
+    place = joined(folder, path)
+    if _IS_WINDOWS:
+        place = absolute(place)
+    places = [tidied(place)]
+    try:
+        places.append(resolve(place))
+    except OSError:  # a loop of symbolic links
+        pass
+    return [*dict.fromkeys(places)]
 
-    So build/* is what is in build itself, no deeper.
+
+def _rest(pattern: str, parts: list[str]) -> str:
+    """Return a regular expression for the parts of a path, of which one is a pattern.
+
+    If the last one has a wildcard, nothing below it is meant: build/* is what is in
+    build itself, no deeper.
     """
-    return regex if _has_glob(pattern.rpartition("/")[2]) else regex + below
-
-
-def _parted(pattern: str) -> tuple[str, str]:
-    """Return what is before the first part with a wildcard, and the rest."""
-    parts = pattern.split("/")
-    for number, part in enumerate(parts):
-        if _has_glob(part):
-            return "/".join(parts[:number]) or "/", "/".join(parts[number:])
-    return pattern, ""
+    groups: list[list[str]] = [[]]  # between parts that are **
+    for part in parts:
+        if part == "**":
+            groups.append([])
+        elif "**" in part:
+            raise ValueError(
+                f"{pattern!r}: ** stands alone between slashes, as in **/*"
+            )
+        elif part == "..":
+            raise ValueError(f"{pattern!r} has .. behind a wildcard")
+        else:
+            groups[-1].append(part)
+    first, *others = ["".join("/" + name_regex(p) for p in group) for group in groups]
+    *middle, last = others or [""]
+    found = [first]
+    found += [_once(f"(?:/[^/]+)*?{regex}(?![^/])") for regex in middle if regex]
+    if others and last:
+        found.append(f"(?:/[^/]+)*?{last}")
+    if not parts or parts[-1] == "**" or not _has_glob(parts[-1]):
+        found.append(_BELOW)
+    return "".join(found)
 
 
 def compiled(regexes: list[str]) -> re.Pattern[str]:

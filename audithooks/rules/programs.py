@@ -29,15 +29,20 @@ def find(name: str, environ: Mapping[Any, Any] | None, folder: str) -> str | Non
     slash stands on *folder*.
     """
     if "/" in name or (os.name == "nt" and "\\" in name):
-        return paths.absolute(os.path.join(folder, name))
-    value = os.environ.get("PATH") if environ is None else None
-    if environ is not None:
-        value = environ.get("PATH", environ.get(b"PATH"))
-    for part in os.fsdecode(os.defpath if value is None else value).split(os.pathsep):
-        path = os.path.join(folder, part, name)
-        if _is_program(path):
-            return paths.absolute(path)
-    return None
+        places = [name]
+    else:
+        places = [f"{part}/{name}" if part else name for part in _path_of(environ)]
+    found = (paths.absolute(paths.joined(folder, place)) for place in places)
+    return next(filter(_is_program, found), None)
+
+
+def _path_of(environ: Mapping[Any, Any] | None) -> list[str]:
+    """Return the folders of PATH."""
+    known: Mapping[Any, Any] = os.environ if environ is None else environ
+    value = known.get("PATH")
+    if value is None and environ is not None:
+        value = environ.get(b"PATH")
+    return paths.decoded(os.defpath if value is None else value).split(os.pathsep)
 
 
 def _is_program(path: str) -> bool:
@@ -52,55 +57,77 @@ class Programs:
     """Some patterns of programs; relative paths stand on *folder*."""
 
     def __init__(self, values: Iterable[Value], folder: str) -> None:
-        self._paths: set[str] = set()
-        regexes = []
+        self._files: set[str] = set()
+        of_files = []
+        of_places = []
         names = []
         for text, is_exact in values:
             shown = text if is_exact else paths.expand(text, folder)
+            is_pattern = not is_exact and is_glob(shown)
+            found = None if is_pattern else find(shown, None, folder)
+            if found is not None:
+                self._files.add(paths.resolve(found))
             if "/" in shown or "\\" in shown:
-                if is_exact or not is_glob(shown):
-                    self._paths.add(
-                        paths.resolve(paths.absolute(os.path.join(folder, shown)))
-                    )
-                regexes.append(paths.path_regex(text, is_exact, folder))
+                of_files.append(paths.path_regex(text, is_exact, folder))
                 continue
-            names.append(re.escape(shown) if is_exact else paths.name_regex(shown))
-            if is_exact or not is_glob(shown):
-                found = find(shown, None, folder)
-                if found is not None:
-                    self._paths.add(paths.resolve(found))
-        self._regex = paths.compiled(regexes) if regexes else None
-        self._names = re.compile("|".join(f"(?:{n})" for n in names)) if names else None
+            name = re.escape(shown) if is_exact else paths.name_regex(shown)
+            names.append(name)
+            if is_pattern:
+                for part in _path_of(None):
+                    place = re.escape(paths.resolve(paths.joined(folder, part)))
+                    of_places.append(f"{place}/{name}")
+        self._of_files = paths.compiled(of_files).fullmatch if of_files else _no
+        self._of_places = paths.compiled(of_places).fullmatch if of_places else _no
+        self._names = paths.compiled(names).fullmatch if names else _no
 
-    def have(self, subject: Subject, program: str, strict: bool) -> bool:
+    def have(self, subject: Subject, program: str, strict: bool) -> bool | None:
         """Whether *program*, as an event names it, is one of them.
 
-        If *strict*, it is by the file alone, and otherwise also by the name.
+        If *strict*, it is by the file alone, and otherwise also by the name. None if
+        there is no such program, so that none is started.
         """
-        names = None if strict else self._names
-        if names is not None and names.fullmatch(program.rpartition("/")[2]):
+        if not strict and self._names(program.rpartition("/")[2]):
             return True
         try:
-            environ, folder = _surroundings(subject)
-            found = find(program, environ, folder)
-            resolved = None if found is None else paths.resolve(found)
-        except (OSError, ValueError, AttributeError):
+            found = _candidates(subject, program)
+            outcomes = [self._have(path, strict) for path in found]
+        except Exception:  # of an environment, or there is no current folder
             return not strict
-        if resolved is None or found is None:
-            return False
-        if resolved in self._paths:
+        if not outcomes:
+            return None
+        return all(outcomes) if strict else any(outcomes)
+
+    def _have(self, path: str, strict: bool) -> bool:
+        resolved = paths.resolve(path)
+        if resolved in self._files or self._of_files(resolved):
             return True
-        if self._regex is not None and self._regex.fullmatch(resolved):
+        folder, _, name = path.rpartition("/")
+        if self._of_places(f"{paths.resolve(folder or '/')}/{name}"):
             return True
-        return names is not None and bool(names.fullmatch(resolved.rpartition("/")[2]))
+        return not strict and bool(self._names(resolved.rpartition("/")[2]))
 
 
-def _surroundings(subject: Subject) -> tuple[Mapping[Any, Any] | None, str]:
-    """Return the environment and the folder in which a program is looked for."""
+def _no(path: str) -> None:
+    return None
+
+
+def _candidates(subject: Subject, program: str) -> list[str]:
+    """Return the paths of the programs of which an event starts one."""
+    event = subject.event
     environ: Mapping[Any, Any] | None = None
-    folder = ""
-    if subject.event == "subprocess.Popen":
+    folder = Real.getcwd() if program[:1] != "/" or event == "subprocess.Popen" else "/"
+    names = [program]
+    if event == "subprocess.Popen":
         environ = subject.argument("env")
         cwd = subject.argument("cwd")
-        folder = "" if cwd is None else os.fsdecode(cwd)
-    return environ, paths.absolute(folder) if folder else Real.getcwd()
+        if cwd is not None:
+            folder = paths.joined(folder, paths.decoded(cwd))
+    elif event == "os.exec":  # which does not look along PATH
+        names = [paths.joined(folder, program)]
+    elif event == "os.posix_spawn":  # it may or may not
+        names = [program, paths.joined(folder, program)]
+    elif event == "_posixsubprocess.fork_exec":
+        tried = map(paths.decoded, subject.argument("exec_list"))
+        names = [next(filter(_is_program, tried), program)]
+    found = [find(name, environ, folder) for name in names]
+    return [path for path in found if path is not None]

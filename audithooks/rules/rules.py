@@ -85,7 +85,7 @@ class Rules:
         return self.find(Subject(event, args)) is not None
 
     def find(self, subject: Subject) -> Rule | None:
-        """Return the first rule that is about an event, or None."""
+        """Return a rule that is about an event, or None."""
         for entry in self._entries(subject.event):
             if entry.about(subject, self.strict):
                 return entry.rule_of(subject, self.strict)

@@ -6,8 +6,6 @@ which mean the same for all events that have them, and the intents of `open`.
 
 from __future__ import annotations
 
-import os
-
 from ..catalogue import CAPABILITIES, EVENTS, open_bits, spawn_argv
 from ..catalogue.readable import readable
 from . import paths
@@ -41,7 +39,7 @@ _PATHS = {
     "os.exec": "path::",
     "os.fwalk": "top:dir_fd:",
     "os.getxattr": "path::r",
-    "os.link": "src:src_dir_fd:wl dst:dst_dir_fd:wl",
+    "os.link": "src:src_dir_fd:w dst:dst_dir_fd:wl",
     "os.listdir": "path::r",
     "os.listxattr": "path::r",
     "os.mkdir": "path:dir_fd:wl",
@@ -64,7 +62,7 @@ _PATHS = {
     "shutil.copymode": "src::r dst::w",
     "shutil.copystat": "src::r dst::w",
     "shutil.copytree": "src::r dst::w",
-    "shutil.make_archive": "base_name::w root_dir::r",
+    "shutil.make_archive": "base_name:: root_dir::r",
     "shutil.move": "src::wl dst::wl",
     "shutil.rmtree": "path:dir_fd:wl",
     "shutil.unpack_archive": "filename::r extract_dir::w",
@@ -77,6 +75,7 @@ _PATHS = {
 
 # Where an event has its address, or host and port.
 _ADDRESSES = {
+    "socket.__new__": ("family",),
     "socket.bind": ("address",),
     "socket.connect": ("address",),
     "socket.getnameinfo": ("sockaddr",),
@@ -113,6 +112,7 @@ SEMANTIC: dict[str, tuple[str, ...]] = {
         if len(arguments) == 1
     },
     "socket.getaddrinfo": ("host", "port", "family"),
+    "socket.getnameinfo": ("host", "port"),
     "socket.__new__": ("family",),
 }
 for _event in SPAWNS:
@@ -196,9 +196,16 @@ class Subject:
                 if isinstance(address, Untold):
                     self._places.append(address)
                 elif address is not None and address.path is not None:
-                    place = paths.Place(address.path, None, "path", "wl")
-                    self._places.append(place)
+                    use = "wl" if self.event == "socket.bind" else "w"
+                    self._places.append(self._socket_place(address.path, use))
         return self._places
+
+    @staticmethod
+    def _socket_place(path: str, use: str) -> Place | Untold:
+        try:
+            return paths.Place(path, None, "path", use)
+        except OSError:  # there is no current folder
+            return UNTOLD
 
     def _find_places(self) -> Iterator[Place | Untold]:
         for name, number, folder_number, use in _POSITIONS[self.event]:
@@ -215,7 +222,7 @@ class Subject:
                     value = paths.of_database(value)
                     if value is None:
                         continue
-                text = os.fsdecode(value)
+                text = paths.decoded(value)
                 if folder in (-1, None):
                     folder = None
                 yield paths.Place(text, folder, name, use)
@@ -254,14 +261,14 @@ class Subject:
         if number >= len(self.args):
             return None
         value = self.args[number]
-        if value is None or isinstance(value, (bool, float)):
-            return (str(value),)
-        if isinstance(value, int):
-            shown = readable(self.event, name, int(value))
-            return (shown, str(int(value))) if shown else (str(int(value)),)
         try:
-            return (os.fsdecode(value),)
-        except TypeError:
+            if value is None or isinstance(value, (bool, float)):
+                return (str(value),)
+            if isinstance(value, int):
+                shown = readable(self.event, name, int(value))
+                return (shown, str(int(value))) if shown else (str(int(value)),)
+            if isinstance(value, (str, bytes)) or hasattr(type(value), "__fspath__"):
+                return (paths.decoded(value),)
             return None
-        except Exception:  # of __fspath__()
+        except Exception:  # of __fspath__(), or of a number of many digits
             return UNTOLD

@@ -9,19 +9,23 @@ written or where it leads, and so is what is not told.
 
 from __future__ import annotations
 
+import _socket
 import os
 import re
 from collections import namedtuple
 from fnmatch import translate
 
+from .._globs import glob_of, is_glob
 from ..catalogue import CAPABILITIES, EVENTS
 from . import paths, programs
+from .grammar import Value
 from .subjects import (
     CHANGES,
     INTENTS,
     LOOK_UPS,
     READ,
     SEMANTIC,
+    SPAWNS,
     Untold,
     has_places,
     is_place,
@@ -29,7 +33,7 @@ from .subjects import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Optional, Protocol
 
     from .grammar import Item, Rule
@@ -96,6 +100,8 @@ class Paths:
                 continue
             if self.use and self.use not in place.use:
                 continue
+            if strict and self.use and place.text == os.devnull:
+                continue  # nothing is kept of what is written there
             spoke = True
             if self._has(place, strict) is not strict:
                 return not strict
@@ -130,7 +136,7 @@ class Address:
         if address is None:
             return None
         if self._part == "host":
-            if address.host is None:
+            if not (address.names or address.numbers):
                 return None
             found = self._values.have(address)  # type: ignore[union-attr]
             return (not strict) if found is None else found is not self._negated
@@ -152,7 +158,8 @@ class Program:
         if isinstance(argv, Untold):
             return not strict
         is_meant = strict is not self._negated
-        return self._values.have(subject, argv[0], is_meant) is not self._negated
+        found = self._values.have(subject, argv[0], is_meant)
+        return None if found is None else found is not self._negated
 
 
 class Argv:
@@ -208,6 +215,10 @@ class Flags:
         return found is not self._negated
 
 
+_NONE = {Value("None", False)}  # as the tracer writes it
+_NO_PATH = {
+    "sqlite3.connect": {*_NONE, Value(":memory:", True), Value("", True)},
+}
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
 _OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
@@ -237,22 +248,24 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             every, no = (every, no | bit) if item.is_negated else (every | bit, no)
             is_left = True
             continue
-        if item.name == "port" and is_capability and event in LOOK_UPS:
-            continue  # a look-up is for any port
+        if item.name in ("port", "family") and is_capability and event in LOOK_UPS:
+            continue  # a look-up is for any of them
         is_left = True
         semantic = SEMANTIC.get(event, ())
-        if item.name == "path" and "path" in semantic and has_places(event):
+        if item.name in arguments and set(item.values) <= _NO_PATH.get(event, _NONE):
+            tests.append(_plain(item, event, arguments.index(item.name), folder))
+        elif item.name == "path" and "path" in semantic and has_places(event):
             found = negative if item.is_negated else positive
-            found.setdefault("", []).append(_path_regex(item, folder))
+            found.setdefault("", []).append(_path_regex(item, folder, event))
         elif is_place(event, item.name):
             found = negative if item.is_negated else positive
-            found.setdefault(item.name, []).append(_path_regex(item, folder))
+            found.setdefault(item.name, []).append(_path_regex(item, folder, event))
         elif item.name in semantic:
             tests.append(_semantic(item, event, folder))
         elif item.name in arguments:
-            tests.append(_plain(item, event, arguments.index(item.name)))
-        elif re.fullmatch(r"arg\d+", item.name):
-            tests.append(_plain(item, event, int(item.name[3:])))
+            tests.append(_plain(item, event, arguments.index(item.name), folder))
+        elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
+            tests.append(_plain(item, event, int(item.name[3:]), folder))
         else:
             return None
     if not is_left:
@@ -264,52 +277,70 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
     return tests
 
 
-def _path_regex(item: Item, folder: str) -> str:
-    return "|".join(
-        f"(?:{paths.path_regex(value.text, value.is_exact, folder)})"
-        for value in item.values
-    )
+def _path_regex(item: Item, folder: str, event: str) -> str:
+    found = []
+    for text, is_exact in item.values:
+        if is_exact and event == "sqlite3.connect":
+            text = paths.of_database(text) or text
+        found.append(f"(?:{paths.path_regex(text, is_exact, folder)})")
+    return "|".join(found)
 
 
 def _semantic(item: Item, event: str, folder: str) -> Test:
-    if item.name == "host":
+    if event not in SPAWNS:  # here, so that no event has to import it
         from .hosts import Hosts
-
-        return Address("host", Hosts([*item.values]), item.is_negated)
+    if item.name == "host":
+        return Address("host", Hosts(item.values), item.is_negated)
     if item.name == "program":
         values = programs.Programs(item.values, folder)
         return Program(values, item.is_negated)
     if item.name == "argv":
-        return Argv(_regex_of(item), item.is_negated)
-    if item.name == "family":
-        return Address("family", _regex_of(item, _family), item.is_negated)
+        return Argv(_regex_of(item, folder), item.is_negated)
     if item.name == "path":  # of a Unix socket
-        found = [_path_regex(item, folder)]
+        found = [_path_regex(item, folder, event)]
         lists = ((), found) if item.is_negated else (found, ())
         return Paths("path", "", *lists)
-    return Address(item.name, _regex_of(item), item.is_negated)
+    if item.name == "port":
+        for text, is_exact in item.values:
+            if not (is_exact or text == "None" or re.fullmatch(r"[\d*?\[\]!-]+", text)):
+                raise ValueError(f"port must be a number, not {text!r}")
+            if re.fullmatch(r"\d+-\d+", text):
+                raise ValueError(f"port must be a number, or some with |, not {text!r}")
+        return Address("port", _regex_of(item, folder), item.is_negated)
+    return Address("family", _regex_of(item, folder, _family), item.is_negated)
 
 
 def _family(text: str) -> str:
-    text = text.lower()
-    return text[3:] if text.startswith("af_") else text
+    """Return the name of an address family without its AF_, in lower case."""
+    known = {
+        name[3:].lower(): str(int(number))
+        for name, number in vars(_socket).items()
+        if name.startswith("AF_")
+    }
+    family = text.lower().partition("af_")[2] or text.lower()
+    family = next((name for name, number in known.items() if number == text), family)
+    if family not in known and not is_glob(family):
+        near = ", ".join(name for name in ("inet", "inet6", "unix") if name in known)
+        raise ValueError(f"there is no address family {text!r}, such as {near}")
+    return family
 
 
-def _plain(item: Item, event: str, number: int) -> Test:
+def _plain(item: Item, event: str, number: int, folder: str) -> Test:
     if f"{event}.{item.name}" in _FLAGS and not any(v.is_exact for v in item.values):
         flags = frozenset(value.text for value in item.values)
         return Flags(item.name, number, flags, item.is_negated)
-    return Text(item.name, number, _regex_of(item), item.is_negated)
+    return Text(item.name, number, _regex_of(item, folder), item.is_negated)
 
 
-def _regex_of(item: Item, change: object = str) -> re.Pattern[str]:
+def _regex_of(
+    item: Item, folder: str, change: Callable[[str], str] = str
+) -> re.Pattern[str]:
     """Return what fullmatch() tells the values of an item with."""
-    return re.compile(
-        "|".join(
-            re.escape(change(value.text))  # type: ignore[operator]
-            if value.is_exact
-            else translate(change(value.text))  # type: ignore[operator]
-            for value in item.values
-        ),
-        re.DOTALL,
-    )
+    found = []
+    for text, is_exact in item.values:
+        if is_exact:
+            found.append(re.escape(change(text)))
+            continue
+        glob_of("a value", text)  # for its ValueError
+        found.append(translate(change(paths.expand_variables(text, folder))))
+    return re.compile("|".join(found))
