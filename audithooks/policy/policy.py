@@ -166,25 +166,25 @@ class Policy:
 
     def judge(self, subject: Subject) -> Decision | None:
         """Do what decide() does, for what an event is about."""
-        rule = self._narrow.find(subject)
+        rule = self._narrow.find(subject) if self._narrow else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, None)
-        rule = self._allow.find(subject)
+        rule = self._allow.find(subject) if self._allow else None
         if rule is not None and self._not_allowed.find(subject) is None:
             return self._decision(ALLOWED, "allow", rule, subject, None)
         is_closed = rule is not None
         rule = self._opened.get(subject.event)
         if rule is not None:
             return self._decision(ALLOWED, "allow", rule, subject, None)
-        rule = self._broad.find(subject)
+        rule = self._broad.find(subject) if self._broad else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
-        if is_closed or self._allow.speak(subject):
+        if is_closed or (self._allow and self._allow.speak(subject)):
             return self._closed(subject)
-        rule = self._report.find(subject)
+        rule = self._report.find(subject) if self._report else None
         if rule is not None:
             return self._decision(REPORTED, "report", rule, subject, None)
-        rule = self._default.find(subject)
+        rule = self._default.find(subject) if self._default else None
         if rule is not None:
             return Decision(
                 DENIED,

@@ -96,7 +96,7 @@ def _address(subject: Subject) -> str:
     if address.host is None:
         return f"{verb} an address of {address.family or 'its own'}"
     host = printable(address.host)
-    if address.number is not None and address.names:
+    if address.numbers and address.names:
         host += f" ({', '.join(map(printable, address.names))})"
     if address.port is not None and event not in subjects.LOOK_UPS:
         return f"{verb} {host} port {address.port}"

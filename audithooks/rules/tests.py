@@ -107,6 +107,23 @@ class Paths:
                 return not strict
         return strict if spoke else None
 
+    def number_of(self, subject: Subject, strict: bool) -> int:
+        """Return the number of the group by which an event is meant: 0 for r0.
+
+        Raises LookupError if it is not.
+        """
+        (yes,) = self._yes
+        for place in subject.places():
+            if isinstance(place, Untold):
+                return 0
+            if (self.name and place.name != self.name) or self.use not in place.use:
+                continue
+            found = None if strict else yes(place.written)
+            found = found or yes(place.resolved())
+            if found is not None and found.lastgroup is not None:
+                return int(found.lastgroup[1:])
+        raise LookupError("no path is meant")
+
     def _has(self, place: Place, strict: bool) -> bool:
         if not (strict or self._no) and all(yes(place.written) for yes in self._yes):
             return True
