@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from json import dumps
+from shlex import quote
 
+from ..records.text import printable
 from ..rules import paths
 from ..rules.grammar import parse, quoted
 
@@ -121,10 +124,7 @@ class Learned:
 
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
-        rows = [
-            f"{count:>7,}  --allow {_shell_quoted(text)}"
-            for text, count in self.rules()
-        ]
+        rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
         for (rule, subject), count in self._refused.items():
             rows.append(f"{count:>7,}  {subject}: {rule} has arguments, and stays")
         return rows
@@ -132,7 +132,7 @@ class Learned:
     def policy(self, command: str) -> str:
         """Return the text of a policy file."""
         lines = [
-            f"# What `{command}` did: a policy of audithooks, written by --learn.",
+            f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
             "# Behind each rule is how often it was needed. Reading is not limited.",
             'default = "deny"',
             "allow = [",
@@ -153,13 +153,5 @@ def _pattern(text: str) -> str:
     return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
 
 
-def _shell_quoted(text: str) -> str:
-    from shlex import quote
-
-    return quote(text)
-
-
 def _toml_quoted(text: str) -> str:
-    from json import dumps
-
     return dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

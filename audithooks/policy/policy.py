@@ -98,8 +98,10 @@ class Policy:
             if not rule.is_exact:
                 for event in _OPENED.get(rule.events[1:], ()):
                     self._opened.setdefault(event, rule)
-        judged = (f"@{name}" for name in _JUDGED if default == "deny")
-        self._default = Rules("default", judged)
+        judged = [f"@{name}" for name in _JUDGED] if default == "deny" else []
+        if judged and os.name == "posix":  # where nothing is kept of what is written
+            judged.append(f"!@write(path={os.devnull!r})")
+        self._default = Selection("default", judged, folder=self.folder)
         self._made: dict[Decision, int] = {}
 
     def _texts(self, tier: str) -> list[str]:
@@ -155,7 +157,7 @@ class Policy:
                     *(self._broad.events if self._broad else ()),
                     *self._allow.names,
                     *(self._report.events if self._report else ()),
-                    *self._default.names,
+                    *self._default.events,
                 )
             )
         )

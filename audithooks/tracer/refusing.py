@@ -11,6 +11,7 @@ import json
 import os
 
 from .._real import Real
+from ..policy.learning import Learned  # now, as a hook may refuse it at the end
 from ..policy.policy import Policy, Ruling
 from ..records.decision import DENIED, WOULD_DENY
 from ..records.lines import complain
@@ -102,8 +103,6 @@ class Told:
     def __call__(self) -> None:
         if Real.getpid() != self._pid:
             return
-        from ..policy.learning import Learned
-
         learned = Learned(self._folder)
         try:
             with open(self.path, encoding="utf-8") as file:
@@ -120,7 +119,7 @@ class Told:
         except OSError as error:
             complain(f"what was decided is lost: {error}")
 
-    def _add(self, learned: Any, line: str) -> None:
+    def _add(self, learned: Learned, line: str) -> None:
         try:
             record = json.loads(line)
         except ValueError:  # cut off, as by SIGKILL
@@ -131,7 +130,7 @@ class Told:
             else:
                 learned.refuse(record.get("rule") or "the default", record["subject"])
 
-    def _print(self, learned: Any) -> None:
+    def _print(self, learned: Learned) -> None:
         rows = learned.options()
         if not rows:
             complain("nothing would have been refused")

@@ -1,5 +1,6 @@
 """What the program may do: the options with rules, and the subcommand explain."""
 
+import importlib.util
 import json
 import re
 import shlex
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 from features import CPYTHON_EVENTS, needs
+from test_programs import wheel as wheel
 
 pytestmark = [
     needs(CPYTHON_EVENTS, "the events of this interpreter differ"),
@@ -186,6 +188,64 @@ def test_a_policy_that_was_learned_lets_the_program_run_again(run, tmp_path, pro
         done = run("-f", "-e", "none", "--policy", "p.toml", "prog.py")
         assert (done.returncode, done.stdout) == (0, learned.stdout)
         assert done.stderr == ""
+
+
+FLASK = """
+import threading
+import urllib.request
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import flask
+
+app = flask.Flask("app", root_path=".")
+
+@app.route("/")
+def page():
+    with open("build/visits", "a") as file:
+        file.write("one")
+    return "seen"
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+threading.Thread(target=server.handle_request).start()
+url = f"http://localhost:{server.server_port}/"
+print(urllib.request.urlopen(url).read())
+"""
+
+TESTS = """
+import subprocess
+import sys
+
+def test_file(tmp_path):
+    (tmp_path / "x").write_text("x")
+
+def test_process():
+    assert subprocess.run([sys.executable, "-c", ""]).returncode == 0
+"""
+
+
+PIP = ["-m", "pip", "--isolated", "--disable-pip-version-check", "install"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("program", ["pip", "pytest", "flask"])
+def test_a_real_program_runs_again_by_what_was_learned(run, tmp_path, wheel, program):
+    if importlib.util.find_spec(program) is None:
+        pytest.skip(f"{program} is not installed")
+    (tmp_path / "test_it.py").write_text(TESTS)
+    command = {
+        "pip": [*PIP, "--no-index", "--upgrade", "--target", "target", wheel],
+        "pytest": ["-m", "pytest", "-q", "test_it.py"],
+        "flask": ["-c", FLASK],
+    }[program]
+    first = run("-f", "-e", "none", "--learn", "p.toml", *command)
+    assert first.returncode == 0, first.stderr
+    for _ in range(3):
+        done = run("-f", "-e", "none", "--policy", "p.toml", *command)
+        assert (done.returncode, " = denied" in done.stderr) == (0, False), done.stderr
 
 
 def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
