@@ -6,7 +6,7 @@ import os
 from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
-from ..catalogue import GROUPS, PARTIAL
+from ..catalogue import EVENTS, GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
 from .tests import Intents, Paths, tests_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .grammar import Rule
     from .tests import Outcome, Test
 
+_UNKNOWN = ""  # stands for events that the catalogue does not know
 _MOST = 4096  # names of events that are remembered
 
 
@@ -41,7 +42,7 @@ class Rules:
         self.folder = _absolute(os.curdir if folder is None else folder)
         self.strict = strict
         self.rules: list[Rule] = []
-        self._argument = argument
+        self._made: list[dict[str, list[Test] | None]] = []
         self._by_event: dict[str, list[_Entry]] = {}
         for text in texts:
             if not isinstance(text, str):
@@ -49,11 +50,13 @@ class Rules:
                 raise TypeError(f"{argument} must hold rules of type str, not {kind}")
             try:
                 rule = parse(text)
-                for event in events_of(rule):
-                    tests_of(rule, event, self.folder)
+                # Now, as a program may change PATH, and where links lead.
+                events = (*events_of(rule), _UNKNOWN)
+                made = {event: tests_of(rule, event, self.folder) for event in events}
             except ValueError as error:
                 raise ValueError(f"{argument}: {error}") from None
             self.rules.append(rule)
+            self._made.append(made)
         self._matchers = [_matcher(argument, rule) for rule in self.rules]
 
     def __bool__(self) -> bool:
@@ -117,8 +120,12 @@ class Rules:
     def _found(self, event: str) -> list[_Entry]:
         entries: list[_Entry] = []
         merged: dict[tuple[object, ...], _Entry] = {}
-        for rule, matches in zip(self.rules, self._matchers):
-            tests = tests_of(rule, event, self.folder) if matches(event) else None
+        for rule, matches, made in zip(self.rules, self._matchers, self._made):
+            if not matches(event):
+                continue
+            if event in EVENTS and event not in made:  # it was described since
+                made[event] = tests_of(rule, event, self.folder)
+            tests = made[event if event in made else _UNKNOWN]
             if tests is None:
                 continue
             key = _key(tests)
