@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
@@ -40,7 +41,7 @@ class Rules:
         strict: bool = False,
     ) -> None:
         self.folder = _absolute(os.curdir if folder is None else folder)
-        self.strict = strict
+        self.strict = bool(strict)
         self.rules: list[Rule] = []
         self._made: list[dict[str, list[Test] | None]] = []
         self._by_event: dict[str, list[_Entry]] = {}
@@ -86,12 +87,20 @@ class Rules:
         """Whether one of them is about an event."""
         return self.find(Subject(event, args)) is not None
 
-    def find(self, subject: Subject) -> Rule | None:
+    def find(
+        self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
+    ) -> Rule | None:
         """Return a rule that is about an event, or None."""
-        for entry in self._entries(subject.event):
-            if entry.about(subject, self.strict):
-                return entry.rule_of(subject, self.strict)
-        return None
+        try:
+            for entry in self._entries(subject.event):
+                if entry.about(subject, self.strict):
+                    return entry.rule_of(subject, self.strict)
+            return None
+        except Exception:
+            if not is_finalizing():
+                raise
+            # The globals of modules are gone: nothing is told any more.
+            return None if self.strict else self.rules[0]
 
     def speaking(self, subject: Subject) -> list[Rule]:
         """Return the rules that speak about an event and do not mean it."""

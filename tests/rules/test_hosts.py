@@ -375,7 +375,9 @@ def test_a_subclass_of_str_is_what_it_holds():
 
 def test_an_address_counts_as_the_name_that_was_looked_up(sockets):
     args = sockets["inet"], ("192.0.2.7", 443)
-    rules = [Rules("rules", ["@connect(host=*.example.com)"], None, s) for s in (0, 1)]
+    rules = [
+        Rules("rules", ["@connect(host=*.example.com)"], None, s) for s in (False, True)
+    ]
     assert not any(r.has("socket.connect", args) for r in rules)
     lookups.remember("A.Example.COM.", ["192.0.2.7", "2001:db8::7%eth0"])
     assert all(r.has("socket.connect", args) for r in rules)
