@@ -335,7 +335,7 @@ def hook(event, args, write=os.write):
 class Late:
     def __del__(self, open=open, write=os.write):
         for path in ("a", "b", "a"):
-            open(path, "w").close()
+            open(path, "wb").close()
         write(1, b"done ")
 audithooks.subscribe(hook, "@write(path=./a)")
 builtins.late = Late()
