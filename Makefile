@@ -87,6 +87,8 @@ $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
 
 $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
+	@command -v strace || echo "without strace, a part is left out: apt-get install strace"
+	$(BIN)/pip install -qq --upgrade --group programs
 	$(BIN)/pip install -qq --group soak || true
 	touch $@
 

@@ -36,7 +36,8 @@ class Selection:
     A text has one or more rules; one behind a "!" is an exception. *events* and
     *exclude* are for subscribe(), without arguments. They are a little too many: has()
     tells. If there are only exceptions, or nothing, then *is_open* tells whether that
-    means all others. Relative paths stand on *folder*, by default the current one.
+    means all others. Relative paths stand on *folder*, by default the current one. With
+    *strict* they are rules that allow.
 
     Raises TypeError and ValueError, as subscribe() does.
     """
@@ -47,6 +48,7 @@ class Selection:
         texts: Iterable[str],
         is_open: bool = False,
         folder: str | None = None,
+        strict: bool = False,
     ) -> None:
         rules: list[str] = []
         for text in texts:
@@ -55,7 +57,7 @@ class Selection:
             rules += split(text)
         wanted = [rule for rule in rules if not rule.startswith("!")]
         unwanted = [rule[1:] for rule in rules if rule.startswith("!")]
-        self._wanted = Rules(argument, checked(argument, wanted), folder)
+        self._wanted = Rules(argument, checked(argument, wanted), folder, strict)
         self._unwanted = Rules(argument, checked(argument, unwanted), folder)
         self._is_open = is_open and not wanted
         self.events = self._wanted.names

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
-from typing import NamedTuple
+from collections import namedtuple
 
 from .._globs import glob_of, is_glob
 from ..catalogue import ALIASES, EVENTS, GROUPS
@@ -39,24 +38,30 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _CUT = re.compile(rf"{_ELLIPSIS}(?: \([\d,]+ more\).*)?['\"]?$", re.DOTALL)
 
 
-class Value(NamedTuple):
+class Value(namedtuple("Value", "text is_exact")):  # noqa: PYI024
     """What an argument may be. *text* is a pattern, or *is_exact*."""
+
+    __slots__ = ()
 
     text: str
     is_exact: bool
 
 
-class Item(NamedTuple):
+class Item(namedtuple("Item", "name is_negated values is_unnamed", defaults=[False])):  # noqa: PYI024
     """What is asked of an event: an argument, or without *values* an intent."""
+
+    __slots__ = ()
 
     name: str
     is_negated: bool
     values: tuple[Value, ...]
-    is_unnamed: bool = False  # a scalar at the place that *name* says
+    is_unnamed: bool  # a scalar at the place that *name* says
 
 
-class Rule(NamedTuple):
+class Rule(namedtuple("Rule", "text events is_exact items")):  # noqa: PYI024
     """A rule. *events* is a name, a pattern or a group, of which *is_exact* a name."""
+
+    __slots__ = ()
 
     text: str
     events: str
@@ -69,6 +74,13 @@ class Rule(NamedTuple):
         if self.is_exact:
             return re.sub(r"[*?[@]", r"[\g<0>]", self.events)
         return self.events
+
+
+def quoted(text: str) -> str:
+    """Return a value that is exactly *text*, in quotes only if it needs them."""
+    if re.fullmatch(r"[\w./:@+=-]+", text) and not text.startswith("."):
+        return text
+    return repr(text)
 
 
 def split(text: str) -> list[str]:
@@ -296,6 +308,8 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
         hint = ": an intent has no value"
     else:
         wanted = [*sorted(known), *(INTENTS if has_intents else ())]
+        from difflib import get_close_matches
+
         near = get_close_matches(item.name, wanted, 1)
         if near:
             hint = f": did you mean {near[0]}?"

@@ -108,6 +108,13 @@ class Address(NamedTuple):
     family: str | None = None
     path: str | None = None
 
+    @property
+    def host(self) -> str | None:
+        """The host as it is shown: a number, or a name if it has none."""
+        if self.numbers:
+            return text_of(self.numbers[0])
+        return self.names[0] if self.names else None
+
     @classmethod
     def of(cls, subject: Subject, names: tuple[str, ...]) -> Address:
         """Return that of an event, of which *names* are the arguments.

@@ -27,18 +27,17 @@ _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
 
-def resolve(path: str, follow: bool = True) -> str:
-    """Return where an absolute *path* leads, whether or not it exists.
+def resolve(path: str, follow: bool = True, here: str = "") -> str:
+    """Return where a *path* leads, whether or not it exists.
 
-    Symbolic links are followed, in the last part only with *follow*. It takes one
-    lstat() for each part.
+    It is absolute, or stands on *here*, which leads to itself. Symbolic links are
+    followed, in the last part only with *follow*. It takes one lstat() for each part.
     """
     if _IS_WINDOWS:
-        return _of_windows(path, follow)
+        return _of_windows(f"{here}/{path}" if here else path, follow)
     waiting = path.split("/")[::-1]
     if waiting[0] in ("", ".", ".."):
         follow = True  # as the system does with "link/"
-    here = ""
     links = 0
     while waiting:
         name = waiting.pop()
@@ -86,9 +85,15 @@ def absolute(text: str, folder: Any = None) -> str:
         return os.path.abspath(text).replace("\\", "/")
     if text.startswith("/"):
         return text
-    if folder is None:
-        return f"{Real.getcwd()}/{text}"
-    return f"{Real.readlink(f'/proc/self/fd/{int(folder)}')}/{text}"
+    return f"{_folder_of(folder)}/{text}"
+
+
+def _folder_of(descriptor: Any) -> str:
+    """Return the current folder, or that of a descriptor, without a symbolic link."""
+    if descriptor is None:
+        return Real.getcwd().rstrip("/")
+    found: str = Real.readlink(f"/proc/self/fd/{int(descriptor)}")
+    return found.rstrip("/")
 
 
 def tidied(path: str) -> str:
@@ -128,10 +133,16 @@ class Place:
     path of which nobody can tell where it leads raises OSError.
     """
 
-    __slots__ = ("_resolved", "name", "text", "use", "written")
+    __slots__ = ("_folder", "_given", "_resolved", "name", "text", "use", "written")
 
     def __init__(self, text: str, folder: Any, name: str, use: str) -> None:
-        self.text = absolute(text, folder)
+        self._given = text
+        self._folder = ""
+        if _IS_WINDOWS or text.startswith("/"):
+            self.text = absolute(text, folder)
+        else:
+            self._folder = _folder_of(folder)
+            self.text = f"{self._folder}/{text}"
         self.name = name
         self.use = use
         self.written = tidied(self.text)
@@ -140,7 +151,8 @@ class Place:
     def resolved(self) -> str:
         """Return where it leads. Raises OSError for a loop of symbolic links."""
         if self._resolved is None:
-            self._resolved = resolve(self.text, follow="l" not in self.use)
+            path = self._given if self._folder else self.text
+            self._resolved = resolve(path, "l" not in self.use, self._folder)
         return self._resolved
 
 

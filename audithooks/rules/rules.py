@@ -7,6 +7,7 @@ import sys
 from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
+from .._real import Real
 from ..catalogue import EVENTS, GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
@@ -40,7 +41,7 @@ class Rules:
         folder: str | None = None,
         strict: bool = False,
     ) -> None:
-        self.folder = _absolute(os.curdir if folder is None else folder)
+        self.folder = os.path.abspath(folder) if folder else current_folder()
         self.strict = bool(strict)
         self.rules: list[Rule] = []
         self._made: list[dict[str, list[Test] | None]] = []
@@ -150,6 +151,14 @@ class Rules:
         return entries
 
 
+def current_folder() -> str:
+    """Return the current folder; "", on which nothing stands, if it was removed."""
+    try:
+        return Real.getcwd()
+    except OSError:
+        return ""
+
+
 def select(
     hook: Callable[[str, tuple[Any, ...]], object],
     events: tuple[str, ...],
@@ -183,35 +192,30 @@ class _Entry:
     def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
         self.members = members
         self._tests = members[0][1]
+        self._merged: Paths | None = None
 
     def merge(self) -> None:
         if len(self.members) > 1:
             *others, paths = self._tests
+            # A group for each, by which the match tells the rule.
             regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
-            one = "|".join(f"(?:{regex})" for regex in regexes)
+            one = "|".join(f"(?P<r{n}>{regex})" for n, regex in enumerate(regexes))
             merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
             self._tests = [*others, merged]
+            self._merged = merged
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
         return _all(self._tests, subject, strict)
 
     def rule_of(self, subject: Subject, strict: bool) -> Rule:
-        """Return the first of the rules that is about the event, which one is.
+        """Return the rule that is about an event, of which about() says that one is.
 
-        Two paths of an event may be meant by two rules that allow, each by one.
+        Two paths of an event may be meant by two rules that allow, each by one; then it
+        is that of the first.
         """
-        for rule, tests in self.members:
-            if _all(tests, subject, strict):
-                return rule
-        return self.members[0][0]
-
-
-def _absolute(folder: str) -> str:
-    """Return *folder* as an absolute path, or "" if there is no current folder."""
-    try:
-        return os.path.abspath(folder)
-    except OSError:
-        return ""
+        if self._merged is None:
+            return self.members[0][0]
+        return self.members[self._merged.number_of(subject, strict)][0]
 
 
 def _always(rule: Rule) -> tuple[str, ...]:

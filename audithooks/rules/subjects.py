@@ -7,7 +7,7 @@ which mean the same for all events that have them, and the intents of `open`.
 from __future__ import annotations
 
 from .._real import Real
-from ..catalogue import EVENTS, open_bits, spawn_argv
+from ..catalogue import CAPABILITIES, EVENTS, open_bits, spawn_argv
 from ..catalogue.readable import readable
 from . import paths
 
@@ -102,13 +102,7 @@ LOOK_UPS = frozenset(
         "socket.getnameinfo",
     }
 )
-SPAWNS = frozenset(
-    {
-        *("_posixsubprocess.fork_exec", "_winapi.CreateProcess", "os.exec"),
-        *("os.posix_spawn", "os.spawn", "os.startfile", "os.startfile/2"),
-        *("os.system", "pty.spawn", "subprocess.Popen"),
-    }
-)
+SPAWNS = CAPABILITIES["spawn"]
 
 SEMANTIC: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PATHS, ("path",)),
@@ -144,6 +138,14 @@ _POSITIONS = dict(_positions())
 def has_places(event: str) -> bool:
     """Whether an event has paths, not counting those of Unix sockets."""
     return event in _POSITIONS
+
+
+def capability_of(event: str) -> str | None:
+    """Return the capability to which all events of a name belong, or None."""
+    for name, events in CAPABILITIES.items():
+        if event in events and event != "open":
+            return name
+    return None
 
 
 def is_place(event: str, name: str) -> bool:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import _socket
 import os
 import re
+from collections import namedtuple
 from fnmatch import translate
-from typing import NamedTuple
 
 from .._globs import glob_of, is_glob
 from ..catalogue import CAPABILITIES, EVENTS
@@ -50,11 +50,13 @@ if TYPE_CHECKING:
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 
 
-class Intents(NamedTuple):
+class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
     Not that of a folder, if *files* alone are meant.
     """
+
+    __slots__ = ()
 
     some: int
     every: int
@@ -104,6 +106,26 @@ class Paths:
             if self._has(place, strict) is not strict:
                 return not strict
         return strict if spoke else None
+
+    def number_of(self, subject: Subject, strict: bool) -> int:
+        """Return the number of the group by which an event is meant: 0 for r0.
+
+        Raises LookupError if it is not.
+        """
+        (yes,) = self._yes
+        for place in subject.places():
+            if isinstance(place, Untold):
+                return 0
+            if (self.name and place.name != self.name) or self.use not in place.use:
+                continue
+            found = None if strict else yes(place.written)
+            try:
+                found = found or yes(place.resolved())
+            except OSError:  # which is meant by all of them
+                return 0
+            if found is not None and found.lastgroup is not None:
+                return int(found.lastgroup[1:])
+        raise LookupError("no path is meant")
 
     def _has(self, place: Place, strict: bool) -> bool:
         if not (strict or self._no) and all(yes(place.written) for yes in self._yes):

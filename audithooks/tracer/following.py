@@ -17,6 +17,7 @@ from os import environ, fsdecode, pathsep  # a program may replace those of os
 from .._core.unraisable import report
 from .._real import Real
 from ..catalogue import named, spawn_argv
+from ..records.decision import DENIED
 from ..records.origin import local_of
 
 TYPE_CHECKING = False
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..records.selection import Selection
     from .options import Options
+    from .refusing import Rules
 
 VARIABLE = "AUDITHOOKS_TRACE"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
@@ -37,6 +38,11 @@ SPAWNS = (
     "os.system",
     "_posixsubprocess.fork_exec",
 )
+
+# multiprocessing imports this before it starts a process other than by fork, which
+# raises no event before 3.14.
+STARTER = "multiprocessing.resource_tracker"
+UNNAMED = "import", "os.putenv", "os.unsetenv"  # events
 
 IGNORING = {
     "I": "it ignores the environment by -I",
@@ -74,24 +80,25 @@ class Follower:
     """The hook for SPAWNS, which sees to it that children are traced.
 
     *expect* is called before a Python is started that will be. *tell* is called with an
-    event, its arguments and the reason why a child will not. If something is *denied*,
-    that raises PermissionError for a Python, and what is denied is left to others.
+    event, its arguments and the reason why a child will not. If there are *rules* that
+    refuse, that raises PermissionError for a Python; what they refuse is left to them.
     """
 
     def __init__(
         self,
         tell: Callable[[str, tuple[Any, ...], str, bool], None],
         expect: Callable[[], None],
-        denied: Selection,
+        rules: Rules | None,
     ) -> None:
         self._tell = tell
         self._expect = expect
-        self._denied = denied
+        self._rules = rules
         self._encoded = environ[VARIABLE]
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            if not self._denied.has(event, args):
+            decision = None if self._rules is None else self._rules(event, args)
+            if decision is None or decision.action != DENIED:
                 self._follow(event, args)
         except PermissionError:
             raise
@@ -110,7 +117,7 @@ class Follower:
             return
         options = options_of_python(program, argv)
         why = None
-        if not self._is_complete(environ if env is None else env):
+        if not _is_complete(environ if env is None else env):
             change = local_of("subprocess", "env") if is_popen else None
             if change is None or not self._complete(env, change):
                 why = CLEARED if env is None else OWN
@@ -119,15 +126,10 @@ class Follower:
             return
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
         if why is not None:
-            self._tell(event, args, why, bool(self._denied))
+            refuse = self._rules is not None and self._rules.refuse
+            self._tell(event, args, why, refuse)
         elif event != "os.exec":  # which is the same process
             self._expect()
-
-    def _is_complete(self, env: Any) -> bool:
-        if env is environ or hasattr(env, "items"):
-            path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
-            return _of(env, VARIABLE) is not None and FOLDER in path
-        return False
 
     def _complete(self, env: Any, change: Callable[[object], None]) -> bool:
         """Have a child started with a copy of *env* that has the variables."""
@@ -141,6 +143,52 @@ class Follower:
         except (ImportError, AttributeError):  # there is no ctypes
             return False
         return True
+
+
+class Unnamed:
+    """The hook for UNNAMED: says that what multiprocessing starts will not be traced.
+
+    Such a process has the options and the environment of this one. *tell* is that of
+    Follower; it is called once.
+    """
+
+    def __init__(self, tell: Callable[[str, tuple[Any, ...], str, bool], None]) -> None:
+        self._tell: Any = tell
+        flags = sys.flags
+        ignoring = "I" * flags.isolated or "E" * flags.ignore_environment
+        self._why = IGNORING.get(ignoring or "S" * flags.no_site)
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        try:
+            why = self._tell and self._found(event, args)
+            if why:
+                tell, self._tell = self._tell, None
+                tell("os.system", ("of multiprocessing",), why, False)
+        except Exception as error:
+            report(self, error)
+
+    def _found(self, event: str, args: tuple[Any, ...]) -> str | None:
+        env: Any = environ
+        if event == "import":
+            if args[0] != STARTER:
+                return None
+        elif STARTER not in sys.modules:
+            return None
+        else:  # the environment is changed after the event
+            name, *value = map(fsdecode, args)
+            if name not in (VARIABLE, "PYTHONPATH"):
+                return None
+            env = {key: old for key, old in environ.items() if key != name}
+            env.update(zip([name], value))
+        return self._why or (None if _is_complete(env) else CLEARED)
+
+
+def _is_complete(env: Any) -> bool:
+    """Whether a child with this environment will be traced."""
+    if env is environ or hasattr(env, "items"):
+        path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
+        return _of(env, VARIABLE) is not None and FOLDER in path
+    return False
 
 
 def _found(program: str, env: Any, folder: Any) -> str | None:

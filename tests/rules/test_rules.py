@@ -127,6 +127,14 @@ def test_the_rule_that_was_found_is_told():
     assert rules.speaking(Subject("os.mkdir", ("/d", 0, -1))) == rules.rules[:2]
 
 
+def test_a_rule_is_told_for_what_nobody_can_tell(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    rules = Rules("x", ["@write(path=/a)", "@write(path=/b)"])
+    for path in (loop, Raises()):
+        assert rules.find(Subject("open", (path, "w", WRITE))) is rules.rules[0]
+
+
 def test_two_ends_may_be_allowed_by_a_rule_each():
     texts = ["@write(path=/a)", "@write(path=/b)"]
     args = "/a/x", "/b/x", -1, -1

@@ -56,6 +56,9 @@ def tests(name, folder, quick):
         )
     lines = output.read_text(errors="replace").splitlines()
     say(f"{name}: {lines[-1] if lines else done.returncode}")
+    for line in lines:
+        if line.startswith("SKIPPED"):
+            say(line)
     if done.returncode:
         print(*lines[-60:], sep="\n", flush=True)
     if notes.exists():

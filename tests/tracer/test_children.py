@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 from features import PROCESSES, needs
@@ -161,12 +163,49 @@ for run in subprocess.run, lambda argv: os.execvp(argv[0], argv):
     assert (done.stdout, done.trace) == ("none\nnone\n", "")
 
 
+MULTIPROCESSING = """
+import multiprocessing.resource_tracker
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=os.mkdir, args=["made"])
+    process.start()
+    process.join()
+    print("end")
+"""
+
+
 @pytest.mark.parametrize("option", ["-I", "-E", "-S"])
 def test_multiprocessing_hands_options_on(trace, option):
-    code = "import multiprocessing.util"
     path = os.path.dirname(os.path.dirname(audithooks.__file__))  # for -S
+    code = "import multiprocessing.resource_tracker"
     done = trace("-e", "test.*", code=code, python=[option], PYTHONPATH=path)
     assert f" is not followed: it {'does' if option == '-S' else 'ign'}" in done.trace
+
+
+LOST = {
+    "cleared before": ("os.environ.clear()", ""),
+    "cleared later": ("", "os.environ.clear()"),
+    "another PYTHONPATH": ("", "os.environ['PYTHONPATH'] = os.pathsep.join(sys.path)"),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_multiprocessing_without_the_environment_is_named(trace, how):
+    before, after = LOST[how]
+    start = MULTIPROCESSING.replace("    context", f"    {after}\n    context", 1)
+    code = before + start
+    done = trace("-e", "os.mkdir", code=code)
+    assert (done.stdout, done.made) == ("end\n", True)
+    assert "os.mkdir" not in done.trace
+    assert " is not followed: the environment has lost " in done.trace
+
+
+def test_multiprocessing_with_the_environment_is_not_named(trace):
+    change = "os.environ['PYTHONPATH'] += ':/x'; del os.environ['HOME']"
+    code = MULTIPROCESSING.replace("    context", f"    {change}\n    context", 1)
+    done = trace("-e", "os.mkdir", code=code, HOME=".")
+    assert done.trace.count("os.mkdir") == 1
+    assert "not followed" not in done.trace
 
 
 @pytest.mark.parametrize("env", ["{'A': '1'}", "{}", "{b'A': b'1'}"])
@@ -182,3 +221,38 @@ subprocess.run([X, "-c", child], env={"A": "1", b"B": b"2"})
 """
     done = trace("-e", "none", code=code)
     assert done.stdout == "['A', 'AUDITHOOKS_TRACE', 'B', 'PYTHONPATH']\n"
+
+
+@pytest.fixture(scope="module")
+def zipped(tmp_path_factory):
+    """audithooks as a zip file that runs the tracer, without compiled modules."""
+    path = tmp_path_factory.mktemp("zipped") / "audithooks.pyz"
+    package = Path(audithooks.__file__).parent
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in package.rglob("*.py"):
+            archive.write(file, f"audithooks/{file.relative_to(package)}")
+        archive.writestr("__main__.py", "from audithooks.__main__ import main\nmain()")
+    return str(path)
+
+
+ZIPAPP = """
+import zipfile
+with zipfile.ZipFile("app.pyz", "w") as archive:
+    archive.writestr("__main__.py", C)
+subprocess.run([X, "app.pyz"])
+"""
+
+
+def test_a_zipapp_is_followed(trace):
+    done = trace("-e", "test.*", code=ZIPAPP)
+    assert (done.stdout, done.stderr) == ("own\n", "")
+    assert done.trace.count("test.child()") == 1
+
+
+@pytest.mark.parametrize("how", [FOLLOWED["a dict"], ZIPAPP])
+def test_a_tracer_in_a_zip_file_follows(child_of, zipped, tmp_path, how):
+    options = ["-f", "-o", "trace", "-e", "test.*"]
+    code = f"{START}{how}"
+    done = child_of(None).start(zipped, *options, "-c", code, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("own\n", "")
+    assert (tmp_path / "trace").read_text().count("test.child()") == 1

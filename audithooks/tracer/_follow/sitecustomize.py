@@ -16,14 +16,15 @@ def complain(why):
 
 def follow(folder):
     """Trace this process with the audithooks around *folder*, whatever sys.path is."""
-    from importlib.util import module_from_spec, spec_from_file_location
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
 
     package = os.path.dirname(os.path.dirname(folder))
-    spec = spec_from_file_location(
-        "audithooks",
-        os.path.join(package, "__init__.py"),
-        submodule_search_locations=[package],
-    )
+    around = os.path.dirname(package)  # perhaps a zip file
+    is_new = around not in sys.path_importer_cache
+    spec = PathFinder.find_spec("audithooks", [around])
+    if is_new:
+        del sys.path_importer_cache[around]
     sys.modules["audithooks"] = module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
