@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from features import PROCESSES, needs
@@ -366,7 +367,8 @@ def test_a_database_with_a_host_is_that_of_sqlite(root):
     for start in ("file://", "file://localhost", "file:"):
         path = f"{start}{root}/build/a%20b.db"
         assert told("@write(path=./build)", "sqlite3.connect", path) == BOTH
-        sqlite3.connect(path, uri=True).execute("PRAGMA user_version = 1").close()
+        with closing(sqlite3.connect(path, uri=True)) as database:
+            database.execute("PRAGMA user_version = 1")
         os.remove("build/a b.db")
 
 

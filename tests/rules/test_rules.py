@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sys
 
 import pytest
+from features import needs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -328,6 +330,10 @@ def test_a_wrong_rule_is_refused_before_anything_changed(
     assert dispatcher.subscriptions == ()
 
 
+CPYTHON = sys.implementation.name == "cpython"
+
+
+@needs(CPYTHON, "native hooks need CPython")
 def test_a_native_hook_takes_no_rules(dispatcher, client):
     for events, exclude in ((["open(write)"], []), ([], "open(write)")):
         with pytest.raises(TypeError, match=r"a native hook takes .*: 'open\(write\)'"):
@@ -335,6 +341,7 @@ def test_a_native_hook_takes_no_rules(dispatcher, client):
     assert dispatcher.subscriptions == ()
 
 
+@needs(CPYTHON, "nothing is called while the interpreter ends")
 def test_rules_do_not_disturb_what_comes_while_the_interpreter_ends(child, tmp_path):
     code = """
 import builtins, os, sys, audithooks
