@@ -324,36 +324,40 @@ def open_bits(mode: object, flags: object) -> int:
 
     It takes the mode and the flags of an `open` event, and raises TypeError for others.
     """
+    is_plain = (mode is None or type(mode) is str) and type(flags) is int
+    if is_plain:
+        found = _bits.get((mode, flags))
+        if found is not None:
+            return found
     if mode is not None and not isinstance(mode, str):
         raise TypeError(f"mode must be a str or None, not {type(mode).__name__}")
     if not isinstance(flags, int):
         raise TypeError(f"flags must be an int, not {type(flags).__name__}")
     bits = 0
-    if mode is not None:
-        for letter in mode:
-            bits |= _OF_LETTER.get(letter, 0)
-        if sys.implementation.name == "pypy":
-            return bits
-    if _has(flags, "O_PATH"):
-        return bits
-    access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
-    if access == os.O_RDWR:
-        bits |= 3
-    elif access == os.O_WRONLY:
-        bits |= 2
-    elif mode is None:  # O_RDONLY is 0, which callers that only have a mode also pass
-        bits |= 1
-    if flags & _CREATING:
-        bits |= 4 * (_has(flags, "O_CREAT") or _has(flags, "O_TMPFILE"))
-        bits |= 8 * _has(flags, "O_APPEND") | 16 * _has(flags, "O_TRUNC")
+    for letter in mode or "":
+        bits |= _OF_LETTER.get(letter, 0)
+    if not (mode is not None and sys.implementation.name == "pypy"):
+        bits |= _bits_of_flags(flags, mode is None)
+    if is_plain and len(_bits) < 256:
+        _bits[mode, flags] = bits
     return bits
 
 
+_bits: dict[tuple[object, object], int] = {}  # what was found before
+
 # The intents of a letter of the mode: a file that is truncated is created and written.
 _OF_LETTER = {"r": 1, "+": 3, "w": 2 | 4 | 16, "a": 2 | 4 | 8, "x": 2 | 4}
-_CREATING = 0
-for _name in ("O_CREAT", "O_TMPFILE", "O_APPEND", "O_TRUNC"):
-    _CREATING |= getattr(os, _name, 0)
+
+
+def _bits_of_flags(flags: int, alone: bool) -> int:
+    """Return the intents that flags express; *alone* is whether there is no mode."""
+    if _has(flags, "O_PATH"):
+        return 0
+    access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
+    # O_RDONLY is 0, which callers that only have a mode also pass.
+    bits = {os.O_RDWR: 3, os.O_WRONLY: 2}.get(access, int(alone))
+    bits |= 4 * (_has(flags, "O_CREAT") or _has(flags, "O_TMPFILE"))
+    return bits | 8 * _has(flags, "O_APPEND") | 16 * _has(flags, "O_TRUNC")
 
 
 def is_write(event: str, args: Sequence[typing.Any]) -> bool:

@@ -162,19 +162,27 @@ class Policy:
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
         """Return what is decided of an event, or None if no rule is about it."""
-        return self.judge(Subject(event, args))
+        return self._judge(Subject(event, args), True)
 
-    def judge(self, subject: Subject) -> Decision | None:
-        """Do what decide() does, for what an event is about."""
+    def refuse(self, event: str, args: tuple[Any, ...]) -> Decision | None:
+        """Return what is decided of an event, or None if it is allowed."""
+        return self._judge(Subject(event, args), False)
+
+    def _judge(self, subject: Subject, all: bool) -> Decision | None:
+        """Do what decide() does, for what an event is about.
+
+        If not *all*, return None for what is allowed, which costs less.
+        """
         rule = self._narrow.find(subject) if self._narrow else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, None)
         rule = self._allow.find(subject) if self._allow else None
-        if rule is not None and self._not_allowed.find(subject) is None:
-            return self._decision(ALLOWED, "allow", rule, subject, None)
-        is_closed = rule is not None
-        rule = self._opened.get(subject.event)
+        is_closed = rule is not None and self._not_allowed.find(subject) is not None
+        if rule is None or is_closed:
+            rule = self._opened.get(subject.event)
         if rule is not None:
+            if not all:
+                return None
             return self._decision(ALLOWED, "allow", rule, subject, None)
         rule = self._broad.find(subject) if self._broad else None
         if rule is not None:
@@ -238,10 +246,10 @@ class Policy:
         """Return a context manager: in its block, what is denied fails.
 
         It fails with a PermissionError that says why. With *permissive*, nothing fails,
-        and what would is only decided. report() has all decisions. A *sink* gets each
-        as well: one of audithooks.sinks, or what can be called with the name of an
-        event, its arguments, and the members of the Decision. *scope* is that of
-        subscribe().
+        and what would is only decided. report() has what was not simply allowed. A
+        *sink* gets every decision: one of audithooks.sinks, or what can be called with
+        the name of an event, its arguments, and the members of the Decision. *scope* is
+        that of subscribe().
         """
         return Enforcement(self, scope, permissive, sink)
 
@@ -251,9 +259,9 @@ class Policy:
             self._made[decision] = self._made.get(decision, 0) + 1
 
     def report(self) -> tuple[tuple[Decision, int], ...]:
-        """Return the decisions that were made, and how often, in their order.
+        """Return what was denied, would be or was to be reported, and how often each.
 
-        At most 10,000 different ones are remembered.
+        At most 10,000 different decisions are remembered, in their order.
         """
         return tuple(self._made.items())
 
@@ -295,12 +303,15 @@ class Enforcement:
             subscription.close()
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        decision = self._policy.decide(event, args)
+        policy = self._policy
+        decide = policy.refuse if self._sink is None else policy.decide
+        decision = decide(event, args)
         if decision is None or (decision.action == DENIED and is_of_loop(event)):
             return
         if self._permissive and decision.action == DENIED:
             decision = decision._replace(action=WOULD_DENY)
-        self._policy.note(decision)
+        if decision.action != ALLOWED:
+            policy.note(decision)
         if self._sink is not None:
             self._sink(event, args, decision.members())
         if decision.action == DENIED:
