@@ -15,6 +15,7 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from .._real import Real
 from .._table import BLIND as _BLIND
 from .._table import CAPABILITIES as _CAPABILITIES
 from .._table import TABLE
@@ -404,18 +405,18 @@ def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
         )
     given = dict(zip(expected, args))
     if event == "os.system":
-        return (*_shell(), os.fsdecode(given["command"]))
+        return (*_shell(), Real.fsdecode(given["command"]))
     program_name, argv_name = _SPAWNS[event]
     program: typing.Any = given.get(program_name)
     if event == "_posixsubprocess.fork_exec":
         program = program[0]  # the candidates along PATH
     argv: typing.Any = given.get(argv_name) or ()
     if isinstance(argv, (str, bytes, os.PathLike)):
-        words = [os.fsdecode(argv)]
-        return tuple(words if program is None else [os.fsdecode(program), *words])
-    words = [os.fsdecode(word) for word in argv]
+        words = [Real.fsdecode(argv)]
+        return tuple(words if program is None else [Real.fsdecode(program), *words])
+    words = [Real.fsdecode(word) for word in argv]
     if program is not None:
-        words[:1] = [os.fsdecode(program)]
+        words[:1] = [Real.fsdecode(program)]
     return tuple(words)
 
 

@@ -13,8 +13,9 @@ import re
 from fnmatch import translate
 from typing import NamedTuple
 
+from .._real import Real
 from ..catalogue.readable import readable
-from . import lookups, paths
+from . import lookups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _path_of(address: Any) -> str | None:
     """Return the path of a Unix socket; None if it has none, as an abstract one."""
     if not isinstance(address, str):
         address = memoryview(address).tobytes()
-    path = paths.decoded(address).partition("\0")[0]  # where the system stops
+    path = Real.fsdecode(address).partition("\0")[0]  # where the system stops
     return path or None
 
 
@@ -230,7 +231,7 @@ def _refuse_other(text: str) -> None:
             rest = ".0" * (4 - len(parts))
             hint = f"as {match[1]}{rest}/{8 * len(parts)}"
         raise ValueError(f"{text!r} is a pattern of names; write a network, {hint}")
-    match = re.fullmatch(r"(?:\w+://)?([^\s/:@]+)(?::(\d+))?(?:/\D.*|/)?", text)
+    match = re.fullmatch(r"(?:\w+://)?([^\s/:@]+)(?::(\d+))?(?:/[a-zA-Z].*|/)?", text)
     if match is not None and match[0] != match[1]:
         port = f", port={match[2]}" if match[2] else ""
         raise ValueError(f"{text!r} is no host; write host={match[1]}{port}")

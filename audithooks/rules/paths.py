@@ -23,8 +23,6 @@ _MOST_LINKS = 40  # as Linux has it
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
-_ENCODING = sys.getfilesystemencoding()
-_ERRORS = sys.getfilesystemencodeerrors()
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
@@ -74,12 +72,6 @@ def _of_windows(path: str, follow: bool) -> str:
     return path.replace("\\", "/")
 
 
-def decoded(value: Any) -> str:
-    """Return what os.fsdecode() does, whatever a program makes of that."""
-    text = Real.fspath(value)
-    return text if isinstance(text, str) else text.decode(_ENCODING, _ERRORS)
-
-
 def joined(folder: str, name: str) -> str:
     """Return *name* as it is if it is absolute, and else in *folder*."""
     if _IS_WINDOWS:
@@ -119,7 +111,7 @@ def tidied(path: str) -> str:
 
 def of_database(value: Any) -> str | None:
     """Return the path of a database of SQLite, or None if it is only in memory."""
-    text = decoded(value)
+    text = Real.fsdecode(value)
     if text.startswith("file:"):  # a URI, if connect() was told so
         text, _, query = text[5:].partition("#")[0].partition("?")
         if "mode=memory" in query.split("&"):
@@ -127,9 +119,10 @@ def of_database(value: Any) -> str | None:
         if text.startswith("//"):
             text = "/" + text[2:].partition("/")[2]
         plain = _PERCENT.sub(
-            lambda match: bytes([int(match[1], 16)]), text.encode(_ENCODING, _ERRORS)
+            lambda match: bytes([int(match[1], 16)]),
+            text.encode("utf-8", "surrogateescape"),
         )
-        text = plain.decode(_ENCODING, _ERRORS)
+        text = plain.decode("utf-8", "surrogateescape")
     return None if text in ("", ":memory:") else text
 
 
@@ -182,7 +175,7 @@ def variables(folder: str) -> dict[str, str]:
         "home": os.path.expanduser("~"),
         "project": project,
         "python": sys.executable or "python",
-        "tmp": os.path.abspath(os.fsdecode(tempdir or _TMP)),
+        "tmp": os.path.abspath(Real.fsdecode(tempdir or _TMP)),
     }
 
 

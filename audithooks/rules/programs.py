@@ -42,7 +42,7 @@ def _path_of(environ: Mapping[Any, Any] | None) -> list[str]:
     value = known.get("PATH")
     if value is None and environ is not None:
         value = environ.get(b"PATH")
-    return paths.decoded(os.defpath if value is None else value).split(os.pathsep)
+    return Real.fsdecode(os.defpath if value is None else value).split(os.pathsep)
 
 
 def _is_program(path: str) -> bool:
@@ -121,13 +121,13 @@ def _candidates(subject: Subject, program: str) -> list[str]:
         environ = subject.argument("env")
         cwd = subject.argument("cwd")
         if cwd is not None:
-            folder = paths.joined(folder, paths.decoded(cwd))
+            folder = paths.joined(folder, Real.fsdecode(cwd))
     elif event == "os.exec":  # which does not look along PATH
         names = [paths.joined(folder, program)]
     elif event == "os.posix_spawn":  # it may or may not
         names = [program, paths.joined(folder, program)]
     elif event == "_posixsubprocess.fork_exec":
-        tried = map(paths.decoded, subject.argument("exec_list"))
+        tried = map(Real.fsdecode, subject.argument("exec_list"))
         names = [next(filter(_is_program, tried), program)]
     found = [find(name, environ, folder) for name in names]
     return [path for path in found if path is not None]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import update_wrapper
 
 from .._globs import glob_of, is_glob
 from .._real import Real
-from ..catalogue import GROUPS, PARTIAL
+from ..catalogue import EVENTS, GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
 from .tests import Intents, Paths, tests_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .grammar import Rule
     from .tests import Outcome, Test
 
+_UNKNOWN = ""  # stands for events that the catalogue does not know
 _MOST = 4096  # names of events that are remembered
 
 
@@ -39,10 +41,10 @@ class Rules:
         folder: str | None = None,
         strict: bool = False,
     ) -> None:
-        self.folder = current_folder() if folder is None else os.path.abspath(folder)
-        self.strict = strict
+        self.folder = os.path.abspath(folder) if folder else current_folder()
+        self.strict = bool(strict)
         self.rules: list[Rule] = []
-        self._argument = argument
+        self._made: list[dict[str, list[Test] | None]] = []
         self._by_event: dict[str, list[_Entry]] = {}
         for text in texts:
             if not isinstance(text, str):
@@ -50,11 +52,13 @@ class Rules:
                 raise TypeError(f"{argument} must hold rules of type str, not {kind}")
             try:
                 rule = parse(text)
-                for event in events_of(rule):
-                    tests_of(rule, event, self.folder)
+                # Now, as a program may change PATH, and where links lead.
+                events = (*events_of(rule), _UNKNOWN)
+                made = {event: tests_of(rule, event, self.folder) for event in events}
             except ValueError as error:
                 raise ValueError(f"{argument}: {error}") from None
             self.rules.append(rule)
+            self._made.append(made)
         self._matchers = [_matcher(argument, rule) for rule in self.rules]
 
     def __bool__(self) -> bool:
@@ -84,12 +88,20 @@ class Rules:
         """Whether one of them is about an event."""
         return self.find(Subject(event, args)) is not None
 
-    def find(self, subject: Subject) -> Rule | None:
+    def find(
+        self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
+    ) -> Rule | None:
         """Return a rule that is about an event, or None."""
-        for entry in self._entries(subject.event):
-            if entry.about(subject, self.strict):
-                return entry.rule_of(subject, self.strict)
-        return None
+        try:
+            for entry in self._entries(subject.event):
+                if entry.about(subject, self.strict):
+                    return entry.rule_of(subject, self.strict)
+            return None
+        except Exception:
+            if not is_finalizing():
+                raise
+            # The globals of modules are gone: nothing is told any more.
+            return None if self.strict else self.rules[0]
 
     def speaking(self, subject: Subject) -> list[Rule]:
         """Return the rules that speak about an event and do not mean it."""
@@ -118,8 +130,12 @@ class Rules:
     def _found(self, event: str) -> list[_Entry]:
         entries: list[_Entry] = []
         merged: dict[tuple[object, ...], _Entry] = {}
-        for rule, matches in zip(self.rules, self._matchers):
-            tests = tests_of(rule, event, self.folder) if matches(event) else None
+        for rule, matches, made in zip(self.rules, self._matchers, self._made):
+            if not matches(event):
+                continue
+            if event in EVENTS and event not in made:  # it was described since
+                made[event] = tests_of(rule, event, self.folder)
+            tests = made[event if event in made else _UNKNOWN]
             if tests is None:
                 continue
             key = _key(tests)
@@ -136,11 +152,11 @@ class Rules:
 
 
 def current_folder() -> str:
-    """Return the current folder; the root, if it was removed."""
+    """Return the current folder; "", on which nothing stands, if it was removed."""
     try:
         return Real.getcwd()
     except OSError:
-        return os.sep
+        return ""
 
 
 def select(

@@ -6,6 +6,7 @@ which mean the same for all events that have them, and the intents of `open`.
 
 from __future__ import annotations
 
+from .._real import Real
 from ..catalogue import CAPABILITIES, EVENTS, open_bits, spawn_argv
 from ..catalogue.readable import readable
 from . import paths
@@ -222,7 +223,7 @@ class Subject:
                     value = paths.of_database(value)
                     if value is None:
                         continue
-                text = paths.decoded(value)
+                text = Real.fsdecode(value)
                 if folder in (-1, None):
                     folder = None
                 yield paths.Place(text, folder, name, use)
@@ -268,7 +269,7 @@ class Subject:
                 shown = readable(self.event, name, int(value))
                 return (shown, str(int(value))) if shown else (str(int(value)),)
             if isinstance(value, (str, bytes)) or hasattr(type(value), "__fspath__"):
-                return (paths.decoded(value),)
+                return (Real.fsdecode(value),)
             return None
         except Exception:  # of __fspath__(), or of a number of many digits
             return UNTOLD

@@ -119,7 +119,10 @@ class Paths:
             if (self.name and place.name != self.name) or self.use not in place.use:
                 continue
             found = None if strict else yes(place.written)
-            found = found or yes(place.resolved())
+            try:
+                found = found or yes(place.resolved())
+            except OSError:  # which is meant by all of them
+                return 0
             if found is not None and found.lastgroup is not None:
                 return int(found.lastgroup[1:])
         raise LookupError("no path is meant")

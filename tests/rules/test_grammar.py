@@ -7,6 +7,7 @@ import time
 from fnmatch import fnmatchcase
 
 import pytest
+from features import MKDIR, needs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -238,7 +239,7 @@ def test_the_time_is_in_proportion_to_the_length(start, piece):
 
     small = min(seconds(1000) for _ in range(3))
     large = min(seconds(16_000) for _ in range(2))
-    assert large < max(0.02, 16 * 6 * small)
+    assert large < max(0.1, 16 * 6 * small)
 
 
 SHOWN = [
@@ -302,6 +303,7 @@ def test_any_scalar_can_be_pasted(value):
     assert Rules("show", [line]).has("shop.sell", (value,))
 
 
+@needs(MKDIR, "this Python does not tell of what it does to files")
 def test_what_the_tracer_prints_of_a_program_can_be_pasted(child_of, tmp_path):
     code = (
         "import os; os.mkdir('a b'); open(b'c', 'w').close(); os.rename('c', \"d'\");"
