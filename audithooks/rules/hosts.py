@@ -173,50 +173,70 @@ def _path_of(address: Any) -> str | None:
 
 
 class Hosts:
-    """Some patterns of hosts. Raises ValueError for what is none."""
+    """Patterns of hosts of some rules: *lists* has the values of each.
 
-    def __init__(self, values: Iterable[tuple[str, bool]]) -> None:
-        self._is_any = False
-        self._names: set[str] = set()
-        self._networks: list[tuple[int, int, int]] = []
+    Raises ValueError for what is none.
+    """
+
+    def __init__(self, lists: Iterable[Iterable[tuple[str, bool]]]) -> None:
+        # Each with the number of its rule, the first that has it.
+        self._any: int | None = None
+        self._names: dict[str, int] = {}
+        self._networks: list[tuple[int, int, int, int]] = []
+        self._globs: list[str] = []
+        for number, values in enumerate(lists):
+            self._add(number, values)
+        self._glob = re.compile("|".join(self._globs)) if self._globs else None
+
+    def _add(self, number: int, values: Iterable[tuple[str, bool]]) -> None:
         globs = []
         for text, is_exact in values:
             if text == "*" and not is_exact:
-                self._is_any = True
+                self._any = number if self._any is None else self._any
                 continue
             if text.lower().rstrip(".") == "localhost":
-                self._networks += _LOOPBACKS
+                self._networks += [(*network, number) for network in _LOOPBACKS]
                 globs.append(_OF_LOCALHOST.pattern)
                 continue
             if not is_exact:
                 _refuse_other(text)
             network = _network(text, is_exact)
             if network is not None:
-                self._networks.append(network)
+                self._networks.append((*network, number))
                 continue
             host = normal(text)
             if not is_exact and ("*" in host or "?" in host):
                 globs.append(translate(host))
             else:
-                self._names.add(host)
+                self._names.setdefault(host, number)
             lookups.watch()
-        self._glob = re.compile("|".join(f"(?:{g})" for g in globs)) if globs else None
+        if globs:
+            self._globs.append(f"(?P<r{number}>{'|'.join(globs)})")
+
+    def number_of(self, address: Address) -> int | None:
+        """Return the number of a rule that has a host, or None."""
+        if self._any is not None:
+            return self._any
+        for name in address.names:
+            if name in self._names:
+                return self._names[name]
+            found = self._glob.fullmatch(name) if self._glob is not None else None
+            if found is not None and found.lastgroup is not None:
+                return int(found.lastgroup[1:])
+        for version, bits in address.numbers:
+            width = 32 if version == 4 else 128
+            for of_version, network, length, number in self._networks:
+                if of_version == version and (bits ^ network) >> (width - length) == 0:
+                    return number
+        return None
 
     def have(self, address: Address) -> bool | None:
         """Whether one of them stands for a host; None if the event does not tell.
 
         It does not if a socket connects to a name, and the question is for numbers.
         """
-        if self._is_any:
+        if self.number_of(address) is not None:
             return True
-        for name in address.names:
-            if name in self._names or (self._glob and self._glob.fullmatch(name)):
-                return True
-        for version, bits in address.numbers:
-            for of_version, network, length in self._networks:
-                width = 32 if of_version == 4 else 128
-                if of_version == version and (bits ^ network) >> (width - length) == 0:
-                    return True
         is_told = address.numbers or address.is_looked_up or not self._networks
         return False if is_told else None
 

@@ -89,21 +89,25 @@ class Programs:
         if not strict and self._names(program.rpartition("/")[2]):
             return True
         try:
-            found = _candidates(subject, program)
-            outcomes = [self._have(path, strict) for path in found]
+            found = subject.candidates
+            if found is None:
+                paths_found = _candidates(subject, program)
+                found = [(path, paths.resolve(path)) for path in paths_found]
+                subject.candidates = found
+            outcomes = [self._have(*candidate, strict) for candidate in found]
         except Exception:  # of an environment, or there is no current folder
             return not strict
         if not outcomes:
             return None
         return all(outcomes) if strict else any(outcomes)
 
-    def _have(self, path: str, strict: bool) -> bool:
-        resolved = paths.resolve(path)
+    def _have(self, path: str, resolved: str, strict: bool) -> bool:
         if resolved in self._files or self._of_files(resolved):
             return True
-        folder, _, name = path.rpartition("/")
-        if self._of_places(f"{paths.resolve(folder or '/')}/{name}"):
-            return True
+        if self._of_places is not _no:
+            folder, _, name = path.rpartition("/")
+            if self._of_places(f"{paths.resolve(folder or '/')}/{name}"):
+                return True
         return not strict and bool(self._names(resolved.rpartition("/")[2]))
 
 

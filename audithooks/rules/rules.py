@@ -11,7 +11,7 @@ from .._real import Real
 from ..catalogue import EVENTS, GROUPS, PARTIAL
 from .grammar import events_of, parse
 from .subjects import Subject
-from .tests import Intents, Paths, tests_of
+from .tests import Host, Intents, Paths, tests_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,22 +187,27 @@ def select(
 
 
 class _Entry:
-    """Rules that differ in their paths alone, so that they are asked at once."""
+    """Rules that differ in their paths or hosts alone, which are asked at once."""
 
     def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
         self.members = members
         self._tests = members[0][1]
-        self._merged: Paths | None = None
+        self._merged: Paths | Host | None = None
 
     def merge(self) -> None:
-        if len(self.members) > 1:
-            *others, paths = self._tests
+        if len(self.members) < 2:
+            return
+        *others, last = self._tests
+        if isinstance(last, Host):
+            lists = [tests[-1].lists[0] for _, tests in self.members]  # type: ignore[attr-defined]
+            self._merged = Host(lists, False)
+        else:
+            paths = last
             # A group for each, by which the match tells the rule.
             regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
             one = "|".join(f"(?P<r{n}>{regex})" for n, regex in enumerate(regexes))
-            merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
-            self._tests = [*others, merged]
-            self._merged = merged
+            self._merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
+        self._tests = [*others, self._merged]
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
         return _all(self._tests, subject, strict)
@@ -240,6 +245,8 @@ def _key(tests: list[Test]) -> tuple[object, ...] | None:
     """Return what rules have in common that can be merged, or None."""
     paths = tests[-1] if tests else None
     others = tests[:-1]
+    if isinstance(paths, Host) and not others and not paths.negated:
+        return ("host",)
     if not isinstance(paths, Paths):
         return None
     if len(paths.positive) != 1 or paths.negative:

@@ -163,7 +163,15 @@ UNTOLD = Untold()
 class Subject:
     """An event, and what it is about. Each thing is worked out when it is asked for."""
 
-    __slots__ = ("_address", "_bits", "_places", "_program", "args", "event")
+    __slots__ = (
+        "_address",
+        "_bits",
+        "_places",
+        "_program",
+        "args",
+        "candidates",
+        "event",
+    )
 
     def __init__(self, event: str, args: tuple[Any, ...]) -> None:
         self.event = event
@@ -172,6 +180,8 @@ class Subject:
         self._places: list[Place | Untold] | None = None
         self._address: Address | Untold | None = None
         self._program: tuple[str, ...] | Untold | None = None
+        # The programs that may be meant, and where they lead, if that was found out.
+        self.candidates: list[tuple[str, str]] | None = None
 
     def bits(self) -> int | Untold:
         """The intents of an `open`."""

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from typing import Optional, Protocol
 
     from .grammar import Item, Rule
-    from .hosts import Hosts
     from .paths import Place
     from .subjects import Subject
 
@@ -141,10 +140,40 @@ class Paths:
         )
 
 
-class Address:
-    """An address whose *part*, "host" or "port" or "family", is or is not as asked."""
+class Host:
+    """A host that is, or if *negated* is not, one of those of some rules.
 
-    def __init__(self, part: str, values: Hosts | re.Pattern[str], negated: bool):
+    *lists* has the values of each rule.
+    """
+
+    def __init__(self, lists: Sequence[Sequence[Value]], negated: bool) -> None:
+        from .hosts import Hosts
+
+        self.lists = lists
+        self.negated = negated
+        self._hosts = Hosts(lists)
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        if address is None or not (address.names or address.numbers):
+            return None
+        found = self._hosts.have(address)
+        return (not strict) if found is None else found is not self.negated
+
+    def number_of(self, subject: Subject, strict: bool) -> int:
+        """Return the number of a rule by which an event is meant."""
+        address = subject.address()
+        if isinstance(address, Untold) or address is None:
+            return 0
+        return self._hosts.number_of(address) or 0
+
+
+class Address:
+    """An address whose *part*, "port" or "family", is or is not as asked."""
+
+    def __init__(self, part: str, values: re.Pattern[str], negated: bool) -> None:
         self._part = part
         self._values = values
         self._negated = negated
@@ -153,17 +182,10 @@ class Address:
         address = subject.address()
         if isinstance(address, Untold):
             return not strict
-        if address is None:
-            return None
-        if self._part == "host":
-            if not (address.names or address.numbers):
-                return None
-            found = self._values.have(address)  # type: ignore[union-attr]
-            return (not strict) if found is None else found is not self._negated
-        text = getattr(address, self._part)
+        text = None if address is None else getattr(address, self._part)
         if text is None:
             return None
-        return bool(self._values.fullmatch(text)) is not self._negated  # type: ignore[union-attr]
+        return bool(self._values.fullmatch(text)) is not self._negated
 
 
 class Program:
@@ -307,10 +329,10 @@ def _path_regex(item: Item, folder: str, event: str) -> str:
 
 
 def _semantic(item: Item, event: str, folder: str) -> Test:
-    if event not in SPAWNS:  # here, so that no event has to import it
-        from .hosts import Hosts
+    if event not in SPAWNS:  # now, so that no event has to import it
+        from . import hosts as hosts
     if item.name == "host":
-        return Address("host", Hosts(item.values), item.is_negated)
+        return Host([item.values], item.is_negated)
     if item.name == "program":
         values = programs.Programs(item.values, folder)
         return Program(values, item.is_negated)
