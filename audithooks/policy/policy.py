@@ -77,9 +77,9 @@ class Policy:
     ) -> None:
         if default not in ("allow", "deny"):
             raise ValueError(f"default must be 'allow' or 'deny', not {default!r}")
-        self.rulings = tuple(rulings)
-        self.default = default
-        self.folder = os.path.abspath(folder) if folder else current_folder()
+        self.rulings: tuple[Ruling, ...] = tuple(rulings)
+        self.default: str = default
+        self.folder: str = os.path.abspath(folder) if folder else current_folder()
         self._ruling = {(r.tier, r.text): r for r in self.rulings}
         texts = {tier: self._texts(tier) for tier in TIERS}
         exceptions = [text for text in texts["deny"] if text.startswith("!")]

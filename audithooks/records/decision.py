@@ -8,10 +8,22 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import typing
     from collections.abc import Mapping
     from typing import Any
 
     from .._core.types import Action
+
+    class _Decision(typing.NamedTuple):  # what type checkers see
+        action: str
+        event: str
+        subject: str
+        rule: str | None
+        because: str
+        to_allow: str | None
+
+else:
+    _Decision = namedtuple("_Decision", "action event subject rule because to_allow")  # noqa: PYI024
 
 ALLOWED = "allowed"
 DENIED = "denied"
@@ -31,9 +43,7 @@ def shown(action: Action) -> str:
     return f"{word} ({rule})" if rule else word
 
 
-class Decision(
-    namedtuple("Decision", "action event subject rule because to_allow")  # noqa: PYI024
-):
+class Decision(_Decision):
     """What a policy decided of an event.
 
     *action* is "allowed" by a rule, "denied", "would deny" where a policy is only
@@ -44,13 +54,6 @@ class Decision(
     """
 
     __slots__ = ()
-
-    action: str
-    event: str
-    subject: str
-    rule: str | None
-    because: str
-    to_allow: str | None
 
     def text(self) -> str:
         """Return the decision as a sentence."""

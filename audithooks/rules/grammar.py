@@ -21,7 +21,32 @@ from .subjects import INTENTS, SEMANTIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import typing
     from collections.abc import Iterable
+
+    # What type checkers see of the classes below.
+    class _Value(typing.NamedTuple):
+        text: str
+        is_exact: bool
+
+    class _Item(typing.NamedTuple):
+        name: str
+        is_negated: bool
+        values: tuple[Value, ...]
+        is_unnamed: bool = False
+
+    class _Rule(typing.NamedTuple):
+        text: str
+        events: str
+        is_exact: bool
+        items: tuple[Item, ...]
+
+else:
+    _Value = namedtuple("_Value", "text is_exact")  # noqa: PYI024
+    _Item = namedtuple(  # noqa: PYI024
+        "_Item", "name is_negated values is_unnamed", defaults=[False]
+    )
+    _Rule = namedtuple("_Rule", "text events is_exact items")  # noqa: PYI024
 
 _STARTS = ("'", '"', "b'", 'b"')
 # Up to its end: the quote that closes, if there is one.
@@ -38,35 +63,25 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _CUT = re.compile(rf"{_ELLIPSIS}(?: \([\d,]+ more\).*)?['\"]?$", re.DOTALL)
 
 
-class Value(namedtuple("Value", "text is_exact")):  # noqa: PYI024
+class Value(_Value):
     """What an argument may be. *text* is a pattern, or *is_exact*."""
 
     __slots__ = ()
 
-    text: str
-    is_exact: bool
 
+class Item(_Item):
+    """What is asked of an event: an argument, or without *values* an intent.
 
-class Item(namedtuple("Item", "name is_negated values is_unnamed", defaults=[False])):  # noqa: PYI024
-    """What is asked of an event: an argument, or without *values* an intent."""
+    If it *is unnamed*, it is a scalar at the place that *name* says.
+    """
 
     __slots__ = ()
 
-    name: str
-    is_negated: bool
-    values: tuple[Value, ...]
-    is_unnamed: bool  # a scalar at the place that *name* says
 
-
-class Rule(namedtuple("Rule", "text events is_exact items")):  # noqa: PYI024
+class Rule(_Rule):
     """A rule. *events* is a name, a pattern or a group, of which *is_exact* a name."""
 
     __slots__ = ()
-
-    text: str
-    events: str
-    is_exact: bool
-    items: tuple[Item, ...]
 
     @property
     def pattern(self) -> str:

@@ -174,8 +174,8 @@ class Subject:
     )
 
     def __init__(self, event: str, args: tuple[Any, ...]) -> None:
-        self.event = event
-        self.args = args
+        self.event: str = event
+        self.args: tuple[Any, ...] = args
         self._bits: int | Untold | None = None
         self._places: list[Place | Untold] | None = None
         self._address: Address | Untold | None = None
