@@ -217,6 +217,22 @@ def domain(request):
 
 
 @pytest.fixture
+def forget():
+    """Forget what a test describes."""
+    from audithooks import catalogue
+
+    events, members = dict(catalogue._events), dict(catalogue._members)
+    yield
+    for now, before in (
+        (catalogue._events, events),
+        (catalogue._members, members),
+    ):
+        now.clear()
+        now.update(before)
+    catalogue.described.append("test.forgotten")
+
+
+@pytest.fixture
 def policies(domain, tmp_path, monkeypatch):
     """The package audithooks.policy on one implementation, in a folder of its own."""
     from audithooks import policy

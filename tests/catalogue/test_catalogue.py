@@ -356,20 +356,6 @@ def test_spawn_argv_wants_every_argument(event):
 # describe()
 
 
-@pytest.fixture
-def forget():
-    """Forget what a test describes."""
-    events, members = dict(catalogue._events), dict(catalogue._members)
-    yield
-    for now, before in (
-        (catalogue._events, events),
-        (catalogue._members, members),
-    ):
-        now.clear()
-        now.update(before)
-    catalogue.described.append("test.forgotten")
-
-
 @pytest.mark.usefixtures("forget")
 def test_an_event_of_ones_own_is_described():
     entry = catalogue.describe(

@@ -7,7 +7,7 @@ import time
 from fnmatch import fnmatchcase
 
 import pytest
-from features import MKDIR, needs
+from features import MKDIR, needs, shown
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -281,7 +281,8 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("event", "args"), SHOWN, ids=repr)
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize(("event", "args"), SHOWN, ids=shown)
 def test_a_line_of_the_tracer_can_be_pasted(event, args):
     describe("rules.described", "first", "second")
     plain = {n: v for n, v in named(event, args).items() if type(v) is not object}

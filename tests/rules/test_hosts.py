@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from features import needs
+from features import needs, shown
 
 from audithooks.rules import Rules, hosts, lookups
 from audithooks.rules.hosts import number_of
@@ -71,7 +71,7 @@ REMOTE_6 = ["::2", "fe80::1", "::ffff:128.0.0.1", "2001:db8::1%eth0"]
 @pytest.mark.parametrize(
     ("family", "host"),
     [*(("inet", host) for host in LOCAL), *(("inet6", host) for host in LOCAL_6)],
-    ids=repr,
+    ids=shown,
 )
 def test_localhost_is_every_way_to_write_it(sockets, family, host):
     address = (host, 80) if family == "inet" else (host, 80, 0, 0)
@@ -331,7 +331,7 @@ def test_a_connected_socket_sends_without_an_address(sockets):
 @pytest.mark.parametrize(
     "address",
     [(), ("a",), None, 3, (3, 4), (object(), 80), ("a\0.example.com", 80)],
-    ids=repr,
+    ids=shown,
 )
 def test_an_address_that_cannot_be_told_counts_against_the_program(sockets, address):
     for rule in ("@connect(host=*.example.com)", "@connect(host!=localhost)"):

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 
 import pytest
-from features import PROCESSES, needs
+from features import PROCESSES, needs, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -280,7 +280,7 @@ class Lies:
         object(),
         ["build/a"],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_path_that_cannot_be_told_counts_against_the_program(root, path):
     assert writes("@write(path=./build)", path) == DENIED_ONLY

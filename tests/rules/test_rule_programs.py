@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from features import PROCESSES, needs
+from features import PROCESSES, needs, shown
 
 from audithooks.rules import Rules, Subject
 
@@ -246,7 +246,7 @@ class Raises:
         ("git", ["git"], None, Raises()),
         ("git", ["git"], None, 3),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_program_that_cannot_be_told_counts_against_it(root, args):
     assert told("@spawn(program=got)", "subprocess.Popen", *args) == DENIED_ONLY

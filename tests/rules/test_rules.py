@@ -215,6 +215,7 @@ def test_the_names_are_those_that_subscribe_takes():
     assert not Rules("x", [])
 
 
+@pytest.mark.usefixtures("forget")
 def test_a_described_event_has_names(dispatcher):
     describe("rules.sell", "item", "price", groups=["rules"])
     early = Rules("x", ["rules.*(item=apple)"])
