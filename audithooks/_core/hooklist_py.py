@@ -56,7 +56,7 @@ def _of_threads(name: str) -> Any:
 _IN_PYTHON = 1 << 62
 
 _next_rank = count(1).__next__  # for all lists
-_next_thread = count(1).__next__
+_next_thread = count().__next__
 
 
 class _Thread(_of_threads("_local")):  # type: ignore[misc]
@@ -246,6 +246,9 @@ class Addition:
         _remove(self._hooks, self._hook)
 
 
+_ENTERING = Addition.__new__(Addition)  # stands for that of a capture, until it is made
+
+
 class Subscription:
     """The result of subscribe(): it stops or pauses the calls of a hook.
 
@@ -339,20 +342,19 @@ class Capture:
     It can be used again, but not while it is in use.
     """
 
-    __slots__ = ("_addition", "_arguments", "_in_use", "_list")
+    __slots__ = ("_addition", "_arguments", "_list")
 
-    _addition: hints.Optional[Addition]
+    _addition: hints.Optional[Addition]  # None: it is not in use
     _arguments: tuple[hints.Any, ...]
-    _in_use: bool
     _list: hints.Any
 
     def __init__(self) -> None:
         raise TypeError("cannot create a Capture: capture() does")
 
     def __enter__(self) -> list[captures.Record]:
-        if self._in_use:
+        if self._addition is not None:
             raise RuntimeError("this capture() is already in use")
-        self._in_use = True  # before other hooks are told of it
+        self._addition = _ENTERING  # before other hooks are told of it
         try:
             recorder, *arguments = self._arguments
             records: list[captures.Record]
@@ -361,21 +363,19 @@ class Capture:
             self._addition.commit()
             return records
         except BaseException:
-            if self._addition is not None:  # a signal handler raised
+            if self._addition is not _ENTERING:  # a signal handler raised
                 self._addition.undo()
-                self._addition = None
-            self._in_use = False
+            self._addition = None
             raise
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         addition = self._addition
-        if addition is not None:
+        if addition is not None and addition is not _ENTERING:
             try:
                 addition._handle.close()
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition._handle.closed:
                     self._addition = None
-                    self._in_use = False
 
 
 def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
@@ -451,7 +451,6 @@ class HookList:
         capture = Capture.__new__(Capture)
         capture._addition = None
         capture._arguments = arguments
-        capture._in_use = False
         capture._list = self
         return capture
 

@@ -1,8 +1,10 @@
 """capture(): the events of a block in a list."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from contextvars import Context, copy_context
 
 import pytest
@@ -105,6 +107,21 @@ def test_it_can_be_used_again_but_not_twice_at_once(domain):
         domain.audit("test.2")
     assert [event for event, _ in first] == ["test.1"]
     assert [event for event, _ in second] == ["test.2"]
+
+
+def test_it_keeps_nothing_of_a_block_that_has_ended(dispatcher):
+    class Thing:
+        pass
+
+    thing = Thing()
+    gone = weakref.ref(thing)
+    capture = dispatcher.capture("test.*")
+    with capture as events:
+        dispatcher.audit("test.event", thing)
+    del events, thing
+    gc.collect()
+    assert gone() is None
+    assert capture.__enter__() == []
 
 
 def test_wrong_arguments_are_those_of_subscribe(domain):

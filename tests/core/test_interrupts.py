@@ -105,6 +105,93 @@ def test_an_interrupted_change_is_whole(child, size, where, scope, step):
     assert child.run(code) == "True 0 0 0\n"
 
 
+# Interrupts a step at each of its lines, as a signal does that comes just before.
+LINES = """
+import linecache, sys
+from audithooks import Dispatcher
+from audithooks._core import domain as domains, hooklist_py
+class Boom(BaseException):
+    pass
+def at_line(number):
+    def trace(frame, what, _):
+        nonlocal number
+        file = frame.f_code.co_filename
+        if file not in (domains.__file__, hooklist_py.__file__):
+            return None
+        line = linecache.getline(file, frame.f_lineno).strip()
+        if what == "line" and line != "try:":  # before which no signal is told
+            number -= 1
+            if number == 0:
+                raise Boom
+        return trace
+    return trace
+seen = []
+def hook(event, args):
+    seen.append(event)
+def names():
+    del seen[:]
+    domain.audit("test.x")
+    domain.audit("test.y")
+    return len(seen)
+def step():
+    global subscription
+    {step}
+number, is_over = 0, False
+domain = Dispatcher()
+while not is_over:
+    number += 1
+    subscription = None
+    capture = domain.capture("test.x", "test.y", scope={scope!r})
+    names()  # so that it is known who wants them
+    sys.settrace(at_line(number))
+    try:
+        step()
+        is_over = True
+    except Boom:
+        pass
+    finally:
+        sys.settrace(None)
+    if subscription is None:
+        assert names() == 0, number
+        capture.__exit__(None, None, None)
+    else:
+        opened = [subscription] * (not subscription.closed)
+        assert [*domain.subscriptions] == opened, number
+        assert names() == 2 * len(opened) * (not subscription.paused), number
+        subscription.close()
+    assert (names(), domain.subscriptions) == (0, ()), number
+    with capture as events:
+        names()
+    assert len(events) == 2, number
+print(number > 20)
+"""
+
+CHANGES = {
+    "subscribe": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    subscription.close()
+""",
+    "pause": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    subscription.pause()
+    subscription.resume()
+""",
+    "capture": """
+    with capture:
+        pass
+""",
+}
+
+
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_is_interrupted_at_any_line_is_whole(child_of, scope, change):
+    """In pure Python; compiled code has no lines."""
+    step = CHANGES[change].format(scope=scope).strip()
+    printed = child_of("python").run(LINES.format(scope=scope, step=step))
+    assert printed == "True\n"
+
+
 @needs_timers
 def test_a_hook_that_raises_while_a_signal_comes_is_called_again(child, size):
     printed = child.run(

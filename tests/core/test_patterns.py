@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audithooks._core import patterns
 from audithooks._core.patterns import glob_of
 
 
@@ -61,6 +62,24 @@ def test_many_names_beside_a_pattern_stay_names(dispatcher, monkeypatch):
     assert seen == ["app.event19999", "other.x"]
 
 
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+def test_a_name_is_matched_once(dispatcher, monkeypatch, scope):
+    """What was found out is kept, for audit() and for whether an Event is true."""
+    asked = []
+
+    def glob_of(argument, pattern):
+        return lambda name: asked.append(name) or name == "once.a"
+
+    monkeypatch.setattr(patterns, "glob_of", glob_of)
+    monkeypatch.setattr(patterns, "_shared", {})
+    dispatcher.subscribe(lambda *_: None, "once.*", scope=scope)
+    for name in ("once.a", "once.b"):
+        for _ in range(3):
+            dispatcher.audit(name)
+            assert bool(dispatcher.event(name)) == (name == "once.a")
+    assert asked == ["once.a", "once.b"]
+
+
 async def coroutine(event, args): ...
 
 
@@ -95,6 +114,16 @@ class Callable:
 def test_a_hook_that_a_call_would_not_run_is_refused(domain, method, hook):
     with pytest.raises(TypeError, match="hook must be a function that runs when"):
         getattr(domain, method)(hook)
+
+
+def test_what_is_no_function_has_no_flags(dispatcher):
+    class Hiding:
+        @property
+        def __code__(self):
+            raise PermissionError
+
+    for thing in (print, None, Hiding()):
+        assert dispatcher._flags(thing) == 0
 
 
 @pytest.mark.parametrize(
