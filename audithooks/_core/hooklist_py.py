@@ -86,13 +86,12 @@ class _State:
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
 
-    def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> bool:
-        """Whether the program uses greenlets."""
+    def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> None:
+        """Find out whether the program uses greenlets."""
         if self.getcurrent is None:
             greenlet = modules.get("greenlet")
             if greenlet is not None:
                 self.getcurrent = greenlet.__dict__.get("getcurrent")
-        return self.getcurrent is not None
 
 
 _state = _State()
@@ -169,7 +168,8 @@ class Hook:
             if state.getcurrent is not None:
                 key = self, state.getcurrent()
             if key in running or self in running:
-                if not state.notice_greenlets() or state.getcurrent is None:
+                state.notice_greenlets()
+                if state.getcurrent is None:
                     return
                 greenlet = state.getcurrent()
                 key = self, greenlet
@@ -612,7 +612,6 @@ def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
         hook._is_paused = paused
         hooks._routes = routes
     except BaseException:  # of a signal handler
-        hook._is_paused = paused
         hooks._routes = routes
         raise
 

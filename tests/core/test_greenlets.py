@@ -150,8 +150,9 @@ def test_a_hook_that_is_younger_than_greenlet_may_switch(child, where):
         f"""
 import audithooks
 domain = {where}
-domain.subscribe(print, "other.x")
+domain.subscribe(print, "other.x", scope="thread")
 domain.audit("test.x")
+domain.audit("sys.addaudithook")
 import greenlet
 main = greenlet.getcurrent()
 seen = []

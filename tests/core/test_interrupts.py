@@ -115,6 +115,7 @@ class Boom(BaseException):
 def at_line(number):
     def trace(frame, what, _):
         nonlocal number
+        global is_over
         file = frame.f_code.co_filename
         if file not in (domains.__file__, hooklist_py.__file__):
             return None
@@ -122,12 +123,15 @@ def at_line(number):
         if what == "line" and line != "try:":  # before which no signal is told
             number -= 1
             if number == 0:
+                is_over = False
                 raise Boom
         return trace
     return trace
 seen = []
 def hook(event, args):
     seen.append(event)
+    if args:
+        raise ValueError
 def names():
     del seen[:]
     domain.audit("test.x")
@@ -143,10 +147,11 @@ while not is_over:
     subscription = None
     capture = domain.capture("test.x", "test.y", scope={scope!r})
     names()  # so that it is known who wants them
+    is_over = True
     sys.settrace(at_line(number))
     try:
         step()
-        is_over = True
+        assert is_over, number
     except Boom:
         pass
     finally:
@@ -169,15 +174,25 @@ print(number > 20)
 CHANGES = {
     "subscribe": """
     subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    names()
     subscription.close()
 """,
     "pause": """
     subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    names()
     subscription.pause()
+    names()
     subscription.resume()
 """,
     "capture": """
     with capture:
+        names()
+""",
+    "audit": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    try:
+        domain.audit("test.x", "raise")
+    except ValueError:
         pass
 """,
 }
