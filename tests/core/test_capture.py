@@ -4,13 +4,14 @@ import asyncio
 import gc
 import threading
 import time
+import typing
 import weakref
 from contextvars import Context, copy_context
 
 import pytest
 from features import THREADS, needs
 
-from audithooks import HookRejected
+from audithooks import HookRejected, Record
 
 
 def test_the_list_holds_the_events_of_the_block(domain):
@@ -71,6 +72,17 @@ def test_a_record_is_a_named_tuple_that_knows_thread_and_time(domain):
     assert record.thread == threading.get_ident()
     assert before <= record.time <= time.time()
     assert "Record(event='test.event', args=(1,))" in repr(record)
+
+
+def test_the_types_of_a_record_are_told():
+    hints = typing.get_type_hints(Record)
+    assert (hints["event"], hints["thread"], hints["time"]) == (str, int, float)
+    assert hints["args"] == tuple[typing.Any, ...]
+
+
+def test_it_loads_nothing_for_type_checkers(child):
+    code = "with audithooks.capture('test'): print('audithooks._core.types' in modules)"
+    assert child.run(f"import audithooks; from sys import modules\n{code}") == "False\n"
 
 
 def test_exclude_is_that_of_subscribe(domain):

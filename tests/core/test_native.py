@@ -2,8 +2,11 @@
 
 import gc
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from audithooks._core import native
 
 ctypes = pytest.importorskip("ctypes", reason="this Python was built without ctypes")
 
@@ -134,6 +137,18 @@ def test_a_capsule_lives_as_long_as_its_hook(domain, client):
     domain.audit("x")
     gc.collect()
     assert gone() is None
+
+
+def test_a_native_hook_is_refused_where_there_is_no_cpython(
+    dispatcher, client, monkeypatch
+):
+    interpreter = SimpleNamespace(
+        modules=sys.modules, implementation=SimpleNamespace(name="pypy")
+    )
+    monkeypatch.setattr(native, "sys", interpreter)
+    with pytest.raises(NotImplementedError, match="native hooks need CPython"):
+        dispatcher.subscribe(client.capsule("log", []), "x")
+    assert dispatcher.subscriptions == ()
 
 
 def test_what_was_not_added_is_taken_out_without_another(child, client_folder):
