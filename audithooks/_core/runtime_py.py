@@ -126,12 +126,11 @@ class Runtime(Domain, HookList):
                 raise _Reached
 
         this_thread = get_ident  # a global may be gone when the last event comes
-        self._others = True
+        self._others = not _IS_TOLD
         if _IS_TOLD:
             # As _anyone_listens() asks; in one call, so that nobody comes between.
             ask = map(_sys_audit, (None,))  # type: ignore[misc]
             add = map(_sys_addaudithook, (on_event,))
-            self._others = False
             try:
                 next(zip(ask, add))
             except TypeError:

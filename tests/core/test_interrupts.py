@@ -208,6 +208,31 @@ def test_a_change_that_is_interrupted_at_any_line_is_whole(child_of, scope, chan
     assert printed == "True\n"
 
 
+def test_a_hook_of_sys_is_counted_after_an_announcement_that_was_interrupted(child_of):
+    """Which sys is told of next, and which is none of ours."""
+    printed = child_of("python").run(
+        """
+import linecache, sys
+import audithooks
+class Boom(BaseException):
+    pass
+def trace(frame, what, _):
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    if what == "line" and line == '_sys_audit("sys.addaudithook")':
+        raise Boom
+    return trace
+audithooks.subscribe(print, "test.other")
+sys.settrace(trace)
+try:
+    audithooks.subscribe(print, "test.other")
+except Boom:
+    sys.addaudithook(lambda *_: None)
+    print(bool(audithooks.Event("test.event")))
+"""
+    )
+    assert printed == "True\n"
+
+
 @needs_timers
 def test_a_hook_that_raises_while_a_signal_comes_is_called_again(child, size):
     printed = child.run(
