@@ -229,6 +229,10 @@ cdef class Addition:
         self.hooks.remove(self.hook)
 
 
+# Stands for that of a capture, until it is made.
+cdef Addition ENTERING = Addition.__new__(Addition)
+
+
 @cython.final
 cdef class Subscription:
     """Subscription()\n--\n
@@ -313,16 +317,15 @@ cdef class Capture:
     It can be used again, but not while it is in use.
     """
 
-    cdef Addition addition          # None until the hook is added
+    cdef Addition addition          # None: it is not in use
     cdef HookList list
     cdef tuple arguments
-    cdef bint in_use
 
     def __enter__(self):
         with cython.critical_section(self):
-            if self.in_use:
+            if self.addition is not None:
                 raise RuntimeError("this capture() is already in use")
-            self.in_use = True  # before other hooks are told of it
+            self.addition = ENTERING  # before other hooks are told of it
         try:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
@@ -330,21 +333,19 @@ cdef class Capture:
             self.addition.commit()
             return records
         except BaseException:
-            if self.addition is not None:  # a signal handler raised
+            if self.addition is not ENTERING:  # a signal handler raised
                 self.addition.undo()
-                self.addition = None
-            self.in_use = False
+            self.addition = None
             raise
 
     def __exit__(self, kind, error, traceback):
         addition = self.addition
-        if addition is not None:
+        if addition is not None and addition is not ENTERING:
             try:
                 addition.handle.close()
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition.handle.closed:
                     self.addition = None
-                    self.in_use = False
 
 
 cdef PyObject *refuse(

@@ -56,7 +56,7 @@ def _of_threads(name: str) -> Any:
 _IN_PYTHON = 1 << 62
 
 _next_rank = count(1).__next__  # for all lists
-_next_thread = count(1).__next__
+_next_thread = count().__next__
 
 
 class _Thread(_of_threads("_local")):  # type: ignore[misc]
@@ -86,13 +86,12 @@ class _State:
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
 
-    def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> bool:
-        """Whether the program uses greenlets."""
+    def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> None:
+        """Find out whether the program uses greenlets."""
         if self.getcurrent is None:
             greenlet = modules.get("greenlet")
             if greenlet is not None:
                 self.getcurrent = greenlet.__dict__.get("getcurrent")
-        return self.getcurrent is not None
 
 
 _state = _State()
@@ -169,7 +168,8 @@ class Hook:
             if state.getcurrent is not None:
                 key = self, state.getcurrent()
             if key in running or self in running:
-                if not state.notice_greenlets() or state.getcurrent is None:
+                state.notice_greenlets()
+                if state.getcurrent is None:
                     return
                 greenlet = state.getcurrent()
                 key = self, greenlet
@@ -244,6 +244,9 @@ class Addition:
     def undo(self) -> None:
         """Take the hook out, if it was added: nobody got the handle."""
         _remove(self._hooks, self._hook)
+
+
+_ENTERING = Addition.__new__(Addition)  # stands for that of a capture, until it is made
 
 
 class Subscription:
@@ -339,20 +342,19 @@ class Capture:
     It can be used again, but not while it is in use.
     """
 
-    __slots__ = ("_addition", "_arguments", "_in_use", "_list")
+    __slots__ = ("_addition", "_arguments", "_list")
 
-    _addition: hints.Optional[Addition]
+    _addition: hints.Optional[Addition]  # None: it is not in use
     _arguments: tuple[hints.Any, ...]
-    _in_use: bool
     _list: hints.Any
 
     def __init__(self) -> None:
         raise TypeError("cannot create a Capture: capture() does")
 
     def __enter__(self) -> list[captures.Record]:
-        if self._in_use:
+        if self._addition is not None:
             raise RuntimeError("this capture() is already in use")
-        self._in_use = True  # before other hooks are told of it
+        self._addition = _ENTERING  # before other hooks are told of it
         try:
             recorder, *arguments = self._arguments
             records: list[captures.Record]
@@ -361,21 +363,19 @@ class Capture:
             self._addition.commit()
             return records
         except BaseException:
-            if self._addition is not None:  # a signal handler raised
+            if self._addition is not _ENTERING:  # a signal handler raised
                 self._addition.undo()
-                self._addition = None
-            self._in_use = False
+            self._addition = None
             raise
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         addition = self._addition
-        if addition is not None:
+        if addition is not None and addition is not _ENTERING:
             try:
                 addition._handle.close()
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition._handle.closed:
                     self._addition = None
-                    self._in_use = False
 
 
 def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
@@ -451,7 +451,6 @@ class HookList:
         capture = Capture.__new__(Capture)
         capture._addition = None
         capture._arguments = arguments
-        capture._in_use = False
         capture._list = self
         return capture
 
@@ -613,7 +612,6 @@ def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
         hook._is_paused = paused
         hooks._routes = routes
     except BaseException:  # of a signal handler
-        hook._is_paused = paused
         hooks._routes = routes
         raise
 

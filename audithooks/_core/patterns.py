@@ -98,8 +98,6 @@ def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, 
     unwanted, unwanted_globs = _divided("exclude", exclude)
     _, ours = _divided("events", tuple(p for p in events if p.startswith(_OURS)))
     is_asked = UNSUBSCRIBE in names or any(glob(UNSUBSCRIBE) for glob in ours)
-    if UNSUBSCRIBE in unwanted or any(glob(UNSUBSCRIBE) for glob in unwanted_globs):
-        is_asked = False
     if not events:
         return (None, (), unwanted, unwanted_globs, {}), is_asked
     if globs:

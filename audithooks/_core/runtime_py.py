@@ -47,12 +47,6 @@ class _Reached(Exception):
     """Tells connect() that its hook is called."""
 
 
-def _need_frames(number: int) -> None:
-    """Raise RecursionError if there is not room for so many more."""
-    if number:
-        _need_frames(number - 1)
-
-
 class Runtime(Domain, HookList):
     """The domain of the interpreter's own events. There is one."""
 
@@ -60,21 +54,23 @@ class Runtime(Domain, HookList):
 
     _warning = AuditHooksWarning
 
+    _others: bool  # once it is connected: whether there may be hooks beside ours
+
     def __init__(self) -> None:
         self._connected = False
-        self._others = False  # whether there may be hooks beside ours
         self._announcing: int | None = None  # the thread that adds one of ours
 
     if _HAS_HOOKS:
         audit = staticmethod(_sys_audit)
 
         def addaudithook(self, hook: hints.HookFunction) -> None:
+            # This takes more frames than to call on_event(), whose RecursionError sys
+            # would take for a refusal; that of _dispatch() is among the overflows.
             native = native_hook(hook, self._unpack, self._flags)
             call: Any = hook if native is None else caller(hook, *native)
             thread = self._state.thread
             outer, thread.overflows = thread.overflows, []
-            try:  # sys takes a RecursionError for a refusal, also that of on_event()
-                _need_frames(4)
+            try:
                 _sys_addaudithook(call)
                 for error in thread.overflows:
                     raise error
@@ -130,12 +126,11 @@ class Runtime(Domain, HookList):
                 raise _Reached
 
         this_thread = get_ident  # a global may be gone when the last event comes
-        self._others = True
+        self._others = not _IS_TOLD
         if _IS_TOLD:
             # As _anyone_listens() asks; in one call, so that nobody comes between.
             ask = map(_sys_audit, (None,))  # type: ignore[misc]
             add = map(_sys_addaudithook, (on_event,))
-            self._others = False
             try:
                 next(zip(ask, add))
             except TypeError:

@@ -1,14 +1,17 @@
 """capture(): the events of a block in a list."""
 
 import asyncio
+import gc
 import threading
 import time
+import typing
+import weakref
 from contextvars import Context, copy_context
 
 import pytest
 from features import THREADS, needs
 
-from audithooks import HookRejected
+from audithooks import HookRejected, Record
 
 
 def test_the_list_holds_the_events_of_the_block(domain):
@@ -71,6 +74,17 @@ def test_a_record_is_a_named_tuple_that_knows_thread_and_time(domain):
     assert "Record(event='test.event', args=(1,))" in repr(record)
 
 
+def test_the_types_of_a_record_are_told():
+    hints = typing.get_type_hints(Record)
+    assert (hints["event"], hints["thread"], hints["time"]) == (str, int, float)
+    assert hints["args"] == tuple[typing.Any, ...]
+
+
+def test_it_loads_nothing_for_type_checkers(child):
+    code = "with audithooks.capture('test'): print('audithooks._core.types' in modules)"
+    assert child.run(f"import audithooks; from sys import modules\n{code}") == "False\n"
+
+
 def test_exclude_is_that_of_subscribe(domain):
     with domain.capture("test.*", exclude="test.b") as events:
         domain.audit("test.a")
@@ -105,6 +119,21 @@ def test_it_can_be_used_again_but_not_twice_at_once(domain):
         domain.audit("test.2")
     assert [event for event, _ in first] == ["test.1"]
     assert [event for event, _ in second] == ["test.2"]
+
+
+def test_it_keeps_nothing_of_a_block_that_has_ended(dispatcher):
+    class Thing:
+        pass
+
+    thing = Thing()
+    gone = weakref.ref(thing)
+    capture = dispatcher.capture("test.*")
+    with capture as events:
+        dispatcher.audit("test.event", thing)
+    del events, thing
+    gc.collect()
+    assert gone() is None
+    assert capture.__enter__() == []
 
 
 def test_wrong_arguments_are_those_of_subscribe(domain):

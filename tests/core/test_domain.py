@@ -7,11 +7,13 @@ import pickle
 import sys
 import threading
 import weakref
+from types import SimpleNamespace
 
 import pytest
 from features import DROPS, FORK, needs
 
 from audithooks import HookRejected
+from audithooks._core import unraisable
 
 
 class Log(list):
@@ -317,6 +319,62 @@ def test_a_failing_unraisablehook_is_no_end(domain, monkeypatch, capfd):
     told = capfd.readouterr().err
     assert "Exception ignored in sys.unraisablehook" in told
     assert "ZeroDivisionError" in told
+
+
+def test_what_fails_in_a_failing_unraisablehook_is_told_from_there_on(
+    domain, monkeypatch, capfd
+):
+    def broken(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys, "unraisablehook", broken)
+    domain.subscribe(raiser(ValueError), "test.event", on_error="unraisable")
+    domain.audit("test.event")
+    _, _, told = capfd.readouterr().err.partition("Traceback")
+    (frame,) = [line for line in told.splitlines() if "File" in line]
+    assert frame.endswith("in broken")
+
+
+def test_a_report_is_made_where_its_type_is_that_of_pypy(monkeypatch):
+    """Which has a second text at the end, and None for neither."""
+
+    class UnraisableHookArgs(tuple):
+        __slots__ = ()
+
+    kinds = SimpleNamespace(__subclasses__=lambda: [tuple, UnraisableHookArgs])
+    reports = []
+    interpreter = SimpleNamespace(
+        implementation=SimpleNamespace(name="pypy"), unraisablehook=reports.append
+    )
+    monkeypatch.setattr(unraisable, "tuple", kinds, raising=False)
+    monkeypatch.setattr(unraisable, "sys", interpreter)
+    error = ValueError("reported")
+    unraisable.report(print, error)
+    (report,) = reports
+    assert report == (ValueError, error, None, "", print, "")
+    interpreter.unraisablehook = lambda report: report.missing
+    interpreter.__unraisablehook__ = reports.append
+    unraisable.report(print, error)
+    assert reports[1][0] is AttributeError
+    assert reports[1][3] == "Exception ignored in sys.unraisablehook"
+
+
+def test_a_report_is_made_where_it_has_no_type(monkeypatch):
+    kinds = SimpleNamespace(__subclasses__=list)
+    reports = []
+    monkeypatch.setattr(unraisable, "tuple", kinds, raising=False)
+    monkeypatch.setattr(sys, "unraisablehook", reports.append)
+    error = ValueError("reported")
+    unraisable.report(print, error)
+    assert [vars(report) for report in reports] == [
+        {
+            "exc_type": ValueError,
+            "exc_value": error,
+            "exc_traceback": None,
+            "err_msg": None,
+            "object": print,
+        }
+    ]
 
 
 @pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])

@@ -58,6 +58,17 @@ def test_it_is_true_if_a_hook_wants_it(domain, event):
     assert other
 
 
+@pytest.mark.parametrize("scope", ["thread", "context"])
+def test_it_is_true_if_a_hook_of_this_scope_wants_it(dispatcher, scope):
+    event = dispatcher.event("test.event")
+    other = dispatcher.event("test.other")
+    assert not event
+    with dispatcher.subscribe(lambda *_: None, "test.event", scope=scope):
+        assert event
+        assert not other
+    assert not event
+
+
 def test_a_name_may_be_resolved_many_times(domain):
     seen = []
     domain.subscribe(lambda *call: seen.append(call), "test.event")

@@ -119,6 +119,56 @@ print(seen)
     assert printed == "[(1,), (2,)]\n"
 
 
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_switch_may_be_the_first_that_is_known_of_greenlets(child, where):
+    printed = child.run(
+        f"""
+import sys
+import audithooks
+domain = {where}
+seen = []
+def hook(event, args):
+    seen.append(args)
+    if args == ("outer",):
+        import greenlet
+        greenlet.greenlet(domain.audit).switch("test.x", "other")
+        domain.audit("test.x", "inner")
+domain.subscribe(hook, "test.x")
+domain.audit("test.x", "first")  # it is known from now on who wants this
+assert "greenlet" not in sys.modules
+domain.audit("test.x", "outer")
+print(seen)
+"""
+    )
+    assert printed == "[('first',), ('outer',), ('other',)]\n"
+
+
+@pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
+def test_a_hook_that_is_younger_than_greenlet_may_switch(child, where):
+    """Although it was known before that nobody else wants the event."""
+    printed = child.run(
+        f"""
+import audithooks
+domain = {where}
+domain.subscribe(print, "other.x", scope="thread")
+domain.audit("test.x")
+domain.audit("sys.addaudithook")
+import greenlet
+main = greenlet.getcurrent()
+seen = []
+def guard(event, args):
+    seen.append(args)
+    main.switch()
+domain.subscribe(guard, "test.x", scope="thread")
+job = greenlet.greenlet(domain.audit)
+job.switch("test.x", 1)
+domain.audit("test.x", 2)
+print(seen)
+"""
+    )
+    assert printed == "[(1,), (2,)]\n"
+
+
 def test_threads_are_those_that_gevent_has_replaced(child_of):
     """In pure Python; compiled code asks the interpreter itself."""
     printed = child_of("python").run(

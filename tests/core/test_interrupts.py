@@ -105,6 +105,134 @@ def test_an_interrupted_change_is_whole(child, size, where, scope, step):
     assert child.run(code) == "True 0 0 0\n"
 
 
+# Interrupts a step at each of its lines, as a signal does that comes just before.
+LINES = """
+import linecache, sys
+from audithooks import Dispatcher
+from audithooks._core import domain as domains, hooklist_py
+class Boom(BaseException):
+    pass
+def at_line(number):
+    def trace(frame, what, _):
+        nonlocal number
+        global is_over
+        file = frame.f_code.co_filename
+        if file not in (domains.__file__, hooklist_py.__file__):
+            return None
+        line = linecache.getline(file, frame.f_lineno).strip()
+        if what == "line" and line != "try:":  # before which no signal is told
+            number -= 1
+            if number == 0:
+                is_over = False
+                raise Boom
+        return trace
+    return trace
+seen = []
+def hook(event, args):
+    seen.append(event)
+    if args:
+        raise ValueError
+def names():
+    del seen[:]
+    domain.audit("test.x")
+    domain.audit("test.y")
+    return len(seen)
+def step():
+    global subscription
+    {step}
+number, is_over = 0, False
+domain = Dispatcher()
+other = domain.subscribe(hook, "test.other")  # events go through the list meanwhile
+while not is_over:
+    number += 1
+    subscription = None
+    capture = domain.capture("test.x", "test.y", scope={scope!r})
+    names()  # so that it is known who wants them
+    is_over = True
+    sys.settrace(at_line(number))
+    try:
+        step()
+        assert is_over, number
+    except Boom:
+        pass
+    finally:
+        sys.settrace(None)
+    if subscription is None:
+        assert names() == 0, number
+        capture.__exit__(None, None, None)
+    else:
+        opened = (subscription,) * (not subscription.closed)
+        assert domain.subscriptions == (other, *opened), number
+        assert names() == 2 * len(opened) * (not subscription.paused), number
+        subscription.close()
+    assert (names(), domain.subscriptions) == (0, (other,)), number
+    with capture as events:
+        names()
+    assert len(events) == 2, number
+print(number > 20)
+"""
+
+CHANGES = {
+    "subscribe": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    names()
+    subscription.close()
+""",
+    "pause": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    names()
+    subscription.pause()
+    names()
+    subscription.resume()
+""",
+    "capture": """
+    with capture:
+        names()
+""",
+    "audit": """
+    subscription = domain.subscribe(hook, "test.x", "test.y", scope={scope!r})
+    try:
+        domain.audit("test.x", "raise")
+    except ValueError:
+        pass
+""",
+}
+
+
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_is_interrupted_at_any_line_is_whole(child_of, scope, change):
+    """In pure Python; compiled code has no lines."""
+    step = CHANGES[change].format(scope=scope).strip()
+    printed = child_of("python").run(LINES.format(scope=scope, step=step))
+    assert printed == "True\n"
+
+
+def test_a_hook_of_sys_is_counted_after_an_announcement_that_was_interrupted(child_of):
+    """Which sys is told of next, and which is none of ours."""
+    printed = child_of("python").run(
+        """
+import linecache, sys
+import audithooks
+class Boom(BaseException):
+    pass
+def trace(frame, what, _):
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    if what == "line" and line == '_sys_audit("sys.addaudithook")':
+        raise Boom
+    return trace
+audithooks.subscribe(print, "test.other")
+sys.settrace(trace)
+try:
+    audithooks.subscribe(print, "test.other")
+except Boom:
+    sys.addaudithook(lambda *_: None)
+    print(bool(audithooks.Event("test.event")))
+"""
+    )
+    assert printed == "True\n"
+
+
 @needs_timers
 def test_a_hook_that_raises_while_a_signal_comes_is_called_again(child, size):
     printed = child.run(

@@ -2,8 +2,11 @@
 
 import gc
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from audithooks._core import native
 
 ctypes = pytest.importorskip("ctypes", reason="this Python was built without ctypes")
 
@@ -56,6 +59,16 @@ def test_a_native_hook_comes_before_those_in_python(domain, client):
     domain.subscribe(client.capsule("positive", seen), "x")
     domain.audit("x")
     assert seen == [("x", ()), ("x", ()), "python", "python"]
+
+
+@pytest.mark.parametrize("scope", ["thread", "context"])
+def test_a_native_hook_of_a_scope_comes_before_those_in_python(domain, client, scope):
+    seen = []
+    domain.subscribe(lambda event, args: seen.append("python"), "x")
+    domain.subscribe(lambda event, args: seen.append("python"), "x", scope=scope)
+    domain.subscribe(client.capsule("log", seen), "x", scope=scope)
+    domain.audit("x")
+    assert seen == [("x", ()), "python", "python"]
 
 
 def test_an_exception_of_a_native_hook_stops_the_dispatch(domain, client):
@@ -124,6 +137,35 @@ def test_a_capsule_lives_as_long_as_its_hook(domain, client):
     domain.audit("x")
     gc.collect()
     assert gone() is None
+
+
+def test_a_native_hook_is_refused_where_there_is_no_cpython(
+    dispatcher, client, monkeypatch
+):
+    interpreter = SimpleNamespace(
+        modules=sys.modules, implementation=SimpleNamespace(name="pypy")
+    )
+    monkeypatch.setattr(native, "sys", interpreter)
+    with pytest.raises(NotImplementedError, match="native hooks need CPython"):
+        dispatcher.subscribe(client.capsule("log", []), "x")
+    assert dispatcher.subscriptions == ()
+
+
+def test_what_was_not_added_is_taken_out_without_another(child, client_folder):
+    """The native hook has the first rank there is."""
+    printed = child.run(
+        """
+import client
+from audithooks import Dispatcher
+dispatcher, seen = Dispatcher(), []
+dispatcher.subscribe(client.capsule("log", seen), "x", scope="thread")
+dispatcher._addition(print, events=(), scope="thread").undo()
+dispatcher.audit("x")
+print(seen)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "[('x', ())]\n"
 
 
 def test_a_capsule_with_another_name_is_refused(domain, client):

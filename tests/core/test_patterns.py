@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audithooks._core import patterns
 from audithooks._globs import glob_of
 
 
@@ -61,6 +62,47 @@ def test_many_names_beside_a_pattern_stay_names(dispatcher, monkeypatch):
     assert seen == ["app.event19999", "other.x"]
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """The names that were matched with a pattern; one that ends in a "+" does match."""
+    names = []
+
+    def glob_of(argument, pattern):
+        return lambda name: names.append(name) or name.endswith("+")
+
+    monkeypatch.setattr(patterns, "glob_of", glob_of)
+    monkeypatch.setattr(patterns, "_shared", {})
+    return names
+
+
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+def test_a_name_is_matched_once(dispatcher, asked, scope):
+    """What was found out is kept, for audit() and for whether an Event is true."""
+    dispatcher.subscribe(lambda *_: None, "*", scope=scope)
+    for name in ("test+", "test-"):
+        for _ in range(3):
+            dispatcher.audit(name)
+            assert bool(dispatcher.event(name)) == (name == "test+")
+    assert asked == ["test+", "test-"]
+
+
+@pytest.mark.parametrize(("scope", "most"), [("process", 4096), ("thread", 1024)])
+def test_what_is_kept_of_names_has_a_limit(dispatcher, asked, scope, most):
+    dispatcher.subscribe(lambda *_: None, "*", scope=scope)
+    longest = "x" * 256
+    for _ in range(2):
+        dispatcher.audit(longest + "x")
+        dispatcher.audit(longest)
+    assert asked == [longest + "x", longest, longest + "x"]
+    for i in range(most - 1):
+        dispatcher.audit(f"{i}")
+    del asked[:]
+    for _ in range(2):
+        dispatcher.audit(f"{most - 2}")
+        dispatcher.audit("another")
+    assert asked == ["another"] * 2
+
+
 async def coroutine(event, args): ...
 
 
@@ -95,6 +137,16 @@ class Callable:
 def test_a_hook_that_a_call_would_not_run_is_refused(domain, method, hook):
     with pytest.raises(TypeError, match="hook must be a function that runs when"):
         getattr(domain, method)(hook)
+
+
+def test_what_is_no_function_has_no_flags(dispatcher):
+    class Hiding:
+        @property
+        def __code__(self):
+            raise PermissionError
+
+    for thing in (print, None, Hiding()):
+        assert dispatcher._flags(thing) == 0
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,24 @@ def test_a_recursion_error_is_no_refusal(domain, method):
     assert (len(added) > 10, lost) == (True, [])
 
 
+def test_a_recursion_error_about_one_hook_says_nothing_of_another(domain):
+    """A hook is asked about one, and adds another, about which it is asked as well."""
+    seen, inner = [], []
+
+    def hook(event, args):
+        if inner:
+            raise RecursionError
+        inner.append(True)
+        with pytest.raises(RecursionError):
+            domain.addaudithook(print)
+
+    domain.subscribe(hook, "sys.addaudithook", reentrant=True)
+    domain.addaudithook(lambda event, args: seen.append(event))
+    domain.audit("test.event")
+    assert inner
+    assert "test.event" in seen
+
+
 def deep(function):
     """Call a function at each depth of the stack, from the recursion limit outwards."""
     try:

@@ -327,6 +327,28 @@ print(audithooks.addaudithook(print))
     not PROCESSES or prints("import sys; del sys.audit; import colorsys; print(1)"),
     "every import calls sys.audit() here, so it cannot be removed",
 )
+def test_without_audit_hooks_in_sys_an_event_must_be_a_str(child_of):
+    printed = child_of("python").run(
+        """
+import sys
+del sys.audit, sys.addaudithook
+import audithooks
+class Own(str): pass
+audithooks.addaudithook(lambda event, args: print(type(event).__name__))
+audithooks.audit(Own("test.event"))
+try:
+    audithooks.audit(1)
+except TypeError as error:
+    print(error)
+"""
+    )
+    assert printed == "str\naudit() argument 'event' must be str, not int\n"
+
+
+@needs(
+    not PROCESSES or prints("import sys; del sys.audit; import colorsys; print(1)"),
+    "every import calls sys.audit() here, so it cannot be removed",
+)
 @pytest.mark.parametrize("name", ["audit", "addaudithook"])
 def test_the_reason_says_that_sys_has_no_audit_hooks(child_of, name):
     printed = child_of("python").run(

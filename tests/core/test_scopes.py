@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import threading
-from contextvars import copy_context
+from contextvars import Context, copy_context
 
 import pytest
 from features import EVENT_LOOPS, THREADS, needs
@@ -45,6 +45,14 @@ def test_a_context_keeps_nothing_of_dispatchers_that_are_gone(impl):
     assert all(
         len(value) < 10 for value in copy_context().values() if type(value) is tuple
     )
+
+
+def test_a_context_keeps_nothing_of_a_hook_that_was_closed(dispatcher):
+    def run():
+        dispatcher.subscribe(print, scope="context").close()
+        return [*copy_context().values()]
+
+    assert Context().run(run) == [()]
 
 
 def test_an_event_calls_no_hook_of_other_contexts(dispatcher):

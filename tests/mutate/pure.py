@@ -22,7 +22,7 @@ LIST = (
     ("test_domain", "test_event", "test_dispatcher", "test_capture", "test_scopes"),
     ("test_greenlets", "test_rogues", "test_runtime", "test_native", "test_patterns"),
     ("test_trust", "test_faults", "test_tracing", "test_choice", "test_leaks"),
-    ("test_shutdown", "test_model"),
+    ("test_shutdown", "test_model", "test_interrupts"),
 )
 
 STAGES = {
