@@ -90,9 +90,13 @@ HOOK_LIST = [
     ),
     ("tp_vectorcall = NULL", "tp_flags |= 0", "a Subscription can be made by a call"),
     # Captures.
-    ("if self.in_use:", "if False:", "a capture can be entered twice"),
     (
-        "            self.in_use = False\n            raise",
+        "if self.addition is not None:\n                raise",
+        "if False:\n                raise",
+        "a capture can be entered twice",
+    ),
+    (
+        "            self.addition = None\n            raise",
         "            raise",
         "a capture that was refused is in use for ever",
     ),
