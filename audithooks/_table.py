@@ -266,27 +266,39 @@ winreg.SaveKey(key, file_name) # Windows
 winreg.SetValue(key, sub_key, type, value) # Windows
 """
 
-# The group @write, beside those of the table that each event has in its entry.
-WRITES = """
-open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr os.rename
-os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown shutil.copyfile
-shutil.copymode shutil.copystat shutil.copytree shutil.make_archive shutil.move
-shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp tempfile.mkstemp
-_winapi.CreateFile _winapi.CreateJunction
+# Groups that say what a program may do, beside those that each event has in the table.
+CAPABILITIES = """
+write: open os.chflags os.chmod os.chown os.link os.mkdir os.remove os.removexattr \
+os.rename os.rmdir os.setxattr os.symlink os.truncate os.utime shutil.chown \
+shutil.copyfile shutil.copymode shutil.copystat shutil.copytree shutil.make_archive \
+shutil.move shutil.rmtree shutil.unpack_archive sqlite3.connect tempfile.mkdtemp \
+tempfile.mkstemp _winapi.CreateFile _winapi.CreateJunction
+read: open os.getxattr os.listdir os.listxattr os.scandir sqlite3.connect
+connect: socket.connect socket.getaddrinfo socket.gethostbyaddr socket.gethostbyname \
+socket.getnameinfo socket.sendmsg socket.sendto
+listen: socket.bind
+spawn: os.exec os.posix_spawn os.spawn os.startfile os.startfile/2 os.system pty.spawn \
+subprocess.Popen _posixsubprocess.fork_exec _winapi.CreateProcess
 """
 
 # What raises no event: what a program does, and which events are near to it, if any.
 BLIND = """
 os.stat(), os.access(), os.path.exists(), os.readlink(): no event
+os.open() with dir_fd: `open`, which does not tell the folder of a relative path
+os.open() of a folder with O_DIRECTORY, and os.listdir() of that: `open`, not in @read
 os.mkfifo(), os.mknod(), os.memfd_create(), os.pipe(), os.dup(): no event
 read(), write() and sendfile() of open files: only `open`, when they are opened
+SQL of sqlite3, as ATTACH and VACUUM INTO: no event after sqlite3.connect
+dbm.gnu and dbm.ndbm: no event for their files
+ssl, when it reads certificates from files: no event
+multiprocessing.shared_memory: no event
 readline.read_history_file(), write_history_file(), read_init_file(): no event
 reading os.environ: no event; changes of it are os.putenv and os.unsetenv
 importlib.import_module(): no `import`; if it loads a module, `open`, `exec` and more
 import of a module that sys.modules has: no event
 multiprocessing, start method spawn or forkserver: no event up to 3.13, then \
 _posixsubprocess.fork_exec
-os.spawnv() and the like, except on Windows: os.fork, and nothing of the program
+os.spawnv() and the like, except on Windows: os.fork, and os.exec in the child
 os.wait(), os.setuid(), os.setgid(), os.umask(), os.nice(): no event
 signal.signal(), signal.raise_signal(): no event
 socket.send(), recv(), accept(), listen(): no event; a socket that accept() makes is \

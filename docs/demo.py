@@ -1,4 +1,7 @@
-"""make demo: pip installs a package under the tracer, from an index on this machine."""
+"""make demo: pip installs a package under the tracer, from an index on this machine.
+
+At the end it may not, by a rule, and that is explained.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +43,17 @@ def make_index(folder: Path) -> None:
             archive.addfile(info, io.BytesIO(text.encode()))
 
 
-def trace(options: str, program: list[str]) -> None:
-    """Run pip under the tracer, and show the command."""
+def trace(options: str, program: list[str], fails: bool = False) -> None:
+    """Run a program under the tracer, and show the command. It may be to fail."""
     shown = " ".join(word.replace("swordfish", "*********") for word in program)
-    print(f"\n$ audithooks {options} {shown}", flush=True)
+    print(f"\n$ audithooks {options} {shown}".rstrip(), flush=True)
     command = [sys.executable, "-m", "audithooks", *shlex.split(options), *program]
     # Neither another index of this machine, nor the version of pip on the network.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
     environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    subprocess.run(command, check=True, env=environ)
+    done = subprocess.run(command, check=False, env=environ)
+    if (done.returncode != 0) is not fails:
+        sys.exit(f"the status is {done.returncode}")
 
 
 def report(path: Path, target: Path) -> None:
@@ -99,6 +104,10 @@ def main() -> None:
         path, target = folder / "run.json", folder / "second"
         trace(f"-f --json -o {path}", [*program, str(target)])
         report(path, target)
+        rule = "--allow '@connect(host=pypi.org)'"
+        refused = [*program, f"{name}/third", "--retries", "0"]
+        trace(f"-e none {rule}", refused, fails=True)
+        trace(f"explain '@connect(host=127.0.0.1)' {rule}", [], fails=True)
         server.shutdown()
 
 

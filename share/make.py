@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     parser = make_parser()
     parser.prog = "audithooks"
     for action in parser._actions:
-        if action.metavar == "PATTERN":
+        if action.metavar in ("PATTERN", "RULE"):
             action.complete = PATTERNS  # type: ignore[attr-defined]
         elif action.metavar in ("FILE", "DIR"):
             what = shtab.FILE if action.metavar == "FILE" else shtab.DIRECTORY

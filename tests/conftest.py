@@ -113,9 +113,10 @@ def pytest_generate_tests(metafunc):
     if "compiled" in metafunc.fixturenames:
         names = ["cython"]
     if "domain" in metafunc.fixturenames:
-        pairs = [
-            f"{name}-{kind}" for name in names for kind in ("dispatcher", "runtime")
-        ]
+        kinds = "dispatcher", "runtime"
+        if "policies" in metafunc.fixturenames:  # which are of the runtime domain
+            kinds = ("runtime",)
+        pairs = [f"{name}-{kind}" for name in names for kind in kinds]
         metafunc.parametrize("domain", pairs, indirect=True)
     elif "implementation" in metafunc.fixturenames:
         metafunc.parametrize("implementation", names)
@@ -213,6 +214,33 @@ def domain(request):
         capture=found.capture,
         event=lambda name: names.Event(name, found if kind == "dispatcher" else None),
     )
+
+
+@pytest.fixture
+def forget():
+    """Forget what a test describes."""
+    from audithooks import catalogue
+
+    events, members = dict(catalogue._events), dict(catalogue._members)
+    yield
+    for now, before in (
+        (catalogue._events, events),
+        (catalogue._members, members),
+    ):
+        now.clear()
+        now.update(before)
+    catalogue.described.append("test.forgotten")
+
+
+@pytest.fixture
+def policies(domain, tmp_path, monkeypatch):
+    """The package audithooks.policy on one implementation, in a folder of its own."""
+    from audithooks import policy
+    from audithooks.policy import policy as module
+
+    monkeypatch.setattr(module, "subscribe", domain.subscribe)
+    monkeypatch.chdir(tmp_path)
+    return policy
 
 
 @pytest.fixture(scope="session")

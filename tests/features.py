@@ -8,6 +8,7 @@ import errno
 import importlib.machinery
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -112,3 +113,8 @@ def is_compiled(name):
     spec = importlib.util.find_spec(name)
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     return spec is not None and (spec.origin or "").endswith((*suffixes, "built-in"))
+
+
+def shown(value):
+    """Return what names a parameter of a test, the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

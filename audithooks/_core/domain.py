@@ -8,6 +8,7 @@ from __future__ import annotations
 from _thread import get_ident
 from time import time
 
+from .._globs import is_rule
 from . import hints
 from .doubts import doubt
 from .native import native_hook
@@ -197,9 +198,19 @@ class Domain:
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
         _choice("on_error", on_error, ("raise", "unraisable"))
-        matcher, named = wants(wanted, unwanted)
+        names, others = wanted, unwanted
+        if any(map(is_rule, wanted + unwanted)):
+            from ..rules import select  # here, as most programs do without
+
+            if native is not None:
+                raise TypeError(
+                    "a native hook takes names and patterns of events, not rules with "
+                    f"arguments: {next(filter(is_rule, wanted + unwanted))!r}"
+                )
+            hook, names, others = select(hook, wanted, unwanted)  # type: ignore[arg-type]
+        matcher, named = wants(names, others)
         if is_asked is None:  # capture() warned where it was called
-            self._warn(wanted + unwanted, 3)
+            self._warn(names + others, 3)
         addition = self._addition(
             hook,
             matcher,
@@ -238,6 +249,11 @@ class Domain:
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
-        wants(wanted, unwanted)  # raises what __enter__() would
-        self._warn(wanted + unwanted, 2)
+        names, others = wanted, unwanted
+        if any(map(is_rule, wanted + unwanted)):
+            from ..rules import select
+
+            _, names, others = select(print, wanted, unwanted)
+        wants(names, others)  # raises what __enter__() would
+        self._warn(names + others, 2)
         return self._capture(recorder, wanted, unwanted, scope)

@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable as Callable
 from collections.abc import Iterable as Iterable
 from collections.abc import Iterator as Iterator
+from collections.abc import Mapping
 from types import CodeType as CodeType
 from types import FrameType as FrameType
 from typing import Any as Any
@@ -52,6 +53,9 @@ class HasDescriptor(Protocol):
 
 # What lines are written to.
 Output = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], int, HasDescriptor]
+
+# What became of an event, in a record: a word, or members by their names.
+Action = Union[str, Mapping[str, Any]]
 
 # Where the function and the data of a native hook are.
 Native = tuple[int, int]

@@ -15,8 +15,10 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from .._real import Real
 from .._table import BLIND as _BLIND
-from .._table import TABLE, WRITES
+from .._table import CAPABILITIES as _CAPABILITIES
+from .._table import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +52,10 @@ Version = tuple[int, ...]
 __all__ = (
     "ALIASES",
     "BLIND",
+    "CAPABILITIES",
     "EVENTS",
     "GROUPS",
+    "PARTIAL",
     "WRITE",
     "Entry",
     "OpenIntent",
@@ -59,6 +63,7 @@ __all__ = (
     "expand",
     "is_write",
     "named",
+    "open_bits",
     "open_intent",
     "spawn_argv",
 )
@@ -151,10 +156,23 @@ def _groups() -> dict[str, frozenset[str]]:
     return {group: frozenset(members[group]) for group in sorted(members)}
 
 
+CAPABILITIES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        name: frozenset(events.split())
+        for name, _, events in (
+            line.partition(": ") for line in _CAPABILITIES.strip().splitlines()
+        )
+    }
+)
+"""The groups that say what a program may do: write, read, connect, listen and spawn."""
+
 WRITE = "@write"
 """The group of what changes files. It has every `open`: is_write() tells."""
 
-_members = {**_groups(), WRITE[1:]: frozenset(WRITES.split())}
+PARTIAL = frozenset({"read", "write"})
+"""Those of them to which an `open` belongs or not, by what it is for."""
+
+_members = {**_groups(), **CAPABILITIES}
 
 GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_members)
 """The names of the events of every group, by the name of the group without the "@"."""
@@ -297,28 +315,49 @@ def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
             f"the arguments of open are path, mode and flags, not {args!r}"
         )
     _, mode, flags = args
+    bits = open_bits(mode, flags)
+    return OpenIntent(*(bool(bits & 1 << place) for place in range(5)))
+
+
+def open_bits(mode: object, flags: object) -> int:
+    """Return what open_intent() does as a number: 1 for read, 2 for write, and so on.
+
+    It takes the mode and the flags of an `open` event, and raises TypeError for others.
+    """
+    is_plain = (mode is None or type(mode) is str) and type(flags) is int
+    if is_plain:
+        found = _bits.get((mode, flags))
+        if found is not None:
+            return found
     if mode is not None and not isinstance(mode, str):
         raise TypeError(f"mode must be a str or None, not {type(mode).__name__}")
     if not isinstance(flags, int):
         raise TypeError(f"flags must be an int, not {type(flags).__name__}")
-    read = write = create = append = truncate = False
-    if mode is not None:
-        read = "r" in mode or "+" in mode
-        append = "a" in mode
-        truncate = "w" in mode
-        create = append or truncate or "x" in mode
-        write = create or "+" in mode
-        if sys.implementation.name == "pypy":
-            return OpenIntent(read, write, create, append, truncate)
+    bits = 0
+    for letter in mode or "":
+        bits |= _OF_LETTER.get(letter, 0)
+    if not (mode is not None and sys.implementation.name == "pypy"):
+        bits |= _bits_of_flags(flags, mode is None)
+    if is_plain and len(_bits) < 256:
+        _bits[mode, flags] = bits
+    return bits
+
+
+_bits: dict[tuple[object, object], int] = {}  # what was found before
+
+# The intents of a letter of the mode: a file that is truncated is created and written.
+_OF_LETTER = {"r": 1, "+": 3, "w": 2 | 4 | 16, "a": 2 | 4 | 8, "x": 2 | 4}
+
+
+def _bits_of_flags(flags: int, alone: bool) -> int:
+    """Return the intents that flags express; *alone* is whether there is no mode."""
+    if _has(flags, "O_PATH"):
+        return 0
     access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
-    if not _has(flags, "O_PATH"):
-        # O_RDONLY is 0, which callers that only have a mode also pass.
-        read = read or access == os.O_RDWR or (access == os.O_RDONLY and mode is None)
-        write = write or access in (os.O_WRONLY, os.O_RDWR)
-        create = create or _has(flags, "O_CREAT") or _has(flags, "O_TMPFILE")
-        append = append or _has(flags, "O_APPEND")
-        truncate = truncate or _has(flags, "O_TRUNC")
-    return OpenIntent(read, write, create, append, truncate)
+    # O_RDONLY is 0, which callers that only have a mode also pass.
+    bits = {os.O_RDWR: 3, os.O_WRONLY: 2}.get(access, int(alone))
+    bits |= 4 * (_has(flags, "O_CREAT") or _has(flags, "O_TMPFILE"))
+    return bits | 8 * _has(flags, "O_APPEND") | 16 * _has(flags, "O_TRUNC")
 
 
 def is_write(event: str, args: Sequence[typing.Any]) -> bool:
@@ -366,18 +405,18 @@ def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
         )
     given = dict(zip(expected, args))
     if event == "os.system":
-        return (*_shell(), os.fsdecode(given["command"]))
+        return (*_shell(), Real.fsdecode(given["command"]))
     program_name, argv_name = _SPAWNS[event]
     program: typing.Any = given.get(program_name)
     if event == "_posixsubprocess.fork_exec":
         program = program[0]  # the candidates along PATH
     argv: typing.Any = given.get(argv_name) or ()
     if isinstance(argv, (str, bytes, os.PathLike)):
-        words = [os.fsdecode(argv)]
-        return tuple(words if program is None else [os.fsdecode(program), *words])
-    words = [os.fsdecode(word) for word in argv]
+        words = [Real.fsdecode(argv)]
+        return tuple(words if program is None else [Real.fsdecode(program), *words])
+    words = [Real.fsdecode(word) for word in argv]
     if program is not None:
-        words[:1] = [os.fsdecode(program)]
+        words[:1] = [Real.fsdecode(program)]
     return tuple(words)
 
 

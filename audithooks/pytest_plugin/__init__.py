@@ -14,6 +14,7 @@ import pytest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from .. import Record
     from ..records.selection import Selection
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 _EVENTS = pytest.StashKey["list[Record]"]()
 
 MARKERS = (
-    "audit_forbid(*patterns): fail the test if it raises an audit event of this name, "
-    "pattern or group, such as '@network', but not one of '!PATTERN'",
-    "audit_allow(*patterns): allow the test events that are forbidden to others",
+    "audit_forbid(*rules): fail the test if it raises an audit event of this name, "
+    "pattern or group, such as '@network' or '@write(path!=./build)', but not one of "
+    "'!RULE'",
+    "audit_allow(*rules): allow the test events that are forbidden to others",
     "audit_events(*patterns): select the events that the fixture audit_events captures",
 )
 
@@ -33,18 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("audithooks")
     group.addoption(
         "--audit-forbid",
-        metavar="PATTERN",
+        metavar="RULE",
         action="append",
         default=[],
         help=f"{help}; repeatable; a group needs the =, as in --audit-forbid=@network",
     )
     parser.addini("audit_forbid", help, type="linelist", default=[])
+    help = "fail tests that do what the policy in this TOML file denies"
+    group.addoption("--audit-policy", metavar="FILE", help=help)
+    parser.addini("audit_policy", f"{help}; relative to the configuration file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if forbidden(config):
+    if forbidden(config) or policy_file(config):
         _guard(config)
 
 
@@ -58,6 +63,18 @@ def pytest_collection_modifyitems(
 def forbidden(config: pytest.Config) -> tuple[str, ...]:
     """Return the patterns that are forbidden to every test."""
     return (*config.getini("audit_forbid"), *config.getoption("audit_forbid"))
+
+
+def policy_file(config: pytest.Config) -> Path | None:
+    """Return the path of the policy for every test, or None."""
+    given = config.getoption("audit_policy")
+    if given:
+        return config.invocation_params.dir / str(given)
+    configured = config.getini("audit_policy")
+    if not configured:
+        return None
+    folder = config.rootpath if config.inipath is None else config.inipath.parent
+    return folder / str(configured)
 
 
 def marked(item: pytest.Item, name: str) -> tuple[str, ...]:
@@ -74,11 +91,15 @@ def marked(item: pytest.Item, name: str) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def select(name: str, patterns: tuple[str, ...]) -> Selection:
+def select(
+    name: str, patterns: tuple[str, ...], folder: Path | None = None
+) -> Selection:
     """Return what *patterns* select. Raises TypeError or ValueError for wrong ones."""
     from ..records.selection import Selection, refuse_doubts
 
-    selection = Selection(name, patterns)
+    allows = name == "audit_allow"
+    at = None if folder is None else str(folder)
+    selection = Selection(name, patterns, folder=at, strict=allows)
     try:
         refuse_doubts(patterns)
     except ValueError as error:
@@ -89,7 +110,7 @@ def select(name: str, patterns: tuple[str, ...]) -> Selection:
 def select_marked(item: pytest.Item, name: str, *others: str) -> Selection:
     """Return what *others* and the markers *name* select, or fail the test."""
     try:
-        return select(name, (*others, *marked(item, name)))
+        return select(name, (*others, *marked(item, name)), item.config.rootpath)
     except (TypeError, ValueError) as error:
         message = f"a marker is wrong: {error}"
     pytest.fail(message, pytrace=False)  # here, so that the first is not its context
@@ -100,7 +121,8 @@ def _guard(config: pytest.Config) -> None:
     if not config.pluginmanager.has_plugin(name):
         from .guard import Guard
 
-        config.pluginmanager.register(Guard(config, forbidden(config)), name)
+        guard = Guard(config, forbidden(config), policy_file(config))
+        config.pluginmanager.register(guard, name)
 
 
 @pytest.fixture

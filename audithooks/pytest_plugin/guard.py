@@ -15,6 +15,8 @@ import pluggy
 import pytest
 
 from .. import subscribe
+from ..policy import Policy
+from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
 from ..records.selection import Selection
@@ -23,8 +25,10 @@ from . import select, select_marked
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from pathlib import Path
     from typing import Any
 
+    from ..records.decision import Decision
     from ..records.origin import Frame
 
     Phase = Generator[None, object, object]
@@ -52,7 +56,10 @@ _SELECTIONS = pytest.StashKey[tuple[Selection, Selection]]()
 class Guard:
     """A plugin that subscribes to forbidden events in each phase of a test.
 
-    *patterns* are forbidden to every test, in addition to those of its markers. An
+    *patterns* are forbidden to every test, in addition to those of its markers, and so
+    is what the policy in the file *policy* denies; the markers of a test that allow are
+    above it. Relative paths in rules stand on the root of pytest, or on the folder of
+    that file. An
     exception stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
     the end of its phase: set-up, call or tear-down. In a forked child only the
@@ -62,9 +69,14 @@ class Guard:
     Raises pytest.UsageError for wrong patterns.
     """
 
-    def __init__(self, config: pytest.Config, patterns: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: pytest.Config, patterns: tuple[str, ...], policy: Path | None
+    ) -> None:
         try:
-            select("audit_forbid", patterns)
+            select("audit_forbid", patterns, config.rootpath)
+            self._policy = None if policy is None else Policy.load(policy)
+        except OSError as error:
+            raise pytest.UsageError(f"audit_policy: {error}") from error
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
         self._patterns = patterns
@@ -90,26 +102,37 @@ class Guard:
                 select_marked(item, "audit_allow"),
             )
         forbidden, allowed = item.stash.get(_SELECTIONS, (None, None))
-        if not forbidden or allowed is None:
+        if allowed is None or not (forbidden or self._policy):
             return (yield)
+        patterns = (
+            *(forbidden.events if forbidden else ()),
+            *(self._policy.patterns if self._policy else ()),
+        )
         seen: list[str] = []
         watching = True
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             __tracebackhide__ = True
-            if not watching or not forbidden.has(event, args):
+            if not watching:
                 return
+            decision = None
             try:
+                if not (forbidden and forbidden.has(event, args)):
+                    decision = (
+                        self._policy.decide(event, args) if self._policy else None
+                    )
+                    if decision is None or decision.action != DENIED:
+                        return
                 if allowed.has(event, args) or is_of_loop(event):
                     return
-                text = self._tell(event, args)
+                text = self._tell(event, args, decision)
             except Exception as error:  # it is forbidden anyway
                 text = f"forbidden audit event: {event}; describing it raised {error!r}"
             if text is not None:
                 seen.append(text)
                 pytest.fail(text)
 
-        subscription = subscribe(hook, *forbidden.events, exclude=forbidden.exclude)
+        subscription = subscribe(hook, *patterns)
         try:
             result = yield
         except pytest.skip.Exception:
@@ -126,7 +149,9 @@ class Guard:
             pytest.fail("\n".join(seen), pytrace=False)
         return result
 
-    def _tell(self, event: str, args: tuple[Any, ...]) -> str | None:
+    def _tell(
+        self, event: str, args: tuple[Any, ...], decision: Decision | None
+    ) -> str | None:
         """Return the message for an event, or None if pytest itself raised it."""
         stack = self._fields.stack()
         cause = _cause(stack) if stack else ("?", 0, "?")
@@ -137,8 +162,10 @@ class Guard:
         if file.startswith(self._root):
             file = file[len(self._root) :]
         text = self._fields.record(event, args).text()
+        why = "" if decision is None else f"\n  {decision.text()}"
         return (
-            f"forbidden audit event: {text}\n  at {file}:{line} in {function}: {source}"
+            f"forbidden audit event: {text}\n"
+            f"  at {file}:{line} in {function}: {source}{why}"
         )
 
 

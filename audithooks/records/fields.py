@@ -15,18 +15,20 @@ from builtins import isinstance, len, type  # noqa: UP029
 from collections import namedtuple
 
 from .._core.patterns import checked
+from .._real import Real
 from ..catalogue import EVENTS, described, named
+from .decision import members_of, shown
 from .origin import callers, short, task_name, thread_name
-from .real import Real
 from .secrets import ENVIRONMENTS, HIDDEN, TYPED, cleaner, is_secret
 from .text import MAX_NAME, arguments_text, printable
 from .values import INT64, Shortener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Union
 
+    from .._core.types import Action
     from .origin import Frame
     from .secrets import Cleaner
 
@@ -52,10 +54,13 @@ Its arguments are the name of an event, or "*" for any, and a number.
 
 class Record(
     namedtuple(  # noqa: PYI024
-        "Record", "event args cut time thread thread_name task stack"
+        "Record", "event args cut time thread thread_name task stack action"
     )
 ):
-    """An event, from Fields.record(). *time* is in nanoseconds since the epoch."""
+    """An event, from Fields.record(). *time* is in nanoseconds since the epoch.
+
+    *action* is what became of it: members such as those of a Decision, or none.
+    """
 
     __slots__ = ()
 
@@ -67,11 +72,13 @@ class Record(
     thread_name: str | None
     task: str | None
     stack: list[Frame]
+    action: Mapping[str, Any]
 
     def text(self) -> str:
         """Return the event as a line of text."""
         args = arguments_text(self.event, self.args, self.cut)
-        return f"{printable(self.event)}({args})"
+        text = f"{printable(self.event)}({args})"
+        return f"{text} = {printable(shown(self.action))}" if self.action else text
 
 
 class Fields:
@@ -192,8 +199,11 @@ class Fields:
             for pattern in patterns
         )
 
-    def record(self, event: str, args: tuple[Any, ...]) -> Record:
-        """Return the record of an event that is being raised in this thread."""
+    def record(self, event: str, args: tuple[Any, ...], action: Action = "") -> Record:
+        """Return the record of an event that is being raised in this thread.
+
+        *action* is what became of it, if that is known.
+        """
         thread = get_ident()
         return Record(
             short(event),
@@ -203,6 +213,7 @@ class Fields:
             thread_name(thread),
             task_name(),
             self.stack(),
+            members_of(action) if action else {},
         )
 
     def stack(self) -> list[Frame]:

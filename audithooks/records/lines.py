@@ -9,7 +9,7 @@ import sys
 from builtins import len  # builtins is already cleared when the last event comes
 from math import inf
 
-from .real import Real
+from .._real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

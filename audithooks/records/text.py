@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ..catalogue import EVENTS
-from .readable import readable
+from ..catalogue.readable import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,3 +73,20 @@ def printable(text: str) -> str:
 def encodable(text: str) -> str:
     """Return *text* with backslash escapes in place of lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def short_path(file: str, folder: str, home: str) -> str:
+    """Return the path of a source file as people know it.
+
+    It is relative to *folder*, or below ~ for *home*; what is installed is below
+    site-packages. *folder* and *home* end in a separator, or are empty.
+    """
+    for packages in ("site-packages", "dist-packages"):
+        _, found, after = file.rpartition(f"{os.sep}{packages}{os.sep}")
+        if found:
+            return f"{packages}{os.sep}{after}"
+    if folder and file.startswith(folder):
+        return file[len(folder) :]
+    if home and file.startswith(home):
+        return f"~{os.sep}{file[len(home) :]}"
+    return file

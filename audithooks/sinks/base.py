@@ -8,8 +8,8 @@ from itertools import count
 from weakref import WeakMethod
 
 from .._core import hints
+from .._real import Real
 from ..records.fields import LEFT_OUT as LEFT_OUT
-from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

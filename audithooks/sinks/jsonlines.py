@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from _thread import get_ident
-from builtins import divmod, len  # builtins is cleared when the last event comes
+
+# The builtins module is already cleared when the last event comes.
+from builtins import divmod, len
 from itertools import count
 
 from .._core import hints
+from .._real import Real
+from ..records.decision import members_of
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
-from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import Sink
 
@@ -38,7 +41,8 @@ class JsonLines(Sink):
       *secrets* are those of Fields, which describes the plain values;
     * cut, if anything was cut: the names of the arguments that were shortened, with
       "..." for any that were left out completely;
-    * action: the result of the event, if the caller gave it;
+    * action: the result of the event, if the caller gave it as a str; or the members
+      that it gave as a dict, such as those of Decision.members() of audithooks.policy;
     * stack, with *frames*: that many callers, innermost first, each of them an object
       of file, line and function.
 
@@ -83,12 +87,14 @@ class JsonLines(Sink):
             output if isinstance(output, Lines) else Lines(output, watch=True)
         )
 
-    def __call__(self, event: str, args: hints.Arguments, action: str = "") -> None:
+    def __call__(
+        self, event: str, args: hints.Arguments, action: hints.Action = ""
+    ) -> None:
         file = self._file
         if file is None:
             raise ValueError("an event came after close() of this JsonLines")
         head = self._head(event)
-        ending = f',"action":{self._quote(action)}' if action else ""
+        ending = self._ending(action) if action else ""
         tail = f"{ending}{self._stack()}" if self._frames else ending
         line = self._line(head, event, args, tail)
         if len(line) > file.most:
@@ -99,6 +105,12 @@ class JsonLines(Sink):
             else:
                 line = json_line(f'{head}{{}},"cut":["..."]{ending}}}')
         file.write(line)
+
+    def _ending(self, action: hints.Action) -> str:
+        return "".join(
+            f",{self._quote(name)}:{self._encode(value)}"
+            for name, value in members_of(action).items()
+        )
 
     def _head(self, event: str) -> str:
         """Return the part of a line before the arguments."""

@@ -8,8 +8,8 @@ from itertools import count
 from math import inf
 
 from .._core import hints
+from .._real import Real
 from ..records.fields import Fields, at_least
-from ..records.real import Real
 from ..records.text import MAX_NAME
 from .base import LEFT_OUT, Count, Sink, after_fork
 
@@ -76,7 +76,9 @@ class Limited(Sink):
         self._due = Real.monotonic() + self._every
         self._reporting = allocate_lock()
 
-    def __call__(self, event: str, args: hints.Arguments) -> None:
+    def __call__(
+        self, event: str, args: hints.Arguments, action: hints.Action = ""
+    ) -> None:
         now = Real.monotonic()
         if now >= self._due:
             self._report()
@@ -86,7 +88,10 @@ class Limited(Sink):
             return
         if key is not None:
             self._remember(key, now)
-        self._sink(event, args)
+        if action:
+            self._sink(event, args, action)  # type: ignore[call-arg]
+        else:
+            self._sink(event, args)
 
     def _key(self, event: str, args: tuple[Any, ...]) -> int | None:
         """Return a key that is the same for equal events, or None if not needed."""

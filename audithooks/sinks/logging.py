@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._core import hints
-from ..records.real import Real
+from .._real import Real
 from ..records.text import unmarked
 from .queued import QueuedSink
 
@@ -49,7 +49,8 @@ class Logging(QueuedSink):
     * audit_event: the name;
     * audit_args: a dict of the arguments by name;
     * audit_cut: a list of the names of those that were shortened;
-    * audit_stack: a list of tuples of file, line and function.
+    * audit_stack: a list of tuples of file, line and function;
+    * audit_decision: a dict of the members of a Decision, if a policy gave it.
 
     All of it has plain types, for formatters and queues that know no others.
 
@@ -122,6 +123,7 @@ class Logging(QueuedSink):
             "audit_args": unmarked(record.args),
             "audit_cut": record.cut,
             "audit_stack": record.stack,
+            "audit_decision": {**record.action},
         }
         if record.stack:
             path, attributes["lineno"], attributes["funcName"] = record.stack[0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._core import hints
+from .._real import Real
 from ..records.lines import json_encoder
-from ..records.real import Real
 from .queued import QueuedSink
 
 TYPE_CHECKING = False
@@ -36,7 +36,8 @@ class OpenTelemetry(QueuedSink):
       caller, and code.stacktrace if there are more;
     * audithooks.args.NAME for each argument that is not None, as JSON if it is neither
       a scalar nor a list of one kind of scalars;
-    * audithooks.cut and audithooks.task.
+    * audithooks.cut and audithooks.task;
+    * audithooks.action and the other members of a Decision, if a policy gave it.
 
     The record has the trace context of the event. *redact*, *environments*, *longest*,
     *frames*, *secrets*, *most*, threads, forks, flush() and the exit of a process are
@@ -75,12 +76,16 @@ class OpenTelemetry(QueuedSink):
         self._get_current = context.get_current
         super().__init__(redact, environments, longest, frames, secrets, most)
 
-    def __call__(self, event: str, args: hints.Arguments) -> None:
+    def __call__(
+        self, event: str, args: hints.Arguments, action: hints.Action = ""
+    ) -> None:
         if not self._get(self._suppressed):
-            super().__call__(event, args)
+            super().__call__(event, args, action)
 
-    def _record(self, event: str, args: tuple[Any, ...]) -> tuple[Record, Context]:
-        return super()._record(event, args), self._get_current()
+    def _record(
+        self, event: str, args: tuple[Any, ...], action: hints.Action = ""
+    ) -> tuple[Record, Context]:
+        return super()._record(event, args, action), self._get_current()
 
     def _deliver(self, item: tuple[Record, Context]) -> None:
         record, context = item
@@ -102,6 +107,9 @@ class OpenTelemetry(QueuedSink):
         for name, value in record.args.items():
             if value is not None:
                 attributes[f"audithooks.args.{name}"] = self._attribute(value)
+        for name, value in record.action.items():
+            if value is not None:
+                attributes[f"audithooks.{name}"] = value
         if record.cut:
             attributes["audithooks.cut"] = record.cut
         self._logger.emit(

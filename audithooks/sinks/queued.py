@@ -181,8 +181,10 @@ class QueuedSink(Sink):
             self._deliver, self._left_out, at_least(1, "most", most)
         )
 
-    def _record(self, event: str, args: tuple[Any, ...]) -> Any:
-        return self._fields.record(event, args)
+    def _record(
+        self, event: str, args: tuple[Any, ...], action: hints.Action = ""
+    ) -> Any:
+        return self._fields.record(event, args, action)
 
     def _deliver(self, item: Any) -> None:
         raise NotImplementedError
@@ -190,11 +192,13 @@ class QueuedSink(Sink):
     def _left_out(self, number: int) -> None:
         self._deliver(self._record(LEFT_OUT, ("*", number)))
 
-    def __call__(self, event: str, args: hints.Arguments) -> None:
+    def __call__(
+        self, event: str, args: hints.Arguments, action: hints.Action = ""
+    ) -> None:
         if self._closed:
             kind = type(self).__name__
             raise ValueError(f"an event came after close() of this {kind}")
-        self._listener.put(self._record(event, args))
+        self._listener.put(self._record(event, args, action))
 
     def flush(self, timeout: float = -1) -> bool:
         """Wait until all events so far are delivered, at most *timeout* seconds.

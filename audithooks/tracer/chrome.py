@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 
+from .._real import Real
 from ..catalogue import EVENTS
 from ..records.fields import Fields
 from ..records.lines import Lines, json_encoder, json_line
 from ..records.origin import task_name, thread_name
-from ..records.real import Real
 from ..records.text import encodable
 
 try:
@@ -26,6 +26,8 @@ from _thread import get_ident
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .._core.types import Action
 
 END = b"]\n"
 
@@ -54,8 +56,8 @@ class ChromeTrace:
             self._pid = Real.getpid()
             self._name("process_name", self._pid, thread_id(), self._command, "[\n")
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
-        """Write an event, and its result *action* if known."""
+    def __call__(self, event: str, args: tuple[Any, ...], action: Action = "") -> None:
+        """Write an event, and what became of it, if known."""
         pid, thread = Real.getpid(), thread_id()
         if pid != self._pid:
             self._pid = pid

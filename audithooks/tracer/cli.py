@@ -1,7 +1,8 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; listing.py prints the catalogue.
+events, in child processes with following.py; listing.py prints the catalogue,
+explaining.py says what rules decide.
 """
 
 from __future__ import annotations
@@ -103,6 +104,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print_events(argv[1:])
         return
+    if argv[:1] == ["explain"]:
+        from .explaining import explain
+
+        explain(argv[1:])
+        return
     parser = make_parser()
     given = parse(parser, argv)
     if given.version:
@@ -111,6 +117,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read(parser, given)
     program = _program(parser, given)
     keep_stderr()
+    if options.permissive:
+        from .refusing import Told
+
+        told = Told(options, given.learn)
+        options = options._replace(decisions=told.path)
+        atexit.register(told)  # first, so that it is called last
     if options.progress:  # on a terminal
         from .written import Written
 

@@ -15,17 +15,18 @@ import sys
 from os import environ, fsdecode, pathsep  # a program may replace those of os
 
 from .._core.unraisable import report
+from .._real import Real
 from ..catalogue import named, spawn_argv
+from ..records.decision import DENIED
 from ..records.origin import local_of
-from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ..records.selection import Selection
     from .options import Options
+    from .refusing import Rules
 
 VARIABLE = "AUDITHOOKS_TRACE"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
@@ -79,24 +80,25 @@ class Follower:
     """The hook for SPAWNS, which sees to it that children are traced.
 
     *expect* is called before a Python is started that will be. *tell* is called with an
-    event, its arguments and the reason why a child will not. If something is *denied*,
-    that raises PermissionError for a Python, and what is denied is left to others.
+    event, its arguments and the reason why a child will not. If there are *rules* that
+    refuse, that raises PermissionError for a Python; what they refuse is left to them.
     """
 
     def __init__(
         self,
         tell: Callable[[str, tuple[Any, ...], str, bool], None],
         expect: Callable[[], None],
-        denied: Selection,
+        rules: Rules | None,
     ) -> None:
         self._tell = tell
         self._expect = expect
-        self._denied = denied
+        self._rules = rules
         self._encoded = environ[VARIABLE]
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            if not self._denied.has(event, args):
+            decision = None if self._rules is None else self._rules(event, args)
+            if decision is None or decision.action != DENIED:
                 self._follow(event, args)
         except PermissionError:
             raise
@@ -124,7 +126,8 @@ class Follower:
             return
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
         if why is not None:
-            self._tell(event, args, why, bool(self._denied))
+            refuse = self._rules is not None and self._rules.refuse
+            self._tell(event, args, why, refuse)
         elif event != "os.exec":  # which is the same process
             self._expect()
 

@@ -11,7 +11,7 @@ import re
 import sys
 
 from ..catalogue import EVENTS, GROUPS
-from ..records.selection import split
+from ..rules import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import os
 import select
 import signal
 
+from .._real import Real
 from ..records.lines import Lines, duplicate, place
-from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ import os
 import sys
 from collections import namedtuple
 
+from .._real import Real
 from ..records.fields import Fields
-from ..records.real import Real
 from ..records.secrets import hide_words
 from ..records.selection import Selection, refuse_doubts
+from ..rules.rules import current_folder
 from .habits import divide, hint, is_script, pattern
 
 TYPE_CHECKING = False
@@ -35,6 +36,10 @@ examples:
         for ui.perfetto.dev, with child processes
   %(prog)s --deny @network -m pip download six
         a program without the network
+  %(prog)s --allow '@write(path=./build|{tmp})' build.py
+        a program that may write in these folders only
+  %(prog)s --permissive --deny @network -m pytest
+        what would break without the network
   %(prog)s events @process
         list a group of events
 
@@ -47,9 +52,9 @@ PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as
 class Options(
     namedtuple(  # noqa: PYI024
         "Options",
-        "events mine deny follow output append apart channel format longest redact "
-        "environments secrets frames timestamps threads color lines summary progress "
-        "command began",
+        "events mine folder rulings default permissive decisions follow output append "
+        "apart channel format longest redact environments secrets frames timestamps "
+        "threads color lines summary progress command began",
     )
 ):
     """What is traced, and how it is shown. It can be encoded as JSON."""
@@ -58,7 +63,11 @@ class Options(
 
     events: list[str]  # what is shown, as Selection takes it
     mine: str  # a folder; if not empty, only what its files raise is shown
-    deny: list[str]
+    folder: str  # on which relative paths in rules stand
+    rulings: list[list[str]]  # the rules of the policy, as Ruling has them
+    default: str  # of the policy
+    permissive: bool  # nothing is refused, and what would be is told
+    decisions: str  # the path of a file; if not empty, the decisions are written to it
     follow: bool  # into child processes
     output: str  # the path of a file; if empty, stderr
     append: bool  # to what the file has
@@ -115,7 +124,8 @@ def make_parser() -> Parser:
         prog=command_name(),
         usage=(
             "%(prog)s [OPTION]... (SCRIPT|-m MODULE|-c CODE|-) [ARG]...\n"
-            "       %(prog)s events [PATTERN]..."
+            "       %(prog)s events [PATTERN]...\n"
+            "       %(prog)s explain EVENT --policy FILE"
         ),
         description="Run a Python program and show the audit events that it raises.",
         epilog=EXAMPLES,
@@ -141,20 +151,54 @@ def make_parser() -> Parser:
         "themselves or by the standard library",
     )
     what.add_argument(
-        "--deny",
-        metavar="PATTERN",
-        action="append",
-        default=[],
-        help="make matching operations fail with a PermissionError, or with '!PATTERN' "
-        "do not; repeatable",
-    )
-    what.add_argument(
         "-f",
         "--follow",
         action="count",
         default=0,
         help="also trace child processes: forked ones, and Pythons that are started; "
         "-ff writes a file for each process, FILE.PID",
+    )
+    may = parser.add_argument_group(
+        "what the program may do",
+        "RULE is a PATTERN, maybe with arguments: '@write(path!=./build)'.\n"
+        "This is a guard rail against mistakes, and no sandbox.",
+    )
+    may.add_argument(
+        "--deny",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="make matching operations fail with a PermissionError, or with '!RULE' do "
+        "not; repeatable",
+    )
+    may.add_argument(
+        "--allow",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="of its kind allow only this, as in '@write(path=./build)', also where "
+        "--deny has no arguments; repeatable",
+    )
+    may.add_argument(
+        "--policy",
+        metavar="FILE",
+        help="take rules from a TOML file, or from a pyproject.toml",
+    )
+    may.add_argument(
+        "--permissive",
+        action="store_true",
+        help="refuse nothing, and say at the end what would be, as options to paste",
+    )
+    may.add_argument(
+        "--decisions",
+        metavar="FILE",
+        help="write what the rules decide to FILE, as JSON Lines",
+    )
+    may.add_argument(
+        "--learn",
+        metavar="FILE",
+        help="write a policy that allows what the program does to FILE, and refuse "
+        "nothing",
     )
     where = parser.add_argument_group("output")
     where.add_argument(
@@ -291,6 +335,7 @@ def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
         parser.error(f"-c takes CODE, and this is a file: did you mean {words}?")
     given.patterns = [pattern(parser, "-e", text) for text in given.patterns]
     given.deny = [pattern(parser, "--deny", text) for text in given.deny]
+    given.allow = [pattern(parser, "--allow", text) for text in given.allow]
     if given.output == "-":
         given.output = "/dev/stdout"
     return given
@@ -321,7 +366,11 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     options = Options(
         events=given.patterns,
         mine=_folder(parser, given.mine),
-        deny=given.deny,
+        folder=current_folder(),
+        rulings=[],
+        default="allow",
+        permissive=given.permissive or given.learn is not None,
+        decisions=os.path.abspath(given.decisions) if given.decisions else "",
         follow=given.follow > 0,
         output=given.output or "",
         append=given.append,
@@ -345,15 +394,61 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         began=Real.time_ns(),
     )
     try:
-        for texts in (options.events, options.deny):
-            refuse_doubts(texts)
         Selection("events", options.events)
-        if options.deny and not Selection("--deny", options.deny):
-            parser.error("--deny has only exceptions: it needs a PATTERN beside them")
+        refuse_doubts(options.events)
         Fields(options.redact)
+        options = _with_rules(parser, given, options)
+    except OSError as error:
+        parser.error(f"can't read {given.policy!r}: {error.strerror}")
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> Options:
+    """Add the rules of the options and of the policy; relative paths made absolute."""
+    is_any = given.deny or given.allow or given.policy or given.learn
+    if not is_any:
+        for name in ("permissive", "decisions"):
+            if getattr(given, name):
+                parser.error(f"--{name} needs rules: --deny, --allow or --policy")
+        return options
+    from ..policy.policy import Policy, rulings_of
+
+    rulings = rulings_of({"deny": given.deny, "allow": given.allow})
+    for option in ("deny", "allow"):
+        texts = [ruling.text for ruling in rulings if ruling.tier == option]
+        if texts and all(text.startswith("!") for text in texts):
+            parser.error(f"--{option} has only exceptions: it needs a RULE beside them")
+    default = "allow"
+    if given.learn is not None:
+        if rulings or given.policy:
+            parser.error("--learn writes a policy, and takes no rules")
+        default = "deny"
+    Policy(rulings, default, options.folder)  # for its errors
+    if given.policy:
+        policy = Policy.load(given.policy)
+        default = policy.default
+        if policy.folder != options.folder:
+            for ruling in rulings:
+                _check_folder(parser, ruling.text, given.policy)
+        rulings += policy.rulings
+        options = options._replace(folder=policy.folder)
+    return options._replace(rulings=[[*r] for r in rulings], default=default)
+
+
+def _check_folder(parser: Parser, text: str, path: str) -> None:
+    """Exit if a rule of an option may stand on another folder than those of a file."""
+    from ..rules import parse
+
+    for item in parse(text.lstrip("!")).items:
+        for value, _ in item.values:
+            is_path = item.name in ("path", "program", "src", "dst") and "/" in value
+            if is_path and not value.startswith(("/", "~", "{", "**/")):
+                parser.error(
+                    f"{text!r} has a relative path, but the rules of {path} stand on "
+                    "the folder of that file: write it in full"
+                )
 
 
 def _folder(parser: Parser, path: str | None) -> str:

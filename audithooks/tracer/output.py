@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from math import inf
 
+from .._real import Real
 from ..records.lines import Lines
-from ..records.real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from binascii import crc32
 
+from .._real import Real
 from ..records.fields import Fields
 from ..records.lines import Lines
-from ..records.real import Real
 from ..records.text import MAX_NAME, arguments_text, printable
 
 TYPE_CHECKING = False

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from _thread import get_ident
 
+from .._real import Real
 from ..catalogue import EVENTS
+from ..records.decision import ALLOWED, members_of
+from ..records.decision import shown as shown_action
 from ..records.fields import Fields
 from ..records.lines import Lines
 from ..records.origin import task_name, thread_name
-from ..records.readable import short_path
-from ..records.real import Real
-from ..records.text import arguments_text, printable
+from ..records.text import arguments_text, printable, short_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
+
+    from .._core.types import Action
 
 # An event has the color of its first group in here. "31" is red: see ECMA-48, "SGR".
 COLORS = {
@@ -68,8 +71,11 @@ class TextLines:
         if self._folder == os.sep:
             self._folder = ""
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
-        """Write the line of an event, and its result *action* if known."""
+    def __call__(self, event: str, args: tuple[Any, ...], action: Action = "") -> None:
+        """Write the line of an event, and what became of it, if known.
+
+        *action* is a word, or has it and the id of the rule that decided.
+        """
         prefix = [self._time()] if self._timestamps else []
         if self._processes:
             prefix.append(str(Real.getpid()))
@@ -92,9 +98,10 @@ class TextLines:
             text += " < " if number else " at "
             file = short_path(file, self._folder, self._home)
             text += printable(f"{file}:{line} in {function}")
-        ending = f" = {action}" if action else ""
-        if action and self._color:
-            ending = f" = \x1b[{_DENIED}m{action}\x1b[0m"
+        ending = ""
+        if action and members_of(action)["action"] != ALLOWED:
+            told = printable(shown_action(action))
+            ending = f" = \x1b[{_DENIED}m{told}\x1b[0m" if self._color else f" = {told}"
         write_text(self._lines, " ".join([*prefix, text]), ending)
 
     def _unnamed(self, thread: int) -> str:

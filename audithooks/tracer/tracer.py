@@ -14,10 +14,11 @@ from _thread import get_ident
 
 from .. import subscribe
 from .._core.unraisable import report
+from .._real import Real
+from ..records.decision import DENIED, Decision
 from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain
-from ..records.origin import Mine, is_of_loop
-from ..records.real import Real
+from ..records.origin import Mine
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
@@ -31,22 +32,22 @@ if TYPE_CHECKING:
     from ..records.lines import Lines
     from .keeper import Channel, Ending
     from .options import Options
+    from .refusing import Rules
     from .summary import Summary
 
-    Record = Callable[[str, tuple[Any, ...], str], None]
+    Record = Callable[[str, tuple[Any, ...], Any], None]
 
-DENIED = "denied"
 PROGRESS_EVERY = 1_000_000_000  # ns
 
 
 class Tracer:
     """The hook for the events that are shown; deny() is the hook for refused events.
 
-    *record* writes an event, with DENIED or "" as its third argument; *summary* counts
-    it. Either may be None. With *follow*, the events of forked children are shown, too;
-    otherwise only the refused ones are. With *apart*, such a child begins a record of
-    its own with that. With *progress*, a line on stderr shows the number of events.
-    *end* is called at the end, and returns what went wrong.
+    *record* writes an event, with the members of a Decision or "" as its third
+    argument; *summary* counts it. Either may be None. With *follow*, the events of
+    forked children are shown, too; otherwise only the refused ones are. With *apart*,
+    such a child begins a record of its own with that. With *progress*, a line on stderr
+    shows the number of events. *end* is called at the end, and returns what went wrong.
 
     If the output can no longer be written to, the trace ends, not the program. Nor does
     an error of the tracer stop it. Events that there is no room for, on the stack or
@@ -74,6 +75,7 @@ class Tracer:
         self._pid = self._first = Real.getpid()
         self._running = False
         self._left_out = 0
+        self._rules: Rules | None = None
         self._chosen: Callable[[str, tuple[Any, ...]], bool] | None = None
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
@@ -81,69 +83,70 @@ class Tracer:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
 
-    def choose(self, shown: Selection, denied: Selection, mine: Mine | None) -> None:
-        """Show the events that are *shown* and *mine*, but not *denied*."""
-        self._denied = denied
-        self._chosen = None
-        if denied or shown.needs_arguments or mine is not None:
+    def choose(self, shown: Selection, rules: Rules | None, mine: Mine | None) -> None:
+        """Show the events that are *shown* and *mine*, but not what *rules* refuse."""
+        self._rules = rules
+        if shown.needs_arguments or mine is not None:
             self._chosen = lambda event, args: (
-                shown.has(event, args)
-                and not self._denies(event, args)
-                and (mine is None or mine.raised())
+                shown.has(event, args) and (mine is None or mine.raised())
             )
-
-    def _denies(self, event: str, args: tuple[Any, ...]) -> bool:
-        if not self._denied.has(event, args):
-            return False
-        try:
-            return not is_of_loop(event)
-        except PermissionError:  # pure Python raises events to see frames: refused, too
-            return True
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
             if self._chosen is None or self._chosen(event, args):
-                self._show(event, args)
+                decision = None if self._rules is None else self._rules(event, args)
+                if decision is None or decision.action != DENIED:
+                    self._show(event, args, decision)
         except RecursionError:  # that of the program
             self._left_out += 1
         except Exception as error:
             report(self, error)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
-        """Show an event and refuse it. Raises PermissionError.
+        """Tell what is decided of an event; show it, if it is refused, and refuse it.
 
-        Events that are raised while it is shown, for instance by the repr() of an
-        argument, are refused as well, but not shown.
+        Raises PermissionError. Events that are raised while it is shown, for instance
+        by the repr() of an argument, are refused as well, but not shown.
         """
-        if not self._denies(event, args):
+        rules = self._rules
+        decision = None if rules is None else rules(event, args)
+        if rules is None or decision is None:
             return
         thread = get_ident()
+        if thread not in self._refusing and self._running:
+            rules.tell(decision, event, args)
+        if decision.action != DENIED:
+            return
         if thread not in self._refusing:
             self._refusing.add(thread)
             try:
-                self._show(event, args, DENIED)
+                self._show(event, args, decision)
             except Exception as error:  # it is refused anyway
                 report(self.deny, error)
             finally:
                 self._refusing.discard(thread)
-        raise PermissionError(errno.EPERM, f"{event} is denied by audithooks")
+        raise PermissionError(errno.EPERM, decision.text())
 
-    def _show(self, event: str, args: tuple[Any, ...], action: str = "") -> None:
+    def _show(
+        self, event: str, args: tuple[Any, ...], decision: Decision | None = None
+    ) -> None:
         if not self._running:
             return
+        is_denied = decision is not None and decision.action == DENIED
         if Real.getpid() != self._pid:
             self._progress = None
             if self._follow:
                 self._pid = Real.getpid()
                 if self._apart is not None:
                     self._record = self._apart()
-            elif not action:
+            elif not is_denied:
                 return
         if self._left_out:
             self._tell_left_out()
         if self._summary is not None:
             self._try(self._summary.count, event, args)
         if self._record is not None:
+            action = "" if decision is None else decision.members()
             self._try(self._record, event, args, action)
         if self._progress is not None:
             self._progress.count()
@@ -184,7 +187,8 @@ class Tracer:
     ) -> None:
         """Show that a child is not traced. With *refuse*, raise PermissionError."""
         if refuse:
-            self._show(event, args, DENIED)
+            what = event, "start a process", None, why, None
+            self._show(event, args, Decision(DENIED, *what))
             raise PermissionError(
                 errno.EPERM, f"{event} is denied by audithooks, as {why}"
             )
@@ -286,20 +290,24 @@ def start(
     if channel is not None and options.follow and Real.register_at_fork:
         tracer.tell_forks(channel)
     atexit.register(tracer.finish)  # now, so that it is called last
-    shown = Selection("events", options.events, is_open=True)
-    denied = Selection("--deny", options.deny)
-    tracer.choose(shown, denied, mine)
+    shown = Selection("events", options.events, True, options.folder)
+    rules = None
+    if options.rulings or options.default != "allow":
+        from .refusing import Rules
+
+        rules = Rules(options)
+    tracer.choose(shown, rules, mine)
     subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:
         from .following import SPAWNS, UNNAMED, Follower, Unnamed
 
         expect = tracer.expect(channel)
-        follower = Follower(tracer.tell_not_followed, expect, denied)
+        follower = Follower(tracer.tell_not_followed, expect, rules)
         subscribe(follower, *SPAWNS)
         if sys.version_info < (3, 14):
             subscribe(Unnamed(tracer.tell_not_followed), *UNNAMED)
-    if denied:  # last, as it may deny sys.addaudithook
-        subscribe(tracer.deny, *denied.events, exclude=denied.exclude, reentrant=True)
+    if rules is not None:  # last, as it may deny sys.addaudithook
+        subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
     tracer.start()
 
 

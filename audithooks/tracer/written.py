@@ -6,8 +6,8 @@ import glob
 import os
 import re
 
+from .._real import Real
 from ..records.lines import complain
-from ..records.real import Real
 from .summary import number
 
 TYPE_CHECKING = False

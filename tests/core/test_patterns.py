@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audithooks._core import patterns
-from audithooks._core.patterns import glob_of
+from audithooks._globs import glob_of
 
 
 @settings(max_examples=2000, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import pytest
 from features import PROCESSES, TOLD, needs
@@ -58,7 +59,7 @@ def installed(module):
 
 def test_the_plugin_is_found_by_pytest(pytester):
     result = pytester.runpytest_subprocess("--help")
-    result.stdout.fnmatch_lines(["*--audit-forbid=PATTERN*"])
+    result.stdout.fnmatch_lines(["*--audit-forbid=RULE*"])
     result = pytester.runpytest_subprocess("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.audit_forbid(*"])
 
@@ -284,7 +285,7 @@ def test_no_group():
     result.stdout.fnmatch_lines(
         [
             "a marker is wrong: audit_forbid takes at least one pattern",
-            "a marker is wrong: there is no group '@nowhere'; the groups are @*",
+            "a marker is wrong: audit_forbid: there is no group '@nowhere'; the *",
             "*: app.use()",
             "*: socket.__new__(*",
             "*: app.other()",
@@ -295,7 +296,7 @@ def test_no_group():
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("@nowhere", "ERROR: there is no group '@nowhere'; the groups *"),
+        ("@nowhere", "ERROR: audit_forbid: there is no group '@nowhere'; the groups *"),
         ("", "ERROR: audit_forbid must not hold an empty pattern"),
         ("opne", "ERROR: audit_forbid: no version of CPython raises 'opne': did you *"),
     ],
@@ -595,3 +596,77 @@ def test_forbidden(monkeypatch):
         "--audit-forbid=app.use",
     )
     result.assert_outcomes(failed=1)
+
+
+def test_a_test_may_use_a_port_that_others_may_not(run):
+    result = run(
+        """
+import socket
+import pytest
+
+def connect(port):
+    with socket.socket() as client:
+        client.settimeout(0.1)
+        try:
+            client.connect(("192.0.2.1", port))
+        except OSError:
+            pass
+
+@pytest.mark.audit_allow("@connect(port=5432)")
+@pytest.mark.parametrize("port", [5432, 80])
+def test_marked(port):
+    connect(port)
+
+def test_other():
+    connect(5432)
+""",
+        "--audit-forbid=@connect(host!=localhost)",
+    )
+    result.assert_outcomes(passed=1, failed=2)
+
+
+POLICY = """
+allow = "@write(path=./out|{tmp})"
+
+[[rule]]
+id = "no-shell"
+deny = "os.system(command=*)"
+reason = "it is slow"
+"""
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_policy_is_for_every_test_but_what_one_is_allowed(run, pytester, configured):
+    if sys.version_info < (3, 11):
+        pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
+    pytester.path.joinpath("policy.toml").write_text(POLICY)
+    option = [] if configured else ["--audit-policy=policy.toml"]
+    result = run(
+        """
+import os
+import pytest
+
+def test_shell():
+    os.system("true")
+
+@pytest.mark.audit_allow("os.system")
+def test_allowed():
+    os.system("true")
+
+def test_other():
+    os.listdir(".")
+""",
+        *option,
+        ini="audit_policy = policy.toml" if configured else "",
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*may not start the shell*no-shell: os.system(command=[*]) (it is slow)*"]
+    )
+
+
+def test_a_policy_that_is_wrong_is_an_error_of_usage(run_any, pytester):
+    pytester.path.joinpath("policy.toml").write_text("alow = 1")
+    result = run_any("def test(): pass", "--audit-policy=policy.toml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *policy.toml: there is no key 'alow'; did*"])

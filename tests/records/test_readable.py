@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from audithooks.catalogue.readable import readable
 from audithooks.records.origin import Mine
-from audithooks.records.readable import readable, short_path
-from audithooks.records.text import arguments_text
+from audithooks.records.text import arguments_text, short_path
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has other constants")
 resource = pytest.importorskip("resource", reason="so it has")

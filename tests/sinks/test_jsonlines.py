@@ -19,7 +19,7 @@ import pytest
 from features import EVENT_LOOPS, FORK, FULL, PROCESSES, TELLS_OF_FRAMES, needs
 from written import records, written
 
-from audithooks.records.real import Real
+from audithooks._real import Real
 from audithooks.sinks import JsonLines
 
 

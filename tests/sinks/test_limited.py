@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from written import records
 
-from audithooks.records.real import Real
+from audithooks._real import Real
 from audithooks.sinks import JsonLines, Limited
 
 
@@ -98,7 +98,7 @@ def test_what_was_left_out_is_told_at_exit(child, path):
     code = """
 import os, sys
 from audithooks import audit, subscribe
-from audithooks.records.real import Real
+from audithooks._real import Real
 from audithooks.sinks import JsonLines, Limited
 subscribe(Limited(JsonLines(sys.argv[1]), per_second=1), "x")
 for _ in range(3):

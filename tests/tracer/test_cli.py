@@ -553,7 +553,7 @@ except KeyboardInterrupt:
         (["--deny", "subprocess.popen", "-c", "1"], "did you mean subprocess.Popen?"),
         (
             ["--deny", "!os.mkdir", "-c", "1"],
-            "--deny has only exceptions: it needs a P",
+            "--deny has only exceptions: it needs a R",
         ),
         (["--mine=nowhere", "-c", "1"], "--mine: 'nowhere' is no folder"),
         (["-t", "there.py"], "-t takes one of ['absolute', 'relative', 'delta']: did"),
@@ -733,14 +733,14 @@ def test_commas_and_exceptions(trace):
     done = trace(
         "-e", "none", "--deny", "other.a,test.*", "--deny", "!test.a", "-c", code
     )
-    assert done.stderr.splitlines()[0] == "test.b() = denied"
-    assert "PermissionError: [Errno 1] test.b is denied" in done.stderr
+    assert done.stderr.splitlines()[0] == "test.b() = denied (deny-2)"
+    assert "PermissionError: [Errno 1] audithooks: may not raise test.b" in done.stderr
 
 
 def test_what_is_excepted_from_deny_is_shown_if_asked_for(trace):
     code = "import sys; sys.audit('test.a'); sys.audit('test.b')"
     done = trace("-e", "test.*", "--deny", "test.*,!test.a", "-c", code)
-    assert done.stderr.splitlines()[:2] == ["test.a()", "test.b() = denied"]
+    assert done.stderr.splitlines()[:2] == ["test.a()", "test.b() = denied (deny-1)"]
 
 
 @needs(CPYTHON_EVENTS, "the flags of an open event have no meaning")
@@ -757,7 +757,7 @@ open("file").close()
     done = trace("-f", "-e", "open", "--deny", "@write", "-c", code)
     shown = [line for line in done.stderr.splitlines() if "'file'" in line]
     assert "mode='w'" in shown[0]
-    assert shown[0].endswith(" = denied")
+    assert shown[0].endswith(" = denied (deny-1)")
     done = trace("-e", "open,!@write", "-c", code)
     (line,) = [line for line in done.stderr.splitlines() if "'file'" in line]
     assert "mode='r'" in line
@@ -775,7 +775,8 @@ asyncio.run(main())
 """
     done = trace("-e", "none", "--deny", "@network", "-c", code)
     assert (done.stdout, done.returncode) == ("refused\n", 0)
-    assert [line.endswith(" = denied") for line in done.stderr.splitlines()] == [True]
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(" = denied (deny-1)")
 
 
 def test_denied_events_fail_and_are_shown_first(trace):
@@ -789,14 +790,17 @@ sys.audit("test.x")
 """
     done = trace("--deny", "*.deny", "-e", "test.*", "-c", code)
     assert done.stderr == (
-        "test.deny(1) = denied\n1 test.deny is denied by audithooks\ntest.x()\n"
+        "test.deny(1) = denied (deny-1)\n"
+        "1 audithooks: may not raise test.deny [deny-1: *.deny]; "
+        "to allow it: test.deny\n"
+        "test.x()\n"
     )
 
 
 def test_what_is_denied_is_shown_though_nothing_else_is_asked_for(trace):
     code = "import sys; sys.audit('test.x'); sys.audit('test.deny')"
     done = trace("-e", "none", "--deny", "test.deny", "-c", code)
-    assert done.stderr.splitlines()[0] == "test.deny() = denied"
+    assert done.stderr.splitlines()[0] == "test.deny() = denied (deny-1)"
     assert done.stderr.splitlines()[-1].startswith("PermissionError: ")
     assert done.returncode == 1
     record = json.loads(
@@ -820,7 +824,7 @@ except PermissionError:
 """
     done = trace("-e", "test.*", "--deny", "test.deny", "-c", code)
     assert done.returncode == 5
-    assert done.stderr == "test.deny() = denied\n"
+    assert done.stderr == "test.deny() = denied (deny-1)\n"
 
 
 def test_deny_refuses_what_is_done_to_show_it(trace):
@@ -838,15 +842,18 @@ except PermissionError as error:
     print(error)
 """
     done = trace("-e", "none", "--deny", "test.*", "-c", code)
-    assert done.stdout == "[Errno 1] test.outer is denied by audithooks\n"
-    assert done.stderr == "test.outer(refused) = denied\n"
+    assert done.stdout == (
+        "[Errno 1] audithooks: may not raise test.outer [deny-1: test.*]; "
+        "to allow it: test.outer\n"
+    )
+    assert done.stderr == "test.outer(refused) = denied (deny-1)\n"
 
 
 def test_deny_may_be_of_new_hooks(trace, tmp_path):
     code = "import audithooks, sys; print(1); audithooks.subscribe(print, 'test.x')"
     done = trace("-f", "-o", "trace", "--deny", "@interpreter", "-c", code)
     assert done.stdout == "1\n"
-    assert "sys.addaudithook is denied by audithooks" in done.stderr
+    assert "may not raise sys.addaudithook" in done.stderr
     assert "sys.addaudithook() = denied" in (tmp_path / "trace").read_text()
 
 
@@ -862,7 +869,10 @@ except PermissionError as error:
     print(error)
 """
     done = trace("-e", "none", "--deny", "test.*", "-c", code)
-    assert done.stdout == "[Errno 1] test.x is denied by audithooks\n"
+    assert done.stdout == (
+        "[Errno 1] audithooks: may not raise test.x [deny-1: test.*]; "
+        "to allow it: test.x\n"
+    )
     assert "ZeroDivisionError" in done.stderr
 
 
@@ -887,7 +897,7 @@ except PermissionError as error:
     print(error)
 """
     done = trace("-e", "none", "--deny", "@network", "-c", code)
-    assert done.stdout.startswith("[Errno 1] socket.")
+    assert done.stdout.startswith("[Errno 1] audithooks: may not look up")
     assert done.returncode == 0
 
 
@@ -1501,7 +1511,7 @@ print(subprocess.run([sys.executable, "-c", {AUDIT!r}], stderr=-3).returncode)
 """
     options = ["-f", "-o", "trace", "-e", "none", "--deny", "test.b"]
     assert trace(*options, "-c", run).stdout == "1\n"
-    assert "test.b() = denied" in (tmp_path / "trace").read_text()
+    assert "test.b() = denied (deny-1)" in (tmp_path / "trace").read_text()
 
 
 @needs(os.path.exists("/proc/self/fd"), "this system has no /proc")

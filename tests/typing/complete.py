@@ -1,6 +1,6 @@
 """Whether pyright knows the type of every public name, by itself and not by inference.
 
-`make types` runs it. records/, tracer/ and pytest_plugin/ are for audithooks alone.
+`make types` runs it. The packages OURS are for audithooks alone.
 """
 
 import json
@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OURS = tuple(f"audithooks.{name}." for name in ("records", "tracer", "pytest_plugin"))
+PACKAGES = "records", "rules", "tracer", "pytest_plugin"
+OURS = tuple(f"audithooks.{name}." for name in PACKAGES)
 LEAST = 120  # public names there are, and private ones that their types speak of
 
 

@@ -5,7 +5,6 @@ It is for text. JSON and the like have the numbers.
 
 from __future__ import annotations
 
-import os
 import sys
 
 TYPE_CHECKING = False
@@ -114,20 +113,3 @@ def _combined(value: int, names: dict[int, str], prefix: str) -> str | None:
     if rest:
         parts.append(hex(rest))
     return "|".join(parts) if len(parts) > 1 or not rest else None
-
-
-def short_path(file: str, folder: str, home: str) -> str:
-    """Return the path of a source file as people know it.
-
-    It is relative to *folder*, or below ~ for *home*; what is installed is below
-    site-packages. *folder* and *home* end in a separator, or are empty.
-    """
-    for packages in ("site-packages", "dist-packages"):
-        _, found, after = file.rpartition(f"{os.sep}{packages}{os.sep}")
-        if found:
-            return f"{packages}{os.sep}{after}"
-    if folder and file.startswith(folder):
-        return file[len(folder) :]
-    if home and file.startswith(home):
-        return f"~{os.sep}{file[len(home) :]}"
-    return file

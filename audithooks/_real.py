@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_ENCODING = sys.getfilesystemencoding()
+_ERRORS = sys.getfilesystemencodeerrors()
 _fcntl: Any
 _signal: Any = sys.modules.get("_signal")  # signal.py calls what may be replaced
 try:
@@ -50,6 +52,7 @@ class Real:
     getcwdb = os.getcwdb
     getpid = os.getpid
     lseek = os.lseek
+    lstat = os.lstat
     open = os.open
     read = os.read
     set_inheritable = os.set_inheritable
@@ -70,3 +73,9 @@ class Real:
     POLLERR: int = getattr(select, "POLLERR", 0)
     POLLOUT: int = getattr(select, "POLLOUT", 0)
     SIGPIPE: int | None = getattr(_signal, "SIGPIPE", None)
+
+    @staticmethod
+    def fsdecode(path: Any) -> str:
+        """Do what os.fsdecode() does, which calls what may be replaced."""
+        text: str | bytes = Real.fspath(path)
+        return text if isinstance(text, str) else text.decode(_ENCODING, _ERRORS)

@@ -1,0 +1,157 @@
+"""Learning: the rules that allow what a program did, as few and as lasting as can be.
+
+A rule for what was done once may not fit the next time. So temporary names and numbers
+become a *, what is in the folder for temporary files becomes {tmp}, a port that the
+system chose is left out, and four files of one kind in a folder of the project stand
+for all of them. Nothing is loosened outside of the project.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from json import dumps
+from shlex import quote
+
+from ..records.text import printable
+from ..rules import paths
+from ..rules.grammar import parse, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..rules import Rule
+
+_SIBLINGS = 4
+_EPHEMERAL = 32768
+# What tempfile and importlib make of a name, and numbers such as those of processes.
+_PASSING = re.compile(
+    r"(?<=\.pyc\.)\d+$|(?<![^\W_])tmp[a-z0-9_]{8}(?![a-z0-9_])|(?<=[-_.])[a-z0-9_]{8}$"
+    r"|\d{4,}"
+)
+_ORDER = ("@write", "@connect", "@listen", "@spawn")
+
+
+class Learned:
+    """Rules that allow something, and how often each was needed.
+
+    *folder* is that of the project, on which relative paths stand.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = paths.resolve(folder)
+        self._tmp = paths.resolve(paths.variables(folder)["tmp"])
+        self._given: Counter[str] = Counter()
+        self._refused: Counter[tuple[str, str]] = Counter()
+
+    def add(self, rule: str) -> None:
+        """Add a rule that would have allowed an event."""
+        self._given[rule] += 1
+
+    def refuse(self, rule: str, subject: str) -> None:
+        """Add an event that a rule refuses which nothing can lift."""
+        self._refused[rule, subject] += 1
+
+    def rules(self) -> list[tuple[str, int]]:
+        """Return the rules, and how often each was needed."""
+        found: Counter[tuple[str, str]] = Counter()
+        for text, count in self._given.items():
+            rule = parse(text)
+            for value in self._values(rule):
+                found[rule.events, value] += count
+        self._join_siblings(found)
+        self._join_hosts(found)
+        order = {name: place for place, name in enumerate(_ORDER)}
+        return [
+            (f"{events}({value})" if value else events, count)
+            for (events, value), count in sorted(
+                found.items(), key=lambda item: (order.get(item[0][0], 9), item[0])
+            )
+        ]
+
+    def _values(self, rule: Rule) -> Iterable[str]:
+        """Yield what is between the brackets of the rules for each value of a rule."""
+        items = {item.name: item.values for item in rule.items}
+        if "path" in items:
+            for value in items["path"]:
+                yield f"path={self._path(value.text)}"
+        elif "program" in items:
+            for value in items["program"]:
+                yield f"program={quoted(value.text)}"
+        elif "host" in items:
+            text = f"host={quoted(items['host'][0].text)}"
+            port = items["port"][0].text if "port" in items else ""
+            if port and not (port.isdigit() and not 0 < int(port) < _EPHEMERAL):
+                text += f", port={port}"
+            yield text
+        else:
+            yield ", ".join(
+                f"{item.name}={quoted(item.values[0].text)}" for item in rule.items
+            )
+
+    def _path(self, path: str) -> str:
+        if _is_below(path, self._tmp) and not _is_below(self._folder, self._tmp):
+            return "{tmp}"
+        if not _is_below(path, self._folder):
+            return quoted(path)
+        parts = path[len(self._folder) :].lstrip("/").split("/")
+        parts = [_PASSING.sub("*", part) for part in parts]
+        return _pattern(f"./{'/'.join(parts)}")
+
+    def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
+        """Let a pattern stand for files of one suffix in a folder of the project."""
+        kinds: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for key in found:
+            events, value = key
+            folder, _, name = value.rpartition("/")
+            if not folder.startswith("path=./") and folder != "path=.":
+                continue
+            suffix = os.path.splitext(name)[1]
+            if suffix:
+                kinds.setdefault((events, f"{folder}/*{suffix}"), []).append(key)
+        for pattern, keys in kinds.items():
+            if len(keys) >= _SIBLINGS:
+                found[pattern] = sum(found.pop(key) for key in keys)
+
+    def _join_hosts(self, found: Counter[tuple[str, str]]) -> None:
+        """Leave out the look-up of a host that was also connected to."""
+        for events, value in [*found]:
+            host, comma, _ = value.partition(", port=")
+            if comma and (events, host) in found:
+                found[events, value] += found.pop((events, host))
+
+    def options(self) -> list[str]:
+        """Return a line for each rule, as an option that can be pasted."""
+        rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
+        for (rule, subject), count in self._refused.items():
+            rows.append(f"{count:>7,}  {subject}: {rule} has arguments, and stays")
+        return rows
+
+    def policy(self, command: str) -> str:
+        """Return the text of a policy file."""
+        lines = [
+            f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
+            "# Behind each rule is how often it was needed. Reading is not limited.",
+            'default = "deny"',
+            "allow = [",
+        ]
+        rows = [(f"  {_toml_quoted(text)},", count) for text, count in self.rules()]
+        lines += [f"{row}  # {count:,}" for row, count in rows]
+        return "\n".join([*lines, "]", ""])
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _pattern(text: str) -> str:
+    """Return a path as a value, in which only a * is a wildcard."""
+    if re.fullmatch(r"[\w./:@+=* -]+", text):
+        return text
+    return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
+
+
+def _toml_quoted(text: str) -> str:
+    return dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,360 @@
+"""Policy: rules in tiers, and which of them decides."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+from .. import subscribe
+from ..catalogue import CAPABILITIES, GROUPS
+from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
+from ..records.origin import is_of_loop
+from ..records.selection import Selection, refuse_doubts
+from ..rules import Rules, Subject, parse, split
+from ..rules.rules import current_folder
+from .wording import phrase, suggestion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, Literal
+
+    from .. import Subscription
+    from .._core.types import Scope
+    from ..rules import Rule
+
+    Sink = Callable[[str, tuple[Any, ...], Mapping[str, Any]], object]
+
+TIERS = ("deny", "allow", "report")
+# What a rule that allows something opens beside it, unless a rule denies that: without
+# it nothing could be connected or started.
+_OPENED = {
+    "connect": GROUPS["network"]
+    - CAPABILITIES["connect"]
+    - CAPABILITIES["listen"]
+    - {"socket.sethostname", "webbrowser.open"},
+    "listen": frozenset({"socket.__new__"}),
+    "spawn": frozenset({"os.fork", "os.forkpty", "_winapi.CreatePipe"}),
+}
+_JUDGED = ("write", "connect", "listen", "spawn")  # what default="deny" denies
+
+
+class Ruling(NamedTuple):
+    """A rule of a policy. *tier* is "deny", "allow" or "report"."""
+
+    id: str
+    tier: str
+    text: str
+    reason: str = ""
+
+
+class Policy:
+    """Rules that say what a program may do, and what is done about it.
+
+    Of the rules that are about an event, the first of these decides, whatever the order
+    in which they are written:
+
+    1. a rule that denies, with arguments, as @write(path=.git);
+    2. a rule that allows;
+    3. a rule that denies, without arguments, as @network;
+    4. rules that allow by arguments close the rest of their kind: with
+       @write(path=./build) a program may write there only;
+    5. a rule that reports;
+    6. the default, which allows everything, or with "deny" denies to write, connect,
+       listen and start programs.
+
+    A rule behind a "!" is an exception of those of its kind. Rules are made by
+    from_rules() or load().
+
+    It is a guard rail and no sandbox: see the documentation of this package.
+
+    Thread-safety: a policy may be used by any thread, and does not change.
+    """
+
+    def __init__(
+        self, rulings: Sequence[Ruling], default: str = "allow", folder: str = ""
+    ) -> None:
+        if default not in ("allow", "deny"):
+            raise ValueError(f"default must be 'allow' or 'deny', not {default!r}")
+        self.rulings: tuple[Ruling, ...] = tuple(rulings)
+        self.default: str = default
+        self.folder: str = os.path.abspath(folder) if folder else current_folder()
+        self._ruling = {(r.tier, r.text): r for r in self.rulings}
+        texts = {tier: self._texts(tier) for tier in TIERS}
+        exceptions = [text for text in texts["deny"] if text.startswith("!")]
+        denied = [text for text in texts["deny"] if not text.startswith("!")]
+        narrow = [text for text in denied if parse(text).items]
+        broad = [text for text in denied if text not in narrow]
+        self._narrow = Selection("deny", [*narrow, *exceptions], folder=self.folder)
+        self._broad = Selection("deny", [*broad, *exceptions], folder=self.folder)
+        allowed = [text for text in texts["allow"] if not text.startswith("!")]
+        not_allowed = [text[1:] for text in texts["allow"] if text.startswith("!")]
+        self._allow = Rules("allow", allowed, self.folder, strict=True)
+        self._not_allowed = Rules("allow", not_allowed, self.folder)
+        self._report = Selection("report", texts["report"], folder=self.folder)
+        self._opened: dict[str, Rule] = {}
+        for rule in self._allow.rules:
+            if not rule.is_exact:
+                for event in _OPENED.get(rule.events[1:], ()):
+                    self._opened.setdefault(event, rule)
+        judged = [f"@{name}" for name in _JUDGED] if default == "deny" else []
+        if judged and os.name == "posix":  # where nothing is kept of what is written
+            judged.append(f"!@write(path={os.devnull!r})")
+        self._default = Selection("default", judged, folder=self.folder)
+        self._made: dict[Decision, int] = {}
+
+    def _texts(self, tier: str) -> list[str]:
+        texts = [ruling.text for ruling in self.rulings if ruling.tier == tier]
+        try:
+            refuse_doubts(texts)
+        except ValueError as error:
+            raise ValueError(f"{tier}: {error}") from None
+        return texts
+
+    @classmethod
+    def from_rules(
+        cls,
+        *,
+        deny: Iterable[str] | str = (),
+        allow: Iterable[str] | str = (),
+        report: Iterable[str] | str = (),
+        default: Literal["allow", "deny"] = "allow",
+        folder: str = "",
+    ) -> Policy:
+        """Return the policy of some rules, each a str; commas separate several.
+
+        *deny*, *allow* and *report* are rules, *default* what holds without one.
+        Relative paths in rules stand on *folder*, by default the current one.
+
+        Raises TypeError or ValueError for what is no rule.
+        """
+        given = {"deny": deny, "allow": allow, "report": report}
+        return cls(rulings_of(given), default, folder)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Policy:
+        """Return the policy of a TOML file; of a pyproject.toml its part for that.
+
+        Relative paths in its rules stand on the folder of the file. Raises OSError if
+        it cannot be read, and ValueError that says what is wrong in it.
+        """
+        from .files import load
+
+        read = load(path)
+        try:
+            return cls(*read)
+        except ValueError as error:
+            raise ValueError(f"{os.fsdecode(path)}: {error}") from None
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of the events that it decides about."""
+        return tuple(
+            dict.fromkeys(
+                (
+                    *(self._narrow.events if self._narrow else ()),
+                    *(self._broad.events if self._broad else ()),
+                    *self._allow.names,
+                    *(self._report.events if self._report else ()),
+                    *self._default.events,
+                )
+            )
+        )
+
+    def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
+        """Return what is decided of an event, or None if no rule is about it."""
+        return self._judge(Subject(event, args), True)
+
+    def refuse(self, event: str, args: tuple[Any, ...]) -> Decision | None:
+        """Return what is decided of an event, or None if it is allowed."""
+        return self._judge(Subject(event, args), False)
+
+    def _judge(self, subject: Subject, all: bool) -> Decision | None:
+        """Do what decide() does, for what an event is about.
+
+        If not *all*, return None for what is allowed, which costs less.
+        """
+        rule = self._narrow.find(subject) if self._narrow else None
+        if rule is not None:
+            return self._decision(DENIED, "deny", rule, subject, None)
+        rule = self._allow.find(subject) if self._allow else None
+        is_closed = rule is not None and self._not_allowed.find(subject) is not None
+        if rule is None or is_closed:
+            rule = self._opened.get(subject.event)
+        if rule is not None:
+            if not all:
+                return None
+            return self._decision(ALLOWED, "allow", rule, subject, None)
+        rule = self._broad.find(subject) if self._broad else None
+        if rule is not None:
+            return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
+        if is_closed or (self._allow and self._allow.speak(subject)):
+            return self._closed(subject)
+        rule = self._report.find(subject) if self._report else None
+        if rule is not None:
+            return self._decision(REPORTED, "report", rule, subject, None)
+        rule = self._default.find(subject) if self._default else None
+        if rule is not None:
+            return Decision(
+                DENIED,
+                subject.event,
+                phrase(subject),
+                None,
+                "the default is to deny",
+                suggestion(subject),
+            )
+        return None
+
+    def _decision(
+        self, action: str, tier: str, rule: Rule, subject: Subject, to_allow: str | None
+    ) -> Decision:
+        ruling = self._ruling[tier, rule.text]
+        because = f"{ruling.id}: {ruling.text}"
+        if ruling.reason:
+            because += f" ({ruling.reason})"
+        return Decision(
+            action, subject.event, phrase(subject), ruling.id, because, to_allow
+        )
+
+    def _closed(self, subject: Subject) -> Decision:
+        rules = self._allow.speaking(subject)
+        rulings = [self._ruling["allow", rule.text] for rule in rules]
+        if len(rulings) > 2:
+            kinds = {rule.events for rule in rules}
+            kind = f"{kinds.pop()} " if len(kinds) == 1 else ""
+            because = f"in none of the {len(rulings)} {kind}rules that allow"
+        elif rulings:
+            shown = " nor ".join(f"{r.id}: {r.text}" for r in rulings)
+            because = f"not in {shown}"
+        else:
+            because = "it is an exception of what is allowed"
+        return Decision(
+            DENIED,
+            subject.event,
+            phrase(subject),
+            rulings[0].id if len(rulings) == 1 else None,
+            because,
+            suggestion(subject),
+        )
+
+    def enforce(
+        self,
+        scope: Scope = "context",
+        *,
+        permissive: bool = False,
+        sink: Sink | None = None,
+    ) -> Enforcement:
+        """Return a context manager: in its block, what is denied fails.
+
+        It fails with a PermissionError that says why. With *permissive*, nothing fails,
+        and what would is only decided. report() has what was not simply allowed. A
+        *sink* gets every decision: one of audithooks.sinks, or what can be called with
+        the name of an event, its arguments, and the members of the Decision. *scope* is
+        that of subscribe().
+        """
+        return Enforcement(self, scope, permissive, sink)
+
+    def note(self, decision: Decision) -> None:
+        """Remember a decision for report()."""
+        if decision in self._made or len(self._made) < 10_000:
+            self._made[decision] = self._made.get(decision, 0) + 1
+
+    def report(self) -> tuple[tuple[Decision, int], ...]:
+        """Return what was denied, would be or was to be reported, and how often each.
+
+        At most 10,000 different decisions are remembered, in their order.
+        """
+        return tuple(self._made.items())
+
+    def __repr__(self) -> str:
+        words = [f"{r.tier} {r.text}" for r in self.rulings]
+        if self.default == "deny":
+            words.append("by default deny")
+        return f"<Policy: {'; '.join(words) or 'no rules'}>"
+
+
+class Enforcement:
+    """What Policy.enforce() returns."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        scope: Scope,
+        permissive: bool,
+        sink: Sink | None,
+    ) -> None:
+        self._policy = policy
+        self._scope = scope
+        self._permissive = permissive
+        self._sink = sink
+        self._subscription: Subscription | None = None
+
+    def __enter__(self) -> Policy:
+        if self._subscription is not None:
+            raise RuntimeError("this policy is being enforced already")
+        patterns = self._policy.patterns
+        if patterns:
+            hook = self._hook
+            self._subscription = subscribe(hook, *patterns, scope=self._scope)
+        return self._policy
+
+    def __exit__(self, *_: object) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.close()
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        policy = self._policy
+        decide = policy.refuse if self._sink is None else policy.decide
+        decision = decide(event, args)
+        if decision is None or (decision.action == DENIED and is_of_loop(event)):
+            return
+        if self._permissive and decision.action == DENIED:
+            decision = decision._replace(action=WOULD_DENY)
+        if decision.action != ALLOWED:
+            policy.note(decision)
+        if self._sink is not None:
+            self._sink(event, args, decision.members())
+        if decision.action == DENIED:
+            raise PermissionError(errno.EPERM, decision.text())
+
+
+def rulings_of(given: dict[str, Iterable[str] | str]) -> list[Ruling]:
+    """Return the rules of each tier, split at their commas, with ids such as deny-1."""
+    rulings = []
+    for tier, texts in given.items():
+        number = 0
+        for text in [texts] if isinstance(texts, str) else texts:
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise TypeError(f"{tier} must hold rules of type str, not {kind}")
+            for part in split(text):
+                number += 1
+                rulings.append(Ruling(f"{tier}-{number}", tier, part))
+    return rulings
+
+
+def deny(*rules: str, scope: Scope = "context") -> Enforcement:
+    """Return a context manager: in its block, what the *rules* are about is denied.
+
+    A rule is a name, a pattern, a group such as "@process", or one with arguments, as
+    "@write(path!=./build)". *scope* is that of subscribe(). Of blocks in each other,
+    all have to agree.
+    """
+    return Policy.from_rules(deny=_some("deny", rules)).enforce(scope)
+
+
+def allow(*rules: str, scope: Scope = "context") -> Enforcement:
+    """Return a context manager: in its block, of a kind only the *rules* are allowed.
+
+    With "@write(path=./build)", what is written elsewhere is denied, and nothing else.
+    *scope* is that of subscribe(). It does not lift what is denied around the block.
+    """
+    return Policy.from_rules(allow=_some("allow", rules)).enforce(scope)
+
+
+def _some(name: str, rules: tuple[str, ...]) -> tuple[str, ...]:
+    if not rules:
+        raise TypeError(f"{name}() takes at least one rule")
+    return rules

@@ -1,0 +1,154 @@
+"""The words of a decision: what an event is about, and which rule would allow it."""
+
+from __future__ import annotations
+
+from ..catalogue import CAPABILITIES
+from ..records.text import printable
+from ..rules import hosts as hosts  # now, as an event must not lead to an import
+from ..rules import subjects
+from ..rules.grammar import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..rules import Subject
+
+# What a path is used for, by event; `open` tells itself.
+_VERBS = {
+    "os.chmod": "change the mode of",
+    "os.chown": "change the owner of",
+    "os.link": "link",
+    "os.listdir": "list",
+    "os.mkdir": "make the folder",
+    "os.remove": "remove",
+    "os.removexattr": "change attributes of",
+    "os.rename": "rename",
+    "os.rmdir": "remove the folder",
+    "os.scandir": "list",
+    "os.setxattr": "change attributes of",
+    "os.symlink": "make the link",
+    "os.truncate": "truncate",
+    "os.utime": "change the times of",
+    "shutil.copyfile": "copy",
+    "shutil.copytree": "copy",
+    "shutil.move": "move",
+    "shutil.rmtree": "remove all of",
+    "sqlite3.connect": "open the database",
+}
+_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish", "cmd.exe")
+_EPHEMERAL = 32768  # ports from here on are chosen by the system
+
+
+def phrase(subject: Subject) -> str:
+    """Return what an event is about in words, absolute paths first."""
+    event = subject.event
+    if event in subjects.SPAWNS:
+        return _program(subject)
+    address = None if subjects.has_places(event) else subject.address()
+    if address is not None and not isinstance(address, subjects.Untold):
+        return _address(subject)
+    paths = [
+        printable(place.text if _is_lost(place) else place.resolved())
+        for place in subject.places()
+        if not isinstance(place, subjects.Untold)
+    ]
+    if not paths:
+        return f"raise {printable(event)}"
+    verb = _VERBS.get(event, f"do {event} with")
+    if event == "open":
+        bits = subject.bits()
+        changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
+        verb = "write" if changes else "read"
+    return f"{verb} {' to '.join(paths)}"
+
+
+def _is_lost(place: Any) -> bool:
+    try:
+        place.resolved()
+    except OSError:
+        return True
+    return False
+
+
+def _program(subject: Subject) -> str:
+    argv = subject.program()
+    if isinstance(argv, subjects.Untold):
+        return "start a program that it does not name"
+    program = printable(argv[0])
+    if program.rpartition("/")[2] in _SHELLS and argv[1:2] in (("-c",), ("/c",)):
+        return f"start the shell {program} with {printable(' '.join(argv[2:])[:200])!r}"
+    return f"start {program}"
+
+
+def _address(subject: Subject) -> str:
+    address: Any = subject.address()
+    event = subject.event
+    verb = "connect to"
+    if event in subjects.LOOK_UPS:
+        verb = "look up"
+    elif event == "socket.bind":
+        verb = "listen on"
+    elif event in ("socket.sendto", "socket.sendmsg"):
+        verb = "send to"
+    if address.path is not None:
+        return f"{verb} {printable(address.path)}"
+    if address.host is None:
+        return f"{verb} an address of {address.family or 'its own'}"
+    host = printable(address.host)
+    if address.numbers and address.names:
+        host += f" ({', '.join(map(printable, address.names))})"
+    if address.port is not None and event not in subjects.LOOK_UPS:
+        return f"{verb} {host} port {address.port}"
+    return f"{verb} {host}"
+
+
+def suggestion(subject: Subject, may_be_loose: bool = False) -> str:
+    """Return the rule that allows an event, and as little else as can be said.
+
+    If it *may be loose*, a port that the system chose is left out.
+    """
+    event = subject.event
+    if event in subjects.SPAWNS:
+        argv = subject.program()
+        if isinstance(argv, subjects.Untold):
+            return "@spawn"
+        return f"@spawn(program={quoted(argv[0])})"
+    if not subjects.has_places(event):
+        address = subject.address()
+        if address is not None and not isinstance(address, subjects.Untold):
+            return _allow_address(event, address, may_be_loose)
+    capability = None
+    if event == "open":
+        bits = subject.bits()
+        changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
+        capability = "write" if changes else "read"
+    else:
+        capability = subjects.capability_of(event)
+    paths = [
+        quoted(place.resolved())
+        for place in subject.places()
+        if not (isinstance(place, subjects.Untold) or _is_lost(place))
+        and (capability is None or capability[0] in place.use)
+    ]
+    if not paths:
+        return event if capability is None else f"@{capability}"
+    name = event if capability is None else f"@{capability}"
+    return f"{name}(path={'|'.join(dict.fromkeys(paths))})"
+
+
+def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
+    name = "@listen" if event == "socket.bind" else "@connect"
+    if event not in CAPABILITIES["connect"] | CAPABILITIES["listen"]:
+        name = event
+    if address.path is not None:
+        return f"{name}(path={quoted(address.path)})"
+    if address.host is None:
+        return name if address.family is None else f"{name}(family={address.family})"
+    host = address.names[0] if address.names else address.host
+    items = [f"host={quoted(host)}"]
+    port = address.port
+    is_loose = may_be_loose and port and port.isdigit() and int(port) >= _EPHEMERAL
+    if port is not None and event not in subjects.LOOK_UPS and not is_loose:
+        items.append(f"port={port}")
+    return f"{name}({', '.join(items)})"

@@ -1,0 +1,388 @@
+"""What a rule asks of an event, compiled.
+
+A test gives True, False, or None: then the rule does not speak about the event, as it
+lacks what is asked for. A test is asked in one of two ways. A rule that allows is
+*strict*: every path of the event has to be meant, by where it leads, and what the event
+does not tell is not meant. Of a rule that denies or shows, one path is enough, as it is
+written or where it leads, and so is what is not told.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import re
+from collections import namedtuple
+from fnmatch import translate
+
+from .._globs import glob_of, is_glob
+from ..catalogue import CAPABILITIES, EVENTS
+from . import paths, programs
+from .grammar import Value
+from .subjects import (
+    CHANGES,
+    INTENTS,
+    LOOK_UPS,
+    READ,
+    SEMANTIC,
+    SPAWNS,
+    Untold,
+    has_places,
+    is_place,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Optional, Protocol
+
+    from .grammar import Item, Rule
+    from .paths import Place
+    from .subjects import Subject
+
+    Outcome = Optional[bool]
+
+    class Test(Protocol):
+        def about(self, subject: Subject, strict: bool) -> Outcome: ...
+
+
+_FOLDER = getattr(os, "O_DIRECTORY", 0)
+
+
+class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
+    """An `open` for one of the intents *some*, all of *every*, and none of *no*.
+
+    Not that of a folder, if *files* alone are meant.
+    """
+
+    __slots__ = ()
+
+    some: int
+    every: int
+    no: int
+    files: bool
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        bits = subject.bits()
+        if isinstance(bits, Untold):
+            return not strict
+        if bits & self.every != self.every or bits & self.no:
+            return None
+        if self.files and subject.args[2] & _FOLDER:
+            return None
+        return True if bits & self.some or not self.some else None
+
+
+class Paths:
+    """Paths that match all of *positive* and none of *negative*.
+
+    They are those of the argument *name*, or all that are used in one of the ways
+    *use*, or just all.
+    """
+
+    def __init__(
+        self, name: str, use: str, positive: Sequence[str], negative: Sequence[str]
+    ) -> None:
+        self.name = name
+        self.use = use
+        self.positive = positive
+        self.negative = negative
+        self._yes = [paths.compiled([regex]).fullmatch for regex in positive]
+        self._no = [paths.compiled([regex]).fullmatch for regex in negative]
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        spoke = False
+        for place in subject.places():
+            if isinstance(place, Untold):
+                return not strict
+            if self.name and place.name != self.name:
+                continue
+            if self.use and self.use not in place.use:
+                continue
+            if strict and self.use and place.text == os.devnull:
+                continue  # nothing is kept of what is written there
+            spoke = True
+            if self._has(place, strict) is not strict:
+                return not strict
+        return strict if spoke else None
+
+    def number_of(self, subject: Subject, strict: bool) -> int:
+        """Return the number of the group by which an event is meant: 0 for r0.
+
+        Raises LookupError if it is not.
+        """
+        (yes,) = self._yes
+        for place in subject.places():
+            if isinstance(place, Untold):
+                return 0
+            if (self.name and place.name != self.name) or self.use not in place.use:
+                continue
+            found = None if strict else yes(place.written)
+            try:
+                found = found or yes(place.resolved())
+            except OSError:  # which is meant by all of them
+                return 0
+            if found is not None and found.lastgroup is not None:
+                return int(found.lastgroup[1:])
+        raise LookupError("no path is meant")
+
+    def _has(self, place: Place, strict: bool) -> bool:
+        if not (strict or self._no) and all(yes(place.written) for yes in self._yes):
+            return True
+        try:
+            resolved = place.resolved()
+        except OSError:
+            return not strict
+        if any(no(resolved) for no in self._no):
+            return False
+        return all(
+            yes(resolved) or (not strict and yes(place.written)) for yes in self._yes
+        )
+
+
+class Host:
+    """A host that is, or if *negated* is not, one of those of some rules.
+
+    *lists* has the values of each rule.
+    """
+
+    def __init__(self, lists: Sequence[Sequence[Value]], negated: bool) -> None:
+        from .hosts import Hosts
+
+        self.lists = lists
+        self.negated = negated
+        self._hosts = Hosts(lists)
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        if address is None or not (address.names or address.numbers):
+            return None
+        found = self._hosts.have(address)
+        return (not strict) if found is None else found is not self.negated
+
+    def number_of(self, subject: Subject, strict: bool) -> int:
+        """Return the number of a rule by which an event is meant."""
+        address = subject.address()
+        if isinstance(address, Untold) or address is None:
+            return 0
+        return self._hosts.number_of(address) or 0
+
+
+class Address:
+    """An address whose *part*, "port" or "family", is or is not as asked."""
+
+    def __init__(self, part: str, values: re.Pattern[str], negated: bool) -> None:
+        self._part = part
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        text = None if address is None else getattr(address, self._part)
+        if text is None:
+            return None
+        return bool(self._values.fullmatch(text)) is not self._negated
+
+
+class Program:
+    """A program that is started."""
+
+    def __init__(self, values: programs.Programs, negated: bool) -> None:
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        argv = subject.program()
+        if isinstance(argv, Untold):
+            return not strict
+        is_meant = strict is not self._negated
+        found = self._values.have(subject, argv[0], is_meant)
+        return None if found is None else found is not self._negated
+
+
+class Argv:
+    """The words of a command, with a space between them."""
+
+    def __init__(self, values: re.Pattern[str], negated: bool) -> None:
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        argv = subject.program()
+        if isinstance(argv, Untold):
+            return not strict
+        return bool(self._values.fullmatch(" ".join(argv))) is not self._negated
+
+
+class Text:
+    """An argument that is a scalar, by its place and name."""
+
+    def __init__(
+        self, name: str, number: int, values: re.Pattern[str], negated: bool
+    ) -> None:
+        self._name = name
+        self._number = number
+        self._values = values
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        texts = subject.texts(self._name, self._number)
+        if texts is None:
+            return None
+        if isinstance(texts, Untold):
+            return not strict
+        return any(map(self._values.fullmatch, texts)) is not self._negated
+
+
+class Flags:
+    """An argument of flags, of which all that are named have to be set."""
+
+    def __init__(self, name: str, number: int, flags: frozenset[str], negated: bool):
+        self._name = name
+        self._number = number
+        self._flags = flags
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        texts = subject.texts(self._name, self._number)
+        if texts is None:
+            return None
+        if isinstance(texts, Untold):
+            return not strict
+        found = any(self._flags <= {*text.split("|")} for text in texts)
+        return found is not self._negated
+
+
+_NONE = {Value("None", False)}  # as the tracer writes it
+_NO_PATH = {
+    "sqlite3.connect": {*_NONE, Value(":memory:", True), Value("", True)},
+}
+_FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
+_USES = {"@write": "w", "@read": "r"}
+_OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
+
+
+def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
+    """Return the tests of a rule for an event that it names, cheap ones first.
+
+    None if the rule never speaks about the event. Raises ValueError for a wrong value.
+    """
+    is_capability = not rule.is_exact and rule.events in _OF_CAPABILITY
+    use = _USES.get(rule.events, "") if is_capability else ""
+    tests: list[Test] = []
+    some, every, no = 0, 0, 0
+    positive: dict[str, list[str]] = {}
+    negative: dict[str, list[str]] = {}
+    if event == "open" and use:
+        some = CHANGES if use == "w" else READ
+    is_left = not rule.items
+    entry = EVENTS.get(event)
+    arguments = entry.arguments if entry is not None else ()
+    for item in rule.items:
+        if not item.values:
+            if event != "open":
+                return None
+            bit = 1 << INTENTS.index(item.name)
+            every, no = (every, no | bit) if item.is_negated else (every | bit, no)
+            is_left = True
+            continue
+        if item.name in ("port", "family") and is_capability and event in LOOK_UPS:
+            continue  # a look-up is for any of them
+        is_left = True
+        semantic = SEMANTIC.get(event, ())
+        if item.name in arguments and set(item.values) <= _NO_PATH.get(event, _NONE):
+            tests.append(_plain(item, event, arguments.index(item.name), folder))
+        elif item.name == "path" and "path" in semantic and has_places(event):
+            found = negative if item.is_negated else positive
+            found.setdefault("", []).append(_path_regex(item, folder, event))
+        elif is_place(event, item.name):
+            found = negative if item.is_negated else positive
+            found.setdefault(item.name, []).append(_path_regex(item, folder, event))
+        elif item.name in semantic:
+            tests.append(_semantic(item, event, folder))
+        elif item.name in arguments:
+            tests.append(_plain(item, event, arguments.index(item.name), folder))
+        elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
+            tests.append(_plain(item, event, int(item.name[3:]), folder))
+        else:
+            return None
+    if not is_left:
+        return None
+    if some or every or no:
+        tests.insert(0, Intents(some, every, no, some == READ))
+    for name in {**positive, **negative}:
+        tests.append(Paths(name, use, positive.get(name, ()), negative.get(name, ())))
+    return tests
+
+
+def _path_regex(item: Item, folder: str, event: str) -> str:
+    found = []
+    for text, is_exact in item.values:
+        if is_exact and event == "sqlite3.connect":
+            text = paths.of_database(text) or text
+        found.append(f"(?:{paths.path_regex(text, is_exact, folder)})")
+    return "|".join(found)
+
+
+def _semantic(item: Item, event: str, folder: str) -> Test:
+    if event not in SPAWNS:  # now, so that no event has to import it
+        from . import hosts as hosts
+    if item.name == "host":
+        return Host([item.values], item.is_negated)
+    if item.name == "program":
+        values = programs.Programs(item.values, folder)
+        return Program(values, item.is_negated)
+    if item.name == "argv":
+        return Argv(_regex_of(item, folder), item.is_negated)
+    if item.name == "path":  # of a Unix socket
+        found = [_path_regex(item, folder, event)]
+        lists = ((), found) if item.is_negated else (found, ())
+        return Paths("path", "", *lists)
+    if item.name == "port":
+        for text, is_exact in item.values:
+            if not (is_exact or text == "None" or re.fullmatch(r"[\d*?\[\]!-]+", text)):
+                raise ValueError(f"port must be a number, not {text!r}")
+            if re.fullmatch(r"\d+-\d+", text):
+                raise ValueError(f"port must be a number, or some with |, not {text!r}")
+        return Address("port", _regex_of(item, folder), item.is_negated)
+    return Address("family", _regex_of(item, folder, _family), item.is_negated)
+
+
+def _family(text: str) -> str:
+    """Return the name of an address family without its AF_, in lower case."""
+    known = {
+        name[3:].lower(): str(int(number))
+        for name, number in vars(_socket).items()
+        if name.startswith("AF_")
+    }
+    family = text.lower().partition("af_")[2] or text.lower()
+    family = next((name for name, number in known.items() if number == text), family)
+    if family not in known and not is_glob(family):
+        near = ", ".join(name for name in ("inet", "inet6", "unix") if name in known)
+        raise ValueError(f"there is no address family {text!r}, such as {near}")
+    return family
+
+
+def _plain(item: Item, event: str, number: int, folder: str) -> Test:
+    if f"{event}.{item.name}" in _FLAGS and not any(v.is_exact for v in item.values):
+        flags = frozenset(value.text for value in item.values)
+        return Flags(item.name, number, flags, item.is_negated)
+    return Text(item.name, number, _regex_of(item, folder), item.is_negated)
+
+
+def _regex_of(
+    item: Item, folder: str, change: Callable[[str], str] = str
+) -> re.Pattern[str]:
+    """Return what fullmatch() tells the values of an item with."""
+    found = []
+    for text, is_exact in item.values:
+        if is_exact:
+            found.append(re.escape(change(text)))
+            continue
+        glob_of("a value", text)  # for its ValueError
+        found.append(translate(change(paths.expand_variables(text, folder))))
+    return re.compile("|".join(found))

@@ -1,0 +1,80 @@
+"""What --learn makes of what a program did."""
+
+import pytest
+
+from audithooks.policy.learning import Learned
+
+
+@pytest.fixture
+def learn(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/scratch")
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def rules(*needed):
+        learned = Learned("/home/me/project")
+        for rule in needed:
+            learned.add(rule)
+        return learned.rules()
+
+    return rules
+
+
+@pytest.mark.parametrize(
+    ("rule", "learned"),
+    [
+        ("@write(path=/home/me/project/a)", "@write(path=./a)"),
+        ("@write(path=/etc/hosts)", "@write(path=/etc/hosts)"),
+        ("@write(path=/scratch/x/y)", "@write(path={tmp})"),
+        ("@write(path=/home/me/project/tmpab12_xyz)", "@write(path=./*)"),
+        (
+            "@write(path=/home/me/project/x.cpython-311.pyc.139870)",
+            "@write(path=./x.cpython-311.pyc.*)",
+        ),
+        ("@write(path='/home/me/project/a b')", "@write(path=./a b)"),
+        ("@write(path='/opt/a,b')", "@write(path='/opt/a,b')"),
+        (
+            "@connect(host=example.com, port=443)",
+            "@connect(host=example.com, port=443)",
+        ),
+        ("@connect(host=127.0.0.1, port=40123)", "@connect(host=127.0.0.1)"),
+        ("@listen(host=127.0.0.1, port=0)", "@listen(host=127.0.0.1)"),
+        ("@spawn(program=/usr/bin/git)", "@spawn(program=/usr/bin/git)"),
+        ("@connect(path=/run/x)", "@connect(path=/run/x)"),
+    ],
+)
+def test_a_rule_outlives_the_run(learn, rule, learned):
+    assert learn(rule) == [(learned, 1)]
+
+
+def test_four_files_of_a_kind_stand_for_all_but_only_in_the_project(learn):
+    names = "one", "two", "three", "four"
+    rules = [f"@write(path=/home/me/project/out/{name}.txt)" for name in names]
+    assert learn(*rules[:3]) == [
+        (f"@write(path=./out/{name}.txt)", 1) for name in sorted(names[:3])
+    ]
+    assert learn(*rules) == [("@write(path=./out/*.txt)", 4)]
+    outside = [f"@write(path=/etc/{name}.conf)" for name in names]
+    assert len(learn(*outside)) == 4
+
+
+def test_a_look_up_belongs_to_its_connection(learn):
+    rules = ["@connect(host=a.com)", "@connect(host=a.com, port=443)"] * 2
+    assert learn(*rules) == [("@connect(host=a.com, port=443)", 4)]
+
+
+def test_both_ends_of_a_rename(learn):
+    rules = "@write(path=/home/me/project/a|/home/me/project/b)"
+    assert learn(rules) == [("@write(path=./a)", 1), ("@write(path=./b)", 1)]
+
+
+def test_what_is_written_is_a_policy(tmp_path):
+    pytest.importorskip("tomllib", reason="tomli may be missing")
+    from audithooks.policy import Policy
+
+    learned = Learned(str(tmp_path))
+    learned.add(f"@write(path={tmp_path}/x)")
+    (tmp_path / "p.toml").write_text(learned.policy("prog 'a'"))
+    policy = Policy.load(tmp_path / "p.toml")
+    assert policy.default == "deny"
+    assert policy.decide("os.mkdir", (str(tmp_path / "x"), 0, -1)).action == "allowed"
+    assert learned.options()[0].startswith("      1  --allow '@write(path=")

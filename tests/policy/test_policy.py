@@ -1,0 +1,297 @@
+"""Policies: which rule decides, what is said, and where a policy holds."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+
+import pytest
+
+from audithooks.policy import Decision, Policy, allow, deny
+from audithooks.sinks import JsonLines, Limited, Logging
+
+WRITE = "w", os.O_WRONLY | os.O_CREAT
+READ = "r", os.O_RDONLY
+NOT_B = "!@write(path=/a/b)"
+
+
+def write(path):
+    with open(path, "w"):
+        pass
+
+
+def decided(policy, event, *args):
+    """Return the action and the id of the rule, or None."""
+    decision = policy.decide(event, args)
+    return None if decision is None else (decision.action, decision.rule)
+
+
+RULES = {
+    "deny": ["open(path=/a/b)", "@file"],
+    "allow": ["open(path=/a)"],
+    "report": ["shop.*"],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("event", "args", "outcome"),
+    [
+        ("open", ("/a/b/c", *READ), ("denied", "deny-1")),
+        ("open", ("/a/c", *READ), ("allowed", "allow-1")),
+        ("open", ("/c", *READ), ("denied", "deny-2")),
+        ("os.mkdir", ("/a/c", 0, -1), ("denied", "deny-2")),
+        ("shop.sell", (1,), ("reported", "report-1")),
+        ("other", (), None),
+    ],
+)
+def test_the_tier_decides_and_no_order(event, args, outcome, turned):
+    rules = {tier: rules[::-1] if turned else rules for tier, rules in RULES.items()}
+    found = decided(Policy.from_rules(**rules), event, *args)
+    if turned and outcome is not None and outcome[1].startswith("deny"):
+        outcome = outcome[0], {"deny-1": "deny-2", "deny-2": "deny-1"}[outcome[1]]
+    assert found == outcome
+
+
+def test_a_rule_that_allows_closes_its_kind_and_nothing_else():
+    policy = Policy.from_rules(allow="open(write, path=/a)")
+    assert decided(policy, "open", "/a/b", *WRITE) == ("allowed", "allow-1")
+    assert decided(policy, "open", "/b", *WRITE) == ("denied", "allow-1")
+    assert decided(policy, "open", "/b", *READ) is None
+    assert decided(policy, "os.mkdir", "/b", 0, -1) is None
+
+
+def test_a_rule_that_allows_without_arguments_closes_nothing():
+    policy = Policy.from_rules(allow="@write")
+    assert decided(policy, "open", "/b", *WRITE) == ("allowed", "allow-1")
+    assert decided(policy, "open", "/b", *READ) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "args", "outcome"),
+    [
+        ({"deny": "shop.*,!shop.buy"}, "shop.sell", (), "denied"),
+        ({"deny": "shop.*,!shop.buy"}, "shop.buy", (), None),
+        ({"deny": f"@write(path=/a),{NOT_B}"}, "os.rmdir", ("/a/b", -1), None),
+        ({"allow": f"@write(path=/a),{NOT_B}"}, "os.rmdir", ("/a/b", -1), "denied"),
+        ({"allow": f"@write(path=/a),{NOT_B}"}, "os.rmdir", ("/a/c", -1), "allowed"),
+        ({"deny": "*", "allow": "!shop.*,shop.sell"}, "shop.sell", (), "denied"),
+    ],
+)  # fmt: skip
+def test_exceptions_work_in_both_directions(rules, event, args, outcome):
+    found = decided(Policy.from_rules(**rules), event, *args)
+    assert (found and found[0]) == outcome
+
+
+def test_the_default_denies_what_changes_the_world():
+    policy = Policy.from_rules(default="deny", allow="@write(path=/a)")
+    assert decided(policy, "open", "/a/b", *WRITE) == ("allowed", "allow-1")
+    assert decided(policy, "open", "/b", *READ) is None
+    assert decided(policy, "os.system", "ls") == ("denied", None)
+    assert decided(policy, "socket.gethostbyname", "x.invalid") == ("denied", None)
+    assert decided(policy, "import", "x", None, None, None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "args", "text"),
+    [
+        (
+            {"allow": "@connect(host=localhost)"},
+            "socket.getaddrinfo",
+            ("example.com", 80, 0, 0, 0),
+            "audithooks: may not look up example.com [socket.getaddrinfo; "
+            "not in allow-1: @connect(host=localhost)]; "
+            "to allow it: @connect(host=example.com)",
+        ),
+        (
+            {"deny": "@write(path=/a)"},
+            "os.rename",
+            ("/a/x", "/b/y z", -1, -1),
+            "audithooks: may not rename /a/x to /b/y z [os.rename; "
+            "deny-1: @write(path=/a)]",
+        ),
+        (
+            {"deny": "@process"},
+            "subprocess.Popen",
+            ("/bin/sh", ["/bin/sh", "-c", "rm -rf x"], None, None),
+            "audithooks: may not start the shell /bin/sh with 'rm -rf x' "
+            "[subprocess.Popen; deny-1: @process]; "
+            "to allow it: @spawn(program=/bin/sh)",
+        ),
+        (
+            {"allow": [f"@read(path=/{n})" for n in range(8)]},
+            "os.listdir",
+            ("/x",),
+            "audithooks: may not list /x [os.listdir; in none of the 8 @read rules "
+            "that allow]; to allow it: @read(path=/x)",
+        ),
+        (
+            {"deny": "shop.*"},
+            "shop.sell",
+            (1,),
+            "audithooks: may not raise shop.sell [deny-1: shop.*]; "
+            "to allow it: shop.sell",
+        ),
+    ],
+)
+def test_a_refusal_says_what_why_and_what_would_allow_it(rules, event, args, text):
+    assert Policy.from_rules(**rules).decide(event, args).text() == text
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("open", ("/b c/d,e|f'g", *WRITE)),
+        ("open", ("/[x]/*", *WRITE)),
+        ("os.rename", ("/x", "/y", -1, -1)),
+        ("sqlite3.connect", ("/x.db",)),
+        ("shutil.rmtree", ("/x", -1)),
+        ("socket.getaddrinfo", ("example.com", 80, 0, 0, 0)),
+        ("http.client.connect", (None, "example.com", 80)),
+        ("subprocess.Popen", ("/usr/bin/env", ["env"], None, None)),
+        ("os.system", ("ls",)),
+        ("os.listdir", ("/x y",)),
+        ("shop.sell", (1,)),
+    ],
+)
+def test_what_would_allow_it_does(event, args):
+    rules = {"deny": ["@write", "@read", "@network", "@process", "@database", "shop.*"]}
+    decision = Policy.from_rules(**rules).decide(event, args)
+    assert decision.action == "denied"
+    again = Policy.from_rules(**rules, allow=decision.to_allow)
+    assert again.decide(event, args).action == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            {"deny": "opn"},
+            "deny: no version of CPython raises 'opn': did you mean open?",
+        ),
+        ({"allow": "@write(pth=x)"}, "allow: .* did you mean path?"),
+        ({"report": "@nothing"}, "there is no group '@nothing'"),
+        ({"default": "refuse"}, "default must be 'allow' or 'deny', not 'refuse'"),
+    ],
+)
+def test_wrong_rules_are_named(rules, message):
+    with pytest.raises(ValueError, match=message):
+        Policy.from_rules(**rules)
+    with pytest.raises(TypeError, match="deny must hold rules of type str, not int"):
+        Policy.from_rules(deny=[1])
+    with pytest.raises(TypeError, match="takes at least one rule"):
+        deny()
+
+
+def test_a_block_denies_and_ends(policies, tmp_path):
+    with policies.deny("@write(path=.)") as policy:
+        with pytest.raises(PermissionError, match=r"may not write .*/x "):
+            write("x")
+        with open(tmp_path.parent / "other", "w"):
+            pass
+    with open("x", "w"):
+        pass
+    ((decision, count),) = policy.report()
+    assert isinstance(decision, Decision)
+    assert (decision.action, decision.event, count) == ("denied", "open", 1)
+
+
+def test_of_blocks_in_each_other_all_have_to_agree(policies):
+    with policies.deny("@write(path=./a)"), policies.allow("@write(path=.)"):
+        with pytest.raises(PermissionError, match="deny-1"):
+            write("a")
+        with pytest.raises(PermissionError, match="allow-1"):
+            write("../b")
+        with open("b", "w"):
+            pass
+
+
+def test_a_block_is_of_its_context(policies):
+    outcomes = []
+
+    def write():
+        try:
+            open("x", "w").close()
+            outcomes.append("written")
+        except PermissionError:
+            outcomes.append("refused")
+
+    async def main():
+        with policies.deny("@write"):
+            write()
+            await asyncio.to_thread(write)
+            thread = threading.Thread(target=write)
+            thread.start()
+            thread.join()
+
+    asyncio.run(main())
+    assert outcomes[:2] == ["refused", "refused"]
+    with policies.deny("@write", scope="process"):
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+    assert outcomes[3] == "refused"
+
+
+def test_permissive_refuses_nothing_and_tells(policies):
+    policy = policies.Policy.from_rules(deny="@write")
+    seen = []
+    with policy.enforce(permissive=True, sink=lambda *told: seen.append(told)):
+        write("x")
+    ((event, args, members),) = seen
+    assert (event, args[0], members["action"]) == ("open", "x", "would deny")
+    ((decision, count),) = policy.report()
+    assert (decision.members(), count) == (members, 1)
+
+
+def test_json_lines_have_every_decision(policies):
+    policy = policies.Policy.from_rules(allow="@write(path=./a)")
+    with JsonLines("decisions") as sink, policy.enforce(sink=sink):
+        write("a")
+        with pytest.raises(PermissionError):
+            write("b")
+    with open("decisions") as file:
+        allowed, denied = map(json.loads, file)
+    assert (allowed["action"], allowed["rule"]) == ("allowed", "allow-1")
+    assert denied["action"] == "denied"
+    assert denied["because"] == "not in allow-1: @write(path=./a)"
+    assert denied["subject"] == f"write {os.path.realpath('b')}"
+    assert denied["to_allow"] == f"@write(path={os.path.realpath('b')})"
+
+
+def test_logging_has_every_decision(policies, caplog):
+    with caplog.at_level(logging.INFO), Logging("audit") as sink:
+        policy = policies.Policy.from_rules(deny="shop.*")
+        limited = Limited(sink, per_second=100)
+        with policy.enforce(sink=limited), pytest.raises(PermissionError):
+            sys.audit("shop.sell", 1)
+    (record,) = caplog.records
+    assert record.getMessage() == "shop.sell(1) = denied (deny-1)"
+    assert record.audit_decision["because"] == "deny-1: shop.*"
+
+
+def test_a_policy_is_enforced_once_at_a_time(policies):
+    enforcement = policies.deny("shop.*")
+    again = pytest.raises(RuntimeError, match="is being enforced already")
+    with enforcement, again:
+        enforcement.__enter__()
+    with enforcement:
+        pass
+
+
+def test_a_loop_of_asyncio_may_be_made(policies):
+    with policies.deny("@network", scope="process"):
+        asyncio.run(asyncio.sleep(0))
+
+
+def test_repr():
+    policy = Policy.from_rules(
+        deny="@network", allow="@connect(host=x)", default="deny"
+    )
+    assert repr(policy) == (
+        "<Policy: deny @network; allow @connect(host=x); by default deny>"
+    )
+    assert repr(Policy.from_rules()) == "<Policy: no rules>"
+    assert allow("@write")._policy.decide("x", ()) is None

@@ -1,0 +1,309 @@
+"""What the program may do: the options with rules, and the subcommand explain."""
+
+import importlib.util
+import json
+import re
+import shlex
+import sys
+
+import pytest
+from features import CPYTHON_EVENTS, needs
+from test_programs import wheel as wheel
+
+pytestmark = [
+    needs(CPYTHON_EVENTS, "the events of this interpreter differ"),
+    needs(sys.version_info >= (3, 11), "tomli may be missing"),
+]
+
+WRITE = "open('build/x', 'w').close(); open('x', 'w').close()"
+
+
+@pytest.fixture
+def run(child, tmp_path):
+    """Run the command line in a folder of its own, which has a folder build."""
+    (tmp_path / "build").mkdir()
+
+    def start(*arguments, **options):
+        return child.start("-m", "audithooks", *arguments, cwd=tmp_path, **options)
+
+    return start
+
+
+def test_what_is_not_allowed_is_refused_and_says_what_would_allow_it(run, tmp_path):
+    done = run("-e", "none", "--allow", "@write(path=./build)", "-c", WRITE)
+    assert done.returncode == 1
+    shown, *_, error = done.stderr.splitlines()
+    assert re.fullmatch(r"open\(path='x', mode='w', .*\) = denied \(allow-1\)", shown)
+    assert error == (
+        f"PermissionError: [Errno 1] audithooks: may not write {tmp_path.resolve()}/x "
+        "[open; not in allow-1: @write(path=./build)]; "
+        f"to allow it: @write(path={tmp_path.resolve()}/x)"
+    )
+    assert (tmp_path / "build/x").exists()
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_record_has_the_decision(run, tmp_path):
+    options = "--json", "-o", "trace", "-e", "open"
+    run(*options, "--allow", "@write(path=./build)", "-c", WRITE)
+    lines = (tmp_path / "trace").read_text().splitlines()
+    records = [r for r in map(json.loads, lines) if r["args"]["mode"] == "w"]
+    assert [(r["action"], r["rule"]) for r in records] == [
+        ("allowed", "allow-1"),
+        ("denied", "allow-1"),
+    ]
+    assert records[1]["because"] == "not in allow-1: @write(path=./build)"
+    assert records[1]["subject"] == f"write {tmp_path.resolve()}/x"
+
+
+def test_a_followed_child_is_refused_the_same_wherever_it_is(run, tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', {WRITE!r}], cwd='build')"
+    )
+    (tmp_path / "build/build").mkdir()
+    done = run("-f", "-e", "none", "--deny", "@write(path=./build/build)", "-c", code)
+    assert "may not write" in done.stderr
+    assert not (tmp_path / "build/build/x").exists()
+
+
+def test_decisions_go_to_a_file(run, tmp_path):
+    options = "-e", "none", "--decisions", "decided"
+    run(*options, "--allow", "@write(path=./build)", "-c", WRITE)
+    lines = (tmp_path / "decided").read_text().splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["allowed", "denied"]
+
+
+def test_permissive_ends_with_options_that_can_be_pasted(run):
+    code = WRITE + "; import os; os.mkdir('new')"
+    rules = "--allow", "@write(path=./build)"
+    done = run("-e", "none", "--permissive", *rules, "-c", code)
+    assert done.returncode == 0
+    title, *rows = done.stderr.splitlines()
+    assert title == "audithooks: this would have been refused:"
+    assert [row.split(maxsplit=2)[1:] for row in rows] == [
+        ["1", "--allow '@write(path=./new)'"],
+        ["1", "--allow '@write(path=./x)'"],
+    ]
+    pasted = [word for row in rows for word in shlex.split(row)[2:]]
+    done = run("-e", "none", "--permissive", *rules, *pasted, "-c", WRITE)
+    assert done.stderr == "audithooks: nothing would have been refused\n"
+
+
+def test_permissive_tells_what_no_rule_can_allow(run):
+    done = run("-e", "none", "--permissive", "--deny", "@write(path=x)", "-c", WRITE)
+    assert "x: deny-1 has arguments, and stays" in done.stderr
+
+
+POLICY = """
+allow = "@write(path=./build)"
+[[rule]]
+id = "no-shells"
+deny = "@spawn(program=sh)"
+reason = "they quote badly"
+"""
+
+
+def test_a_policy_of_a_file(run, tmp_path):
+    (tmp_path / "policy.toml").write_text(POLICY)
+    code = "import os; os.system('true')"
+    done = run("-e", "none", "--policy", "policy.toml", "-c", code)
+    assert "no-shells: @spawn(program=sh) (they quote badly)" in done.stderr
+    done = run("-e", "none", "--policy", "policy.toml", "-c", WRITE)
+    assert "not in allow-1" in done.stderr
+    done = run("-e", "none", "--policy", "policy.toml", "--deny", "shop.*", "-c", "1")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--allow", "@write(pth=x)"],
+            "allow: '@write(pth=x)': @write has no argument",
+        ),
+        (["--allow", "!open"], "--allow has only exceptions: it needs a RULE"),
+        (["--policy", "nothing.toml"], "can't read 'nothing.toml': No such file"),
+        (["--permissive"], "--permissive needs rules: --deny, --allow or --policy"),
+        (["--decisions", "x"], "--decisions needs rules: --deny, --allow or --policy"),
+        (["--learn", "x", "--deny", "open"], "--learn writes a policy, and takes no"),
+        (
+            ["--policy", "sub/p.toml", "--deny", "open(path=./x)"],
+            "'open(path=./x)' has a relative path, but the rules of sub/p.toml stand",
+        ),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_status_2(run, tmp_path, arguments, message):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/p.toml").write_text(POLICY)
+    done = run(*arguments, "-c", "1")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert message in done.stderr
+
+
+POOL = """
+import multiprocessing
+import tempfile
+
+def work(number):
+    with open(f"build/{number}.txt", "w") as file:
+        file.write(str(number))
+    with tempfile.NamedTemporaryFile() as file:
+        return number * 2
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(pool.map(work, range(5)))
+"""
+
+CLIENT = """
+import asyncio
+
+async def answer(reader, writer):
+    writer.write(await reader.readline())
+    writer.close()
+
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("localhost", port)
+    writer.write(b"hello\\n")
+    print(await reader.readline())
+    writer.close()
+    server.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", [POOL, CLIENT], ids=["pool", "client"])
+def test_a_policy_that_was_learned_lets_the_program_run_again(run, tmp_path, program):
+    (tmp_path / "prog.py").write_text(program)
+    learned = run("-f", "-e", "none", "--learn", "p.toml", "prog.py")
+    assert learned.returncode == 0
+    assert learned.stderr == (
+        f"audithooks: the policy was written to {tmp_path}/p.toml\n"
+    )
+    for _ in range(3):
+        done = run("-f", "-e", "none", "--policy", "p.toml", "prog.py")
+        assert (done.returncode, done.stdout) == (0, learned.stdout)
+        assert done.stderr == ""
+
+
+FLASK = """
+import threading
+import urllib.request
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import flask
+
+app = flask.Flask("app", root_path=".")
+
+@app.route("/")
+def page():
+    with open("build/visits", "a") as file:
+        file.write("one")
+    return "seen"
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+threading.Thread(target=server.handle_request).start()
+url = f"http://localhost:{server.server_port}/"
+print(urllib.request.urlopen(url).read())
+"""
+
+TESTS = """
+import subprocess
+import sys
+
+def test_file(tmp_path):
+    (tmp_path / "x").write_text("x")
+
+def test_process():
+    assert subprocess.run([sys.executable, "-c", ""]).returncode == 0
+"""
+
+
+PIP = ["-m", "pip", "--isolated", "--disable-pip-version-check", "install"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("program", ["pip", "pytest", "flask"])
+def test_a_real_program_runs_again_by_what_was_learned(run, tmp_path, wheel, program):
+    if importlib.util.find_spec(program) is None:
+        pytest.skip(f"{program} is not installed")
+    (tmp_path / "test_it.py").write_text(TESTS)
+    command = {
+        "pip": [*PIP, "--no-index", "--upgrade", "--target", "target", wheel],
+        "pytest": ["-m", "pytest", "-q", "test_it.py"],
+        "flask": ["-c", FLASK],
+    }[program]
+    first = run("-f", "-e", "none", "--learn", "p.toml", *command)
+    assert first.returncode == 0, first.stderr
+    for _ in range(3):
+        done = run("-f", "-e", "none", "--policy", "p.toml", *command)
+        assert (done.returncode, " = denied" in done.stderr) == (0, False), done.stderr
+
+
+def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
+    run("-e", "none", "--learn", "p.toml", "-c", WRITE)
+    policy = (tmp_path / "p.toml").read_text()
+    assert '"@write(path=./build/x)",  # 1\n' in policy
+    code = "import os; os.system('true')"
+    done = run("-e", "none", "--policy", "p.toml", "-c", code)
+    assert "may not start the shell" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "lines"),
+    [
+        ("open(path=build/x, mode=w)", 0, ["allowed: write {}/build/x [open]"]),
+        (
+            "open(path=/etc/passwd, mode=w)",
+            1,
+            [
+                "denied: write /etc/passwd [open]",
+                "  because: not in allow-1: @write(path=./build)",
+                "  to allow it: --allow '@write(path=/etc/passwd)'",
+            ],
+        ),
+        (
+            "@spawn(program=sh)",
+            1,
+            [
+                "denied: start sh [subprocess.Popen]",
+                "  because: no-shells: @spawn(program=sh) (they quote badly)",
+                "  a rule with arguments denies it: make an exception of that, '!...'",
+            ],
+        ),
+        ("@read(path=/x)", 0, ["allowed: no rule is about it, and the default is to"]),
+        ("@connect(host=x.org)", 0, ["allowed: no rule is about it"]),
+        ("os.rename(src=build/a, dst=b)", 1, ["denied: rename {}/build/a to {}/b"]),
+    ],
+)
+def test_explain_says_what_is_decided_and_why(run, tmp_path, event, status, lines):
+    (tmp_path / "policy.toml").write_text(POLICY)
+    done = run("explain", event, "--policy", "policy.toml")
+    assert (done.returncode, done.stderr) == (status, "")
+    for line in lines:
+        assert line.replace("{}", str(tmp_path.resolve())) in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["open(path=x)"], "it needs rules: --policy FILE, --deny or --allow"),
+        (["@file(path=x)", "--deny", "open"], "@file is no event: name one, or @write"),
+        (["opn(arg0=x)", "--deny", "open"], "there is no event 'opn'"),
+        (["open(path=a|b)", "--deny", "open"], "an event has one value of path"),
+        (["open(path=x)", "--policy", "no"], "can't read 'no'"),
+    ],
+)
+def test_what_explain_cannot_do_is_one_line(run, arguments, message):
+    done = run("explain", *arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert message in line
