@@ -49,8 +49,11 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Test only pure Python if nothing could be compiled."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under nohup
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # They are ignored under nohup.
+    for name, default in ("SIGINT", signal.default_int_handler), ("SIGHUP", None):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default or signal.SIG_DFL)
     config.stash[WHY_PURE] = "--pure was given"
     if config.option.pure or building.COMPILED:
         return

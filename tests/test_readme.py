@@ -19,7 +19,7 @@ SESSIONS = re.findall(
 # What differs from run to run: times, processes and threads.
 # Up to 3.9, `python -m` imports threading, and so threads have names.
 VARIES = re.compile(
-    r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{4,}(,"thread_name":"MainThread")?'
+    r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{2,}(,"thread_name":"MainThread")?'
     r"|^\d+(?= audithooks: )"
 )
 
