@@ -90,9 +90,9 @@ HOOK_LIST = [
     ),
     ("tp_vectorcall = NULL", "tp_flags |= 0", "a Subscription can be made by a call"),
     # Captures.
-    ("if self.in_use:", "if False:", "a capture can be entered twice"),
+    ("if self.addition is not None:", "if False:", "a capture can be entered twice"),
     (
-        "            self.in_use = False\n            raise",
+        "            self.addition = None\n            raise",
         "            raise",
         "a capture that was refused is in use for ever",
     ),

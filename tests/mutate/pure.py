@@ -34,6 +34,7 @@ STAGES = {
     "domain.py": LIST,
     "capture.py": (("test_capture",),),
     "patterns.py": (("test_patterns",), *LIST[:3]),
+    "../_globs.py": (("test_patterns",), *LIST[:3]),
     "native.py": (("test_native", "test_patterns"), *LIST),
     "unraisable.py": (("test_domain", "test_native"), *LIST[1:]),
 }

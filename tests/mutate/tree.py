@@ -126,7 +126,7 @@ class Tree:
     def affected(self, file):
         """The modules to compile if a file of them has changed."""
         module, _, kind = file.partition(".")
-        if kind == "py":
+        if file.endswith(".py"):
             return []
         if kind == "pyx":
             return [module]
