@@ -90,7 +90,11 @@ HOOK_LIST = [
     ),
     ("tp_vectorcall = NULL", "tp_flags |= 0", "a Subscription can be made by a call"),
     # Captures.
-    ("if self.addition is not None:", "if False:", "a capture can be entered twice"),
+    (
+        "if self.addition is not None:\n                raise",
+        "if False:\n                raise",
+        "a capture can be entered twice",
+    ),
     (
         "            self.addition = None\n            raise",
         "            raise",

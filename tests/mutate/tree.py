@@ -38,7 +38,7 @@ CHOICE = {
 class Fault(NamedTuple):
     """A file with a fault."""
 
-    file: str  # of _core/
+    file: str  # a path from _core/
     text: str  # its name, and the lines that change
     code: str  # all of it, with the fault
     breaks: str  # what does not work then, in words
