@@ -17,6 +17,7 @@ from shlex import quote
 from ..records.text import printable
 from ..rules import paths
 from ..rules.grammar import parse, quoted
+from .policy import OPENED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Learned:
                 found[rule.events, value] += count
         self._join_siblings(found)
         self._join_hosts(found)
+        self._leave_out_opened(found)
         order = {name: place for place, name in enumerate(_ORDER)}
         return [
             (f"{events}({value})" if value else events, count)
@@ -81,7 +83,8 @@ class Learned:
             for value in items["program"]:
                 yield f"program={quoted(value.text)}"
         elif "host" in items:
-            text = f"host={quoted(items['host'][0].text)}"
+            host = items["host"][0].text
+            text = f"host={'localhost' if _is_loopback(host) else quoted(host)}"
             port = items["port"][0].text if "port" in items else ""
             if port and not (port.isdigit() and not 0 < int(port) < _EPHEMERAL):
                 text += f", port={port}"
@@ -122,6 +125,13 @@ class Learned:
             if comma and (events, host) in found:
                 found[events, value] += found.pop((events, host))
 
+    def _leave_out_opened(self, found: Counter[tuple[str, str]]) -> None:
+        """Leave out events that a rule of a capability opens beside its own."""
+        capabilities = {events[1:] for events, _ in found if events.startswith("@")}
+        opened = {e for name in capabilities for e in OPENED.get(name, ())}
+        for key in [key for key in found if key[0] in opened]:
+            del found[key]
+
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
         rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
@@ -140,6 +150,10 @@ class Learned:
         rows = [(f"  {_toml_quoted(text)},", count) for text, count in self.rules()]
         lines += [f"{row}  # {count:,}" for row, count in rows]
         return "\n".join([*lines, "]", ""])
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "::1" or re.fullmatch(r"127\.[\d.]+", host) is not None
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TIERS = ("deny", "allow", "report")
 # What a rule that allows something opens beside it, unless a rule denies that: without
 # it nothing could be connected or started.
-_OPENED = {
+OPENED = {
     "connect": GROUPS["network"]
     - CAPABILITIES["connect"]
     - CAPABILITIES["listen"]
@@ -96,7 +96,7 @@ class Policy:
         self._opened: dict[str, Rule] = {}
         for rule in self._allow.rules:
             if not rule.is_exact:
-                for event in _OPENED.get(rule.events[1:], ()):
+                for event in OPENED.get(rule.events[1:], ()):
                     self._opened.setdefault(event, rule)
         judged = [f"@{name}" for name in _JUDGED] if default == "deny" else []
         if judged and os.name == "posix":  # where nothing is kept of what is written

@@ -136,6 +136,8 @@ def parse(text: str) -> Rule:
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
         groups = ", ".join(f"@{group}" for group in GROUPS)
         raise ValueError(f"there is no group {name!r}; the groups are {groups}")
+    if not is_exact and name in GROUPS and name not in EVENTS:
+        raise ValueError(f"there is no event {name!r}: did you mean @{name}?")
     if not bracket:
         return Rule(text, name, is_exact, ())
     if not rest.rstrip().endswith(")"):
@@ -288,6 +290,16 @@ def events_of(rule: Rule) -> tuple[str, ...]:
     return tuple(name for name in EVENTS if matches(name))
 
 
+# The argument of a capability that is meant if none is named.
+_SUBJECTS = {
+    "@write": "path",
+    "@read": "path",
+    "@connect": "host",
+    "@listen": "host",
+    "@spawn": "program",
+}
+
+
 def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
     """Raise ValueError if none of the events has what the item asks for."""
     is_numbered = re.fullmatch(r"arg[0-9]{1,4}", item.name) is not None
@@ -317,7 +329,10 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
         )
     kind = "argument" if item.values or not has_intents else "intent or argument"
     hint = ""
-    if item.name in known:
+    subject = _SUBJECTS.get(rule.events)
+    if subject is not None and not item.values and item.name not in known:
+        hint = f": did you mean {subject}={item.name}?"
+    elif item.name in known:
         hint = f": {item.name}=... is expected"
     elif item.name in INTENTS:
         hint = ": an intent has no value"

@@ -36,8 +36,8 @@ def learn(monkeypatch):
             "@connect(host=example.com, port=443)",
             "@connect(host=example.com, port=443)",
         ),
-        ("@connect(host=127.0.0.1, port=40123)", "@connect(host=127.0.0.1)"),
-        ("@listen(host=127.0.0.1, port=0)", "@listen(host=127.0.0.1)"),
+        ("@connect(host=127.0.0.1, port=40123)", "@connect(host=localhost)"),
+        ("@listen(host=127.0.0.1, port=0)", "@listen(host=localhost)"),
         ("@spawn(program=/usr/bin/git)", "@spawn(program=/usr/bin/git)"),
         ("@connect(path=/run/x)", "@connect(path=/run/x)"),
     ],
@@ -60,6 +60,12 @@ def test_four_files_of_a_kind_stand_for_all_but_only_in_the_project(learn):
 def test_a_look_up_belongs_to_its_connection(learn):
     rules = ["@connect(host=a.com)", "@connect(host=a.com, port=443)"] * 2
     assert learn(*rules) == [("@connect(host=a.com, port=443)", 4)]
+
+
+def test_what_a_capability_opens_needs_no_rule(learn):
+    rules = ["@connect(host=a.com)", "urllib.Request", "socket.__new__(family=inet)"]
+    assert learn(*rules) == [("@connect(host=a.com)", 1)]
+    assert len(learn(*rules[1:])) == 2
 
 
 def test_both_ends_of_a_rename(learn):

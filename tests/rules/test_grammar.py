@@ -348,3 +348,18 @@ def test_variables_stand_for_what_they_are(tmp_path, monkeypatch):
     ]:
         rules = Rules("show", [f"open(path={pattern})"], folder)
         assert rules.has("open", (str(tmp_path / path), "r", 0)) is is_meant, pattern
+
+
+@pytest.mark.parametrize(
+    ("rule", "meant"),
+    [
+        ("@write(./build)", r"did you mean path=\./build\?"),
+        ("@connect(localhost)", r"did you mean host=localhost\?"),
+        ("@spawn(git)", r"did you mean program=git\?"),
+        ("write(path=./build)", "there is no event 'write': did you mean @write?"),
+        ("network", "there is no event 'network': did you mean @network?"),
+    ],
+)
+def test_what_a_beginner_writes_is_told_what_is_meant(rule, meant):
+    with pytest.raises(ValueError, match=meant):
+        parse(rule)
