@@ -43,7 +43,7 @@ dist: $(VENV)/dist  ## build sdist and wheels, check them, and test what they in
 soak: $(VENV)/soak  ## run long tests: CPython's, threads, leaks, fuzzing; half an hour
 	$(BIN)/python tests/soak/soak.py $(ARGS)
 
-mutate: $(VENV)/mutate  ## plant faults in the core, one by one: do the tests notice?
+mutate: $(VENV)/mutate  ## plant faults, one by one: do the tests notice?
 	$(BIN)/python tests/mutate/run.py $(ARGS)
 
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck

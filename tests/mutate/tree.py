@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "audithooks" / "_core"
-COPIED = ("audithooks", "tests", "perf", "README.md", "pyproject.toml", "build_ext.py")
+COPIED = ("audithooks", "tests", "perf", "share", "README.md", "pyproject.toml")
+COPIED += ("build_ext.py",)
 LEFT_OUT = shutil.ignore_patterns("*.so", "*_c.c", "__pycache__", "results")
 MODULES = [path.stem for path in sorted(CORE.glob("*_c.pyx"))]
 
@@ -42,7 +43,12 @@ class Fault(NamedTuple):
     text: str  # its name, and the lines that change
     code: str  # all of it, with the fault
     breaks: str  # what does not work then, in words
-    stages: tuple[tuple[str, ...], ...]  # the tests that may notice it, run by run
+    stages: tuple[tuple[str, ...], ...]  # the files of tests/ that may notice it
+
+
+def in_folder(folder, stages):
+    """Return stages with a folder of tests/ before each name."""
+    return tuple(tuple(f"{folder}/{name}" for name in names) for names in stages)
 
 
 def difference(before, after):
@@ -169,7 +175,7 @@ class Tree:
             *(str(self.python), "-m", "pytest", "-x", "-q", "--tb=line", "-n", "0"),
             *("-p", "no:cacheprovider", "--hypothesis-profile=ci", "--seconds=0.5"),
             *CHOICE[implementation],
-            *[f"tests/core/{name}.py" for name in files],
+            *[f"tests/{name}.py" for name in files],
             cwd=self.folder / "project",
             timeout=timeout,
             PYTHONDONTWRITEBYTECODE="1",
