@@ -104,7 +104,7 @@ def main() -> None:
         path, target = folder / "run.json", folder / "second"
         trace(f"-f --json -o {path}", [*program, str(target)])
         report(path, target)
-        rule = "--allow '@connect(host=pypi.org)'"
+        rule = "--allow '@connect(host=packages.example.org)'"
         refused = [*program, f"{name}/third", "--retries", "0"]
         trace(f"-e none {rule}", refused, fails=True)
         trace(f"explain '@connect(host=127.0.0.1)' {rule}", [], fails=True)

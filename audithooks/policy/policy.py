@@ -18,12 +18,20 @@ from .wording import phrase, suggestion
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, Optional
 
     from .. import Subscription
     from .._core.types import Scope
     from ..rules import Rule
 
+    _Tiers = tuple[
+        Optional[Selection],
+        Optional[Rules],
+        Optional[Rule],
+        Optional[Selection],
+        Optional[Selection],
+        Optional[Selection],
+    ]
     Sink = Callable[[str, tuple[Any, ...], Mapping[str, Any]], object]
 
 TIERS = ("deny", "allow", "report")
@@ -102,6 +110,7 @@ class Policy:
         if judged and os.name == "posix":  # where nothing is kept of what is written
             judged.append(f"!@write(path={os.devnull!r})")
         self._default = Selection("default", judged, folder=self.folder)
+        self._tiers: dict[str, _Tiers] = {}  # by the names of events
         self._made: dict[Decision, int] = {}
 
     def _texts(self, tier: str) -> list[str]:
@@ -175,36 +184,58 @@ class Policy:
 
         If not *all*, return None for what is allowed, which costs less.
         """
-        rule = self._narrow.find(subject) if self._narrow else None
+        event = subject.event
+        tiers = self._tiers.get(event)
+        if tiers is None:
+            tiers = self._tiers_of(event)
+            if len(self._tiers) < 4096:
+                self._tiers[event] = tiers
+        narrow, allow, opened, broad, report, default = tiers
+        rule = narrow.find(subject) if narrow is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, None)
-        rule = self._allow.find(subject) if self._allow else None
+        rule = allow.find(subject) if allow is not None else None
         is_closed = rule is not None and self._not_allowed.find(subject) is not None
         if rule is None or is_closed:
-            rule = self._opened.get(subject.event)
+            rule = opened
         if rule is not None:
             if not all:
                 return None
             return self._decision(ALLOWED, "allow", rule, subject, None)
-        rule = self._broad.find(subject) if self._broad else None
+        rule = broad.find(subject) if broad is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
-        if is_closed or (self._allow and self._allow.speak(subject)):
+        if is_closed or (allow is not None and allow.speak(subject)):
             return self._closed(subject)
-        rule = self._report.find(subject) if self._report else None
+        rule = report.find(subject) if report is not None else None
         if rule is not None:
             return self._decision(REPORTED, "report", rule, subject, None)
-        rule = self._default.find(subject) if self._default else None
+        rule = default.find(subject) if default is not None else None
         if rule is not None:
             return Decision(
                 DENIED,
-                subject.event,
+                event,
                 phrase(subject),
                 None,
                 "the default is to deny",
                 suggestion(subject),
             )
         return None
+
+    def _tiers_of(self, event: str) -> _Tiers:
+        """Return the tiers that have rules about events of a name, None for others."""
+
+        def some(selection: Selection) -> Selection | None:
+            return selection if selection.may_be_about(event) else None
+
+        return (
+            some(self._narrow),
+            self._allow if self._allow.may_be_about(event) else None,
+            self._opened.get(event),
+            some(self._broad),
+            some(self._report),
+            some(self._default),
+        )
 
     def _decision(
         self, action: str, tier: str, rule: Rule, subject: Subject, to_allow: str | None

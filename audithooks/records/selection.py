@@ -72,6 +72,10 @@ class Selection:
         """Whether the name of an event is not enough to tell."""
         return self._wanted.need_arguments or self._unwanted.need_arguments
 
+    def may_be_about(self, event: str) -> bool:
+        """Whether events of a name may be selected."""
+        return self._is_open or self._wanted.may_be_about(event)
+
     def has(self, event: str, args: tuple[Any, ...]) -> bool:
         """Whether an event is selected."""
         subject = Subject(event, args)

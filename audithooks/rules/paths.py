@@ -133,7 +133,7 @@ class Place:
     path of which nobody can tell where it leads raises OSError.
     """
 
-    __slots__ = ("_folder", "_given", "_resolved", "name", "text", "use", "written")
+    __slots__ = ("_folder", "_given", "_resolved", "name", "text", "use")
 
     def __init__(self, text: str, folder: Any, name: str, use: str) -> None:
         self._given = text
@@ -145,8 +145,12 @@ class Place:
             self.text = f"{self._folder}/{text}"
         self.name = name
         self.use = use
-        self.written = tidied(self.text)
         self._resolved: str | None = None
+
+    @property
+    def written(self) -> str:
+        """The path as it is written, without what is too much in it."""
+        return tidied(self.text)
 
     def resolved(self) -> str:
         """Return where it leads. Raises OSError for a loop of symbolic links."""

@@ -84,6 +84,10 @@ class Rules:
             for rule in self.rules
         )
 
+    def may_be_about(self, event: str) -> bool:
+        """Whether one of them may be about events of a name."""
+        return bool(self._entries(event))
+
     def has(self, event: str, args: tuple[Any, ...]) -> bool:
         """Whether one of them is about an event."""
         return self.find(Subject(event, args)) is not None

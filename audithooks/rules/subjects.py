@@ -233,9 +233,8 @@ class Subject:
                     value = paths.of_database(value)
                     if value is None:
                         continue
-                text = Real.fsdecode(value)
-                if folder in (-1, None):
-                    folder = None
+                text = value if type(value) is str else Real.fsdecode(value)
+                folder = None if folder == -1 else folder
                 yield paths.Place(text, folder, name, use)
             except Exception:  # of __fspath__(), or there are fewer arguments
                 yield UNTOLD

@@ -219,14 +219,14 @@ class Argv:
 
 
 class Text:
-    """An argument that is a scalar, by its place and name."""
+    """An argument that is a scalar, by its name and place, of which *has* tells."""
 
     def __init__(
-        self, name: str, number: int, values: re.Pattern[str], negated: bool
+        self, name: str, number: int, has: Callable[[str], object], negated: bool
     ) -> None:
         self._name = name
         self._number = number
-        self._values = values
+        self._has = has
         self._negated = negated
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
@@ -235,26 +235,7 @@ class Text:
             return None
         if isinstance(texts, Untold):
             return not strict
-        return any(map(self._values.fullmatch, texts)) is not self._negated
-
-
-class Flags:
-    """An argument of flags, of which all that are named have to be set."""
-
-    def __init__(self, name: str, number: int, flags: frozenset[str], negated: bool):
-        self._name = name
-        self._number = number
-        self._flags = flags
-        self._negated = negated
-
-    def about(self, subject: Subject, strict: bool) -> Outcome:
-        texts = subject.texts(self._name, self._number)
-        if texts is None:
-            return None
-        if isinstance(texts, Untold):
-            return not strict
-        found = any(self._flags <= {*text.split("|")} for text in texts)
-        return found is not self._negated
+        return any(map(self._has, texts)) is not self._negated
 
 
 _NONE = {Value("None", False)}  # as the tracer writes it
@@ -369,9 +350,15 @@ def _family(text: str) -> str:
 
 def _plain(item: Item, event: str, number: int, folder: str) -> Test:
     if f"{event}.{item.name}" in _FLAGS and not any(v.is_exact for v in item.values):
-        flags = frozenset(value.text for value in item.values)
-        return Flags(item.name, number, flags, item.is_negated)
-    return Text(item.name, number, _regex_of(item, folder), item.is_negated)
+        flags = {value.text for value in item.values}  # all of which have to be set
+        return Text(
+            item.name,
+            number,
+            lambda text: flags <= {*text.split("|")},
+            item.is_negated,
+        )
+    has = _regex_of(item, folder).fullmatch
+    return Text(item.name, number, has, item.is_negated)
 
 
 def _regex_of(

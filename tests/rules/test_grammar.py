@@ -229,17 +229,17 @@ def test_nothing_is_lost_between_commas(text):
 def test_the_time_is_in_proportion_to_the_length(start, piece):
     def seconds(number):
         text = start + piece * number
-        began = time.perf_counter()
+        began = time.thread_time()
         for read in (split, parse):
             try:
                 read(text)
             except ValueError:
                 pass
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     small = min(seconds(1000) for _ in range(3))
     large = min(seconds(16_000) for _ in range(2))
-    assert large < max(0.1, 16 * 6 * small)
+    assert large < max(0.3, 16 * 6 * small)
 
 
 SHOWN = [

@@ -488,6 +488,6 @@ def slowly(pattern, path):
 @pytest.mark.parametrize("path", ["/" + "a" * 20_000, "/a" * 10_000, "/aaa" * 5000])
 def test_a_pattern_does_not_explode(pattern, path):
     matches = compiled([path_regex(pattern, False, "/w")]).fullmatch
-    began = time.perf_counter()
+    began = time.thread_time()
     assert matches(path) is None
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
