@@ -670,3 +670,16 @@ def test_a_policy_that_is_wrong_is_an_error_of_usage(run_any, pytester):
     result = run_any("def test(): pass", "--audit-policy=policy.toml")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *policy.toml: there is no key 'alow'; did*"])
+
+
+@pytest.mark.parametrize("file", ["/nowhere/gone.py", "notpython.bin"])
+def test_the_line_of_code_without_a_source_is_left_out(run_any, pytester, file):
+    (pytester.path / "notpython.bin").write_bytes(b"# coding: nothing\n")
+    code = f"""
+import sys
+def test_forbidden():
+    exec(compile("import sys; sys.audit('app.gone')", {file!r}, "exec"))
+"""
+    result = run_any(code, "--audit-forbid=app.gone")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*  at *{file}:1 in <module>:*"])

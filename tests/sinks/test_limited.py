@@ -128,6 +128,30 @@ def test_what_a_limit_remembers_is_bounded(dispatcher, limited, events, monkeypa
     assert sum(told.values()) + len(events) - len(told) == 100
 
 
+def test_what_passed_again_is_forgotten_last(
+    dispatcher, limited, events, clock, monkeypatch
+):
+    monkeypatch.setattr("audithooks.sinks.limited.MAX_NAMES", 4)
+    with limited(unique=1) as sink, dispatcher.subscribe(sink, "x"):
+        for i in range(3):
+            dispatcher.audit("x", i)
+        clock.now += 1
+        for i in 0, 3, 4, 0:  # with 4, the two that are the oldest are forgotten
+            dispatcher.audit("x", i)
+    passed = [("x", (i,)) for i in (0, 1, 2, 0, 3, 4)]
+    assert events == [*passed, ("audithooks.left_out", ("x", 1))]
+
+
+def test_names_that_are_too_long_are_told_as_one(dispatcher, limited, events):
+    names = ["x" * 200, "x" * 201, "x" * 202]
+    with limited(per_second=1) as sink, dispatcher.subscribe(sink, "x*"):
+        for name in names:
+            dispatcher.audit(name)
+            dispatcher.audit(name)
+    told = [args for event, args in events if event == "audithooks.left_out"]
+    assert told == [(names[0], 1), ("*", 3)]
+
+
 def test_threads_are_counted_exactly(dispatcher, limited, events):
     def run():
         for _ in range(1000):
