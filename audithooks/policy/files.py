@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Ruling], str, str]:
     with open(path, "rb") as file:
         data = file.read()
     try:
-        tables: dict[str, Any] = tomllib.loads(data.decode())
+        tables: dict[str, Any] = tomllib.loads(data.decode("utf-8-sig"))
     except ValueError as error:  # also of what is not UTF-8
         raise ValueError(f"{name}: {error}") from None
     if os.path.basename(name) == "pyproject.toml":
@@ -81,6 +81,8 @@ def _read(table: dict[str, Any]) -> tuple[list[Ruling], str]:
         for key, value in own.items():
             if not isinstance(value, str):
                 raise ValueError(f"{where}: {key} must be a string, not {value!r}")
+        if not own["id"].isprintable() or not own["id"].strip():
+            raise ValueError(f"{where}: id must be a word or more, not {own['id']!r}")
         if own["id"] in ids:
             raise ValueError(
                 f"{where}: there is another rule with the id {own['id']!r}"

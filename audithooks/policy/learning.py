@@ -3,7 +3,8 @@
 A rule for what was done once may not fit the next time. So temporary names and numbers
 become a *, what is in the folder for temporary files becomes {tmp}, a port that the
 system chose is left out, and four files of one kind in a folder of the project stand
-for all of them. Nothing is loosened outside of the project.
+for all of them. Nothing is loosened outside of the project, and the home folder, or one
+above it, is none.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ class Learned:
 
     def __init__(self, folder: str) -> None:
         self._folder = paths.resolve(folder)
-        self._tmp = paths.resolve(paths.variables(folder)["tmp"])
+        known = paths.variables(folder)
+        self._tmp = paths.resolve(known["tmp"])
+        home = paths.resolve(known["home"])
+        self._is_project = not _is_below(home, self._folder)
+        self._has_tmp = not any(_is_below(f, self._tmp) for f in (home, self._folder))
         self._given: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
@@ -95,9 +100,9 @@ class Learned:
             )
 
     def _path(self, path: str) -> str:
-        if _is_below(path, self._tmp) and not _is_below(self._folder, self._tmp):
+        if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
-        if not _is_below(path, self._folder):
+        if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             return quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]

@@ -11,6 +11,7 @@ from ..catalogue import CAPABILITIES, GROUPS
 from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
 from ..records.origin import is_of_loop
 from ..records.selection import Selection, refuse_doubts
+from ..records.text import printable
 from ..rules import Rules, Subject, parse, split
 from ..rules.rules import current_folder
 from .wording import phrase, suggestion
@@ -88,7 +89,8 @@ class Policy:
         self.rulings: tuple[Ruling, ...] = tuple(rulings)
         self.default: str = default
         self.folder: str = os.path.abspath(folder) if folder else current_folder()
-        self._ruling = {(r.tier, r.text): r for r in self.rulings}
+        # Of two of one text it is the first.
+        self._ruling = {(r.tier, r.text): r for r in reversed(self.rulings)}
         texts = {tier: self._texts(tier) for tier in TIERS}
         exceptions = [text for text in texts["deny"] if text.startswith("!")]
         denied = [text for text in texts["deny"] if not text.startswith("!")]
@@ -119,6 +121,8 @@ class Policy:
             refuse_doubts(texts)
         except ValueError as error:
             raise ValueError(f"{tier}: {error}") from None
+        if texts and all(text.startswith("!") for text in texts):
+            raise ValueError(f"{tier} has only exceptions: it needs a rule beside them")
         return texts
 
     @classmethod
@@ -245,7 +249,12 @@ class Policy:
         if ruling.reason:
             because += f" ({ruling.reason})"
         return Decision(
-            action, subject.event, phrase(subject), ruling.id, because, to_allow
+            action,
+            subject.event,
+            phrase(subject),
+            ruling.id,
+            printable(because),
+            to_allow,
         )
 
     def _closed(self, subject: Subject) -> Decision:
@@ -257,7 +266,7 @@ class Policy:
             because = f"in none of the {len(rulings)} {kind}rules that allow"
         elif rulings:
             shown = " nor ".join(f"{r.id}: {r.text}" for r in rulings)
-            because = f"not in {shown}"
+            because = f"not in {printable(shown)}"
         else:
             because = "it is an exception of what is allowed"
         return Decision(

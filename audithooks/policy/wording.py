@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ..catalogue import CAPABILITIES
+from ..records.secrets import cleaner, hide_users, hide_words
 from ..records.text import printable
 from ..rules import hosts as hosts  # now, as an event must not lead to an import
 from ..rules import subjects
@@ -77,7 +80,8 @@ def _program(subject: Subject) -> str:
         return "start a program that it does not name"
     program = printable(argv[0])
     if program.rpartition("/")[2] in _SHELLS and argv[1:2] in (("-c",), ("/c",)):
-        return f"start the shell {program} with {printable(' '.join(argv[2:])[:200])!r}"
+        command = printable(" ".join(hide_words(argv[2:]))[:200])
+        return f"start the shell {program} with {command!r}"
     return f"start {program}"
 
 
@@ -95,12 +99,16 @@ def _address(subject: Subject) -> str:
         return f"{verb} {printable(address.path)}"
     if address.host is None:
         return f"{verb} an address of {address.family or 'its own'}"
-    host = printable(address.host)
+    host = printable(_without_secrets(address.host))
     if address.numbers and address.names:
         host += f" ({', '.join(map(printable, address.names))})"
     if address.port is not None and event not in subjects.LOOK_UPS:
         return f"{verb} {host} port {address.port}"
     return f"{verb} {host}"
+
+
+def _without_secrets(host: str) -> str:
+    return hide_users(cleaner("socket.connect", "address").text(host))
 
 
 def suggestion(subject: Subject, may_be_loose: bool = False) -> str:
@@ -145,8 +153,9 @@ def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
         return f"{name}(path={quoted(address.path)})"
     if address.host is None:
         return name if address.family is None else f"{name}(family={address.family})"
-    host = address.names[0] if address.names else address.host
-    items = [f"host={quoted(host)}"]
+    host = _without_secrets(address.names[0] if address.names else address.host)
+    is_plain = re.fullmatch(r"[\w.:-]+", host)
+    items = [f"host={quoted(host) if is_plain else repr(host)}"]
     port = address.port
     is_loose = may_be_loose and port and port.isdigit() and int(port) >= _EPHEMERAL
     if port is not None and event not in subjects.LOOK_UPS and not is_loose:

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from _thread import get_ident
 from builtins import len  # builtins is already cleared when the last event comes
 from math import inf
 
@@ -294,7 +295,7 @@ def duplicate(fd: int) -> int:
     Real.fstat(fd)  # for its OSError
     for least in HIGH:
         try:
-            high: int = Real.fcntl(fd, Real.F_DUPFD, least)
+            high: int = own(Real.fcntl, fd, Real.F_DUPFD, least)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
@@ -302,6 +303,20 @@ def duplicate(fd: int) -> int:
             Real.set_inheritable(high, False)
             return high
     return Real.dup(fd)
+
+
+opening: set[int] = set()
+"""The threads in which this package opens a file of its own."""
+
+
+def own(function: Callable[..., int], *args: Any) -> int:
+    """Call what opens a file of this package, which no rule refuses."""
+    thread = get_ident()
+    opening.add(thread)
+    try:
+        return function(*args)
+    finally:
+        opening.discard(thread)
 
 
 def open_high(
@@ -314,10 +329,10 @@ def open_high(
     A pipe that nobody reads is waited for, or without *wait* a BrokenPipeError.
     """
     if wait or Real.set_blocking is None:
-        fd = Real.open(path, flags, 0o666)
+        fd = own(Real.open, path, flags, 0o666)
     else:
         try:
-            fd = Real.open(path, flags | os.O_NONBLOCK, 0o666)
+            fd = own(Real.open, path, flags | os.O_NONBLOCK, 0o666)
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise

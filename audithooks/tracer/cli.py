@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .keeper import Keeper
     from .options import Options
+    from .refusing import Told
 
 # The status if there is no stderr for the trace: Python's own if it cannot write there.
 NO_OUTPUT = 120
@@ -61,10 +62,13 @@ def _program(parser: Parser, given: argparse.Namespace) -> Program:
         parser.error(f"can't run {program!r}: {reason}{other_program(program)}")
 
 
-def _keeper(parser: Parser, options: Options, lines: Lines) -> Keeper | None:
+def _keeper(
+    parser: Parser, options: Options, lines: Lines, told: Told | None
+) -> Keeper | None:
     """Start the keeper if this trace needs one and the system can have it."""
     is_alone = lines.given >= 0 and options.follow  # the output has no path
-    if not (is_alone or options.summary or options.format == "chrome"):
+    is_needed = told or options.summary or options.format == "chrome"
+    if not (is_alone or is_needed):
         return None
     from .tracer import make_ending
 
@@ -73,7 +77,10 @@ def _keeper(parser: Parser, options: Options, lines: Lines) -> Keeper | None:
     from .keeper import Keeper
 
     try:
-        return Keeper(lines, make_ending(options, lines), options.follow)
+        ending = make_ending(options, lines)
+        if told is not None:
+            ending = told.beside(ending)
+        return Keeper(lines, ending, options.follow)
     except OSError as error:
         parser.error(f"can't start the process that ends the trace: {error.strerror}")
 
@@ -117,12 +124,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = read(parser, given)
     program = _program(parser, given)
     keep_stderr()
+    told = None
     if options.permissive:
         from .refusing import Told
 
-        told = Told(options, given.learn)
+        try:
+            told = Told(options, given.learn)
+        except OSError as error:
+            parser.error(f"can't write to {error.filename!r}: {error.strerror}")
         options = options._replace(decisions=told.path)
-        atexit.register(told)  # first, so that it is called last
+        if not hasattr(os, "fork"):  # and no keeper
+            atexit.register(told.at_exit)  # first, so that it is called last
     if options.progress:  # on a terminal
         from .written import Written
 
@@ -132,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         parser.error(f"can't write to {given.output!r}: {error.strerror}")
     is_nowhere = not options.output and lines.given < 0
-    keeper = _keeper(parser, options, lines)
+    keeper = _keeper(parser, options, lines, told)
     if options.follow:
         from .following import set_environment
 
@@ -143,7 +155,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except RuntimeError as error:  # an existing hook refuses it
         parser.error(str(error))
     except OSError as error:
-        parser.error(f"can't write to {given.output!r}: {error.strerror}")
+        path = error.filename or given.output
+        parser.error(f"can't write to {path!r}: {error.strerror}")
     try:
         program.run()
     except SystemExit as end:

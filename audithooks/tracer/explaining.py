@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from ..catalogue import CAPABILITIES, EVENTS
+from ..catalogue.readable import readable
 from ..policy.policy import Policy, rulings_of
 from ..records.decision import ALLOWED, DENIED, REPORTED
 from ..rules import parse
@@ -107,9 +109,12 @@ def _said(decision: Decision | None) -> str:
 
 def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield the events that *rule* describes, with their arguments."""
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     intents = []
     for item in rule.items:
+        if item.name == "flags" and rule.events == "open" and not item.is_negated:
+            values["flags"] = _flags([value.text for value in item.values])
+            continue
         if item.is_negated or len(item.values) > 1:
             raise ValueError(f"{rule.text!r}: an event has one value of {item.name}")
         if item.values:
@@ -123,14 +128,28 @@ def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
         raise ValueError(f"{rule.events} is no event: name one, or {known}")
     if name is None and rule.events not in EVENTS:
         raise ValueError(f"there is no event {rule.events!r}; `events` lists them")
-    for event in (rule.events,) if name is None else _TRIED[name]:
-        if event == "open" and "mode" not in values:
+    tried = (rule.events,) if name is None else _TRIED[name]
+    if "path" in values and name == "connect":
+        tried = ("socket.connect",)  # nobody looks up a path
+    for event in tried:
+        if event == "open" and not {"mode", "flags"} & {*values}:
             writes = name == "write" or bool({*intents} - {"read"})
             values = {**values, "mode": "w" if writes else "r"}
         yield event, _arguments(event, values, rule)
 
 
-def _arguments(event: str, values: dict[str, str], rule: Rule) -> tuple[Any, ...]:
+def _flags(names: list[str]) -> int:
+    """Return the number of flags of `open`, such as O_WRONLY, or their digits."""
+    flags = 0
+    for name in names:
+        flag = int(name, 0) if name[:1].isdigit() else getattr(os, name, None)
+        if not isinstance(flag, int):
+            raise ValueError(f"there is no flag {name!r} of open")
+        flags |= flag
+    return flags
+
+
+def _arguments(event: str, values: dict[str, Any], rule: Rule) -> tuple[Any, ...]:
     """Return the arguments of an event; those that are not given say nothing."""
     host, port = values.get("host", ""), values.get("port", "0")
     given: dict[str, Any] = {}
@@ -148,8 +167,8 @@ def _arguments(event: str, values: dict[str, str], rule: Rule) -> tuple[Any, ...
         given["address"] = values["path"] if is_unix else (host, int(port))
         given["sockaddr"] = given["address"]
     if "program" in values or "argv" in values:
-        words = (values.get("argv") or values["program"]).split()
-        program = values.get("program", words[0])
+        words = (values.get("argv") or values.get("program", "")).split()
+        program = values.get("program", words[0] if words else "")
         given.update(dict.fromkeys(("executable", "path", "application_name"), program))
         given.update(dict.fromkeys(("args", "argv"), words))
         given.update(dict.fromkeys(("command", "command_line"), " ".join(words)))
@@ -160,4 +179,15 @@ def _arguments(event: str, values: dict[str, str], rule: Rule) -> tuple[Any, ...
     first = next(iter(EVENTS[event].arguments), None)
     if "path" in values and first is not None:
         known.setdefault(first, values["path"])
-    return tuple(known.get(argument) for argument in EVENTS[event].arguments)
+    return tuple(
+        _plain(event, argument, known.get(argument))
+        for argument in EVENTS[event].arguments
+    )
+
+
+def _plain(event: str, argument: str, value: Any) -> Any:
+    """Return a number for the digits of one that has a name; others as they are."""
+    is_number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)
+    if not is_number or readable(event, argument, int(value)) is None:
+        return value
+    return int(value)

@@ -18,6 +18,7 @@ from .._core.unraisable import report
 from .._real import Real
 from ..catalogue import named, spawn_argv
 from ..records.decision import DENIED
+from ..records.lines import own
 from ..records.origin import local_of
 
 TYPE_CHECKING = False
@@ -268,7 +269,7 @@ def _is_python(path: str) -> bool:
 def _interpreter_of(path: str) -> list[str]:
     """Return the words of the first line of a script, after #!."""
     try:
-        fd = Real.open(path, os.O_RDONLY)
+        fd = own(Real.open, path, os.O_RDONLY)
     except OSError:
         return []
     try:

@@ -18,7 +18,7 @@ import select
 import signal
 
 from .._real import Real
-from ..records.lines import Lines, duplicate, place
+from ..records.lines import Lines, duplicate, own, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Channel:
             return ""
         self._lines.write(b"- %d\n" % Real.getpid())
         if place(self._answers) != self._place:  # the program closed it
-            self._answers = Real.open(self._path, os.O_RDONLY)
+            self._answers = own(Real.open, self._path, os.O_RDONLY)
         return Real.read(self._answers, 4096).decode().strip()
 
 

@@ -336,6 +336,9 @@ def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
     given.patterns = [pattern(parser, "-e", text) for text in given.patterns]
     given.deny = [pattern(parser, "--deny", text) for text in given.deny]
     given.allow = [pattern(parser, "--allow", text) for text in given.allow]
+    for name in ("decisions", "learn"):
+        if getattr(given, name) in ("", "-"):
+            parser.error(f"--{name} needs the path of a FILE")
     if given.output == "-":
         given.output = "/dev/stdout"
     return given

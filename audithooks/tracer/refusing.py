@@ -2,13 +2,14 @@
 
 --decisions writes what is decided to a file, --permissive says at the end what would
 have been refused, and --learn writes a policy from it. The processes of a trace write
-to one file, which the first of them reads at its end.
+to one file, which is read when they ended.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
+from json import loads
 
 from .._real import Real
 from ..policy.learning import Learned  # now, as a hook may refuse it at the end
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..records.decision import Decision
+    from .keeper import Ending
     from .options import Options
 
 
@@ -80,48 +82,102 @@ class Rules:
 class Told:
     """Says at the end of a trace what its rules decided.
 
-    It is made before the trace begins, and called after its end. *learn* is the path of
-    a policy that is written, or None. Without a file for the decisions it makes one
-    that is removed at the end.
+    It is made before the trace begins. It is an ending for the keeper, if there is one,
+    so that nothing is lost however the processes end; otherwise write() is called at
+    exit. *learn* is the path of a policy that is written, or None. Without a file for
+    the decisions it makes one that is removed at the end. Raises OSError if it could
+    not write or read a file.
     """
 
     def __init__(self, options: Options, learn: str | None) -> None:
         self._learn = None if learn is None else os.path.abspath(learn)
-        self._folder = options.folder
+        # Now, as the program may change what {tmp} is.
+        self._learned = Learned(options.folder)
         self._command = options.command
         self._pid = Real.getpid()
+        self._also: Ending | None = None
+        self._is_written = False
         self.path = options.decisions
         self._is_own = not self.path
+        self._before = 0  # bytes that were there, or were read
+        for path in filter(None, (self.path, self._learn)):
+            open(path, "ab").close()
         if self._is_own:
             from tempfile import mkstemp
 
             fd, self.path = mkstemp(prefix="audithooks-", suffix=".jsonl")
             Real.close(fd)
-        elif os.path.exists(self.path):
-            os.truncate(self.path, 0)
+        elif not os.path.isfile(self.path):
+            raise OSError(errno.EINVAL, "it cannot be read again", self.path)
+        else:
+            self._before = os.path.getsize(self.path)
 
-    def __call__(self) -> None:
-        if Real.getpid() != self._pid:
-            return
-        learned = Learned(self._folder)
+    def beside(self, ending: Ending | None) -> Told:
+        """Return itself, after it is told to write *ending*, too."""
+        self._also = ending
+        return self
+
+    def begin(self) -> None:
+        """Note that a process is traced from now on."""
+        if self._also is not None:
+            self._also.begin()
+
+    def count(self, first: int, mark: str, name: str) -> None:
+        """Note an event."""
+        if self._also is not None:
+            self._also.count(first, mark, name)
+
+    def at_exit(self) -> None:
+        if Real.getpid() == self._pid:
+            self.write()
+
+    def write(self) -> None:
+        """Write the end. A later one has what was decided since, too."""
+        if self._also is not None:
+            self._also.write()
         try:
-            with open(self.path, encoding="utf-8") as file:
-                for line in file:
-                    self._add(learned, line)
-            if self._is_own:
-                os.remove(self.path)
+            if not self._read():
+                return
             if self._learn is None:
-                self._print(learned)
+                self._print()
             else:
                 with open(self._learn, "w", encoding="utf-8") as file:
-                    file.write(learned.policy(self._command))
-                complain(f"the policy was written to {self._learn}")
+                    file.write(self._learned.policy(self._command))
+                self._say(f"the policy was written to {self._learn}")
         except OSError as error:
-            complain(f"what was decided is lost: {error}")
+            self._say(f"what was decided is lost: {error}")
 
-    def _add(self, learned: Learned, line: str) -> None:
+    def _read(self) -> bool:
+        """Read the decisions. Return whether there is anything to tell."""
+        is_first, self._is_written = not self._is_written, True
         try:
-            record = json.loads(line)
+            with open(self.path, "rb") as file:
+                file.seek(self._before)
+                lines = file.readlines()
+                self._before = file.tell()
+        except FileNotFoundError:
+            if is_first:
+                raise
+            return False
+        if self._is_own:
+            os.remove(self.path)
+            self._before = 0
+        for line in lines:
+            self._add(self._learned, line)
+        return is_first or bool(lines)
+
+    def _say(self, text: str) -> None:
+        if Real.getpid() == self._pid:
+            complain(text)
+            return
+        try:  # in the keeper, which has let go of all but this
+            Real.write(2, f"audithooks: {text}\n".encode("utf-8", "backslashreplace"))
+        except OSError:  # nobody reads any more
+            pass
+
+    def _add(self, learned: Learned, line: bytes) -> None:
+        try:
+            record = loads(line)
         except ValueError:  # cut off, as by SIGKILL
             return
         if record.get("action") == WOULD_DENY:
@@ -130,11 +186,10 @@ class Told:
             else:
                 learned.refuse(record.get("rule") or "the default", record["subject"])
 
-    def _print(self, learned: Learned) -> None:
-        rows = learned.options()
+    def _print(self) -> None:
+        rows = self._learned.options()
+        title = "this would have been refused:"
         if not rows:
-            complain("nothing would have been refused")
-            return
-        complain("this would have been refused:")
-        for row in rows:
-            complain(row)
+            title = "nothing would have been refused"
+        for row in (title, *rows):
+            self._say(row)

@@ -17,7 +17,7 @@ from .._core.unraisable import report
 from .._real import Real
 from ..records.decision import DENIED, Decision
 from ..records.fields import LEFT_OUT, Fields
-from ..records.lines import complain
+from ..records.lines import complain, opening
 from ..records.origin import Mine
 from ..records.selection import Selection
 from ..records.text import printable
@@ -109,10 +109,12 @@ class Tracer:
         by the repr() of an argument, are refused as well, but not shown.
         """
         rules = self._rules
-        decision = None if rules is None else rules(event, args)
-        if rules is None or decision is None:
-            return
         thread = get_ident()
+        if rules is None or thread in opening:
+            return
+        decision = rules(event, args)
+        if decision is None:
+            return
         if thread not in self._refusing and self._running:
             rules.tell(decision, event, args)
         if decision.action != DENIED:

@@ -97,3 +97,13 @@ def test_a_project_without_a_policy(load):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         Policy.load(tmp_path / "nothing.toml")
+
+
+def test_a_mark_of_the_byte_order_is_none_of_the_text(load):
+    assert load("\ufeffdeny = 'open'\n").rulings[0].text == "open"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\\nb", "\\u001b[31m"])
+def test_an_id_is_a_word_that_can_be_shown(load, name):
+    with pytest.raises(ValueError, match="rule 1: id must be a word or more, not"):
+        load(f'[[rule]]\nid = "{name}"\ndeny = "open"\n')

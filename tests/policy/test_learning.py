@@ -8,10 +8,11 @@ from audithooks.policy.learning import Learned
 @pytest.fixture
 def learn(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/scratch")
+    monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setattr("tempfile.tempdir", None)
 
-    def rules(*needed):
-        learned = Learned("/home/me/project")
+    def rules(*needed, folder="/home/me/project"):
+        learned = Learned(folder)
         for rule in needed:
             learned.add(rule)
         return learned.rules()
@@ -84,3 +85,24 @@ def test_what_is_written_is_a_policy(tmp_path):
     assert policy.default == "deny"
     assert policy.decide("os.mkdir", (str(tmp_path / "x"), 0, -1)).action == "allowed"
     assert learned.options()[0].startswith("      1  --allow '@write(path=")
+
+
+@pytest.mark.parametrize("folder", ["/", "/home", "/home/me"])
+def test_a_folder_with_the_home_folder_is_no_project(learn, folder):
+    names = "one", "two", "three", "four", "tmpab12_xyz"
+    rules = [f"@write(path=/home/me/keys/{name}.pub)" for name in names]
+    assert {rule for rule, _ in learn(*rules, folder=folder)} == {*rules}
+
+
+@pytest.mark.parametrize("tmp", ["/", "/home", "/home/me"])
+def test_a_folder_with_the_home_folder_is_not_that_for_temporary_files(
+    learn, tmp, monkeypatch
+):
+    monkeypatch.setenv("TMPDIR", tmp)
+    rule = "@write(path=/home/me/keys/one.pub)"
+    assert learn(rule) == [(rule, 1)]
+
+
+def test_a_star_in_a_name_is_no_pattern(learn):
+    rule = "@write(path='/home/me/project/*')"
+    assert learn(rule) == [(rule, 1)]

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from audithooks.policy import Decision, Policy, allow, deny
+from audithooks.policy.policy import Ruling
 from audithooks.sinks import JsonLines, Limited, Logging
 
 WRITE = "w", os.O_WRONLY | os.O_CREAT
@@ -295,3 +296,46 @@ def test_repr():
     )
     assert repr(Policy.from_rules()) == "<Policy: no rules>"
     assert allow("@write")._policy.decide("x", ()) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("subprocess.Popen", ("sh", ["sh", "-c", "mysql -phunter2 x"], None, None)),
+        ("os.system", (b"curl -u me:hunter2 http://a:hunter2@b/",)),
+        ("socket.getaddrinfo", ("me:hunter2@example.com", 80, 0, 0, 0)),
+        ("socket.getaddrinfo", ("http://me:hunter2@example.com/", 80, 0, 0, 0)),
+    ],
+)
+def test_a_decision_has_no_secrets(event, args):
+    decision = Policy.from_rules(deny="@spawn,@connect").decide(event, args)
+    assert decision.action == "denied"
+    assert "hunter2" not in f"{decision}"
+
+
+@pytest.mark.parametrize("host", ["a=b", "a b", "a|b", "x@y", "http://x/y", "*"])
+def test_what_would_allow_a_host_is_a_rule(host):
+    decision = Policy.from_rules(deny="@connect").decide(
+        "socket.gethostbyname", (host,)
+    )
+    Policy.from_rules(allow=decision.to_allow)
+
+
+@pytest.mark.parametrize("tier", ["deny", "allow", "report"])
+def test_exceptions_alone_are_refused(tier):
+    with pytest.raises(ValueError, match=f"{tier} has only exceptions"):
+        Policy.from_rules(**{tier: ["!open", "!@write"]})
+
+
+def test_what_a_decision_says_stays_in_a_line():
+    rules = [
+        Ruling("a", "deny", "@write", "it\nis\x1b[31m red"),
+        Ruling("b", "allow", "@connect(host=x.org)", "any"),
+    ]
+    decision = Policy(rules).decide("open", ("/a\nb\x1b", *WRITE))
+    assert decision.text().isprintable()
+
+
+def test_of_two_rules_of_one_text_the_first_is_named():
+    rules = Ruling("a", "deny", "@write", "one"), Ruling("b", "deny", "@write", "two")
+    assert decided(Policy(rules), "open", "/x", *WRITE) == ("denied", "a")

@@ -7,7 +7,7 @@ import shlex
 import sys
 
 import pytest
-from features import CPYTHON_EVENTS, needs
+from features import CPYTHON_EVENTS, FORK, needs
 from test_programs import wheel as wheel
 
 pytestmark = [
@@ -101,6 +101,8 @@ allow = "@write(path=./build)"
 id = "no-shells"
 deny = "@spawn(program=sh)"
 reason = "they quote badly"
+[[rule]]
+deny = ["os.kill(sig=SIGKILL)", "@connect(path=/run/x)"]
 """
 
 
@@ -127,6 +129,16 @@ def test_a_policy_of_a_file(run, tmp_path):
         (["--permissive"], "--permissive needs rules: --deny, --allow or --policy"),
         (["--decisions", "x"], "--decisions needs rules: --deny, --allow or --policy"),
         (["--learn", "x", "--deny", "open"], "--learn writes a policy, and takes no"),
+        (["--learn", "no/x"], "can't write to '"),
+        (["--learn", "build"], "build': Is a directory"),
+        (["--learn", "-"], "--learn needs the path of a FILE"),
+        (["--deny", "open", "--decisions", "-"], "--decisions needs the path of a"),
+        (["--deny", "open", "--decisions", "no/x"], "no/x': No such file"),
+        (["--deny", "open", "--permissive", "--decisions", "no/x"], "no/x': No such"),
+        (
+            ["--deny", "open", "--permissive", "--decisions", "/dev/null"],
+            "can't write to '/dev/null': it cannot be read again",
+        ),
         (
             ["--policy", "sub/p.toml", "--deny", "open(path=./x)"],
             "'open(path=./x)' has a relative path, but the rules of sub/p.toml stand",
@@ -248,6 +260,44 @@ def test_a_real_program_runs_again_by_what_was_learned(run, tmp_path, wheel, pro
         assert (done.returncode, " = denied" in done.stderr) == (0, False), done.stderr
 
 
+ENDS = {
+    "_exit": "os._exit(0)",
+    "SIGTERM": "os.kill(os.getpid(), 15)",
+    "SIGKILL": "os.kill(os.getpid(), 9)",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "descriptors": "os.closerange(0, 100)",
+    "builtins": "import builtins; builtins.open = None",
+}
+
+
+@needs(FORK, "no keeper can outlive the program")
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_is_learned_is_written_however_the_program_ends(run, tmp_path, end):
+    (tmp_path / "tmp").mkdir()
+    code = f"import os; open('x', 'w').close(); {end}"
+    temporary = {"TMPDIR": str(tmp_path / "tmp")}
+    done = run("-e", "none", "--learn", "p.toml", "-c", code, environ=temporary)
+    assert f"the policy was written to {tmp_path}/p.toml\n" in done.stderr
+    assert '"@write(path=./x)",  # 1\n' in (tmp_path / "p.toml").read_text()
+    assert [*(tmp_path / "tmp").iterdir()] == []
+
+
+def test_a_program_that_changes_where_temporary_files_are_changes_no_rule(
+    run, tmp_path
+):
+    code = "import os; os.environ['TMPDIR'] = os.path.abspath('build'); " + WRITE
+    run("-e", "none", "--learn", "p.toml", "-c", code)
+    assert '"@write(path=./build/x)"' in (tmp_path / "p.toml").read_text()
+
+
+def test_decisions_that_were_there_are_kept_and_not_told(run, tmp_path):
+    options = "-e", "none", "--decisions", "decided", "--permissive"
+    run(*options, "--deny", "@write", "-c", WRITE)
+    done = run(*options, "--deny", "@write", "-c", "open('y', 'w').close()")
+    assert [line.split(maxsplit=2)[1] for line in done.stderr.splitlines()[1:]] == ["1"]
+    assert len((tmp_path / "decided").read_text().splitlines()) == 3
+
+
 def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
     run("-e", "none", "--learn", "p.toml", "-c", WRITE)
     policy = (tmp_path / "p.toml").read_text()
@@ -282,6 +332,16 @@ def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
         ("@read(path=/x)", 0, ["allowed: no rule is about it, and the default is to"]),
         ("@connect(host=x.org)", 0, ["allowed: no rule is about it"]),
         ("os.rename(src=build/a, dst=b)", 1, ["denied: rename {}/build/a to {}/b"]),
+        (
+            "open(path='x', mode='w', flags=O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC)",
+            1,
+            ["denied: write {}/x [open]"],
+        ),
+        ("open(path=x, flags=O_WRONLY)", 1, ["denied: write {}/x [open]"]),
+        ("open(path=x, flags=O_RDONLY)", 0, ["allowed"]),
+        ("os.kill(pid=1, sig=9)", 1, ["os.kill(sig=SIGKILL)"]),
+        ("@connect(path=/run/x)", 1, ["denied: connect to /run/x [socket.connect]"]),
+        ("@spawn(argv='')", 0, ["allowed"]),
     ],
 )
 def test_explain_says_what_is_decided_and_why(run, tmp_path, event, status, lines):
@@ -300,6 +360,7 @@ def test_explain_says_what_is_decided_and_why(run, tmp_path, event, status, line
         (["opn(arg0=x)", "--deny", "open"], "there is no event 'opn'"),
         (["open(path=a|b)", "--deny", "open"], "an event has one value of path"),
         (["open(path=x)", "--policy", "no"], "can't read 'no'"),
+        (["open(flags=O_NOTHING)", "--deny", "open"], "no flag 'O_NOTHING' of open"),
     ],
 )
 def test_what_explain_cannot_do_is_one_line(run, arguments, message):
@@ -307,3 +368,43 @@ def test_what_explain_cannot_do_is_one_line(run, arguments, message):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+CLOSES = """
+import os
+os.closerange(3, 100)
+try:
+    os.mkdir("new")
+except PermissionError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("rule", ["@write", "open", "@file"])
+def test_the_files_of_the_trace_are_not_the_program_s(run, tmp_path, rule):
+    options = "-e", "os.mkdir", "-o", "trace", "--decisions", "decided"
+    done = run(*options, "--deny", rule, "--deny", "os.mkdir", "-c", CLOSES)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " = denied" in (tmp_path / "trace").read_text()
+    (line,) = (tmp_path / "decided").read_text().splitlines()
+    assert json.loads(line)["event"] == "os.mkdir"
+
+
+FORKS = """
+import os
+pid = os.fork()
+if not pid:
+    os.chdir("build")
+    os._exit(0)
+os.waitpid(pid, 0)
+print(pid)
+"""
+
+
+@needs(FORK, "the system cannot fork")
+@pytest.mark.parametrize("rule", ["open", "@write", "fcntl.*"])
+def test_a_forked_child_has_a_file_of_its_own_whatever_is_denied(run, tmp_path, rule):
+    options = "-ff", "-o", "trace", "-e", "os.chdir", "--deny", rule
+    done = run(*options, "-c", FORKS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "chdir" in (tmp_path / f"trace.{done.stdout.strip()}").read_text()
