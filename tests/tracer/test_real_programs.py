@@ -247,8 +247,9 @@ def daemon(run):
 
 # Numbers of processes and ports, times, and what is drawn by lot.
 VARIES = re.compile(
-    r"\b\d{3,}\b|PoolWorker-\d|\bgw\d\b|\d+\.\d+s\b|\d\d:\d\d:\d\d|\d\d/\w+/\d{4}|0x[0-9a-f]+"
-    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d\d\d-\d\d\d-\d\d\d\b"
+    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # first, as it has numbers
+    r"|\b\d{3,}\b|PoolWorker-\d|\bgw\d\b|\d+\.\d+s\b|\d\d:\d\d:\d\d|\d\d/\w+/\d{4}|0x[0-9a-f]+"
+    r"|\b\d\d\d-\d\d\d-\d\d\d\b"
 )
 PROGRAMS = {
     black: ["black"],
