@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..rules import Subject
+    from ..rules.paths import Place
 
 # What a path is used for, by event; `open` tells itself.
 _VERBS = {
@@ -40,7 +41,6 @@ _VERBS = {
     "sqlite3.connect": "open the database",
 }
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish", "cmd.exe")
-_EPHEMERAL = 32768  # ports from here on are chosen by the system
 
 
 def phrase(subject: Subject) -> str:
@@ -52,26 +52,31 @@ def phrase(subject: Subject) -> str:
     if address is not None and not isinstance(address, subjects.Untold):
         return _address(subject)
     paths = [
-        printable(place.text if _is_lost(place) else place.resolved())
+        printable(_resolved(place) or place.text)
         for place in subject.places()
         if not isinstance(place, subjects.Untold)
     ]
     if not paths:
         return f"raise {printable(event)}"
-    verb = _VERBS.get(event, f"do {event} with")
-    if event == "open":
-        bits = subject.bits()
-        changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
-        verb = "write" if changes else "read"
+    verb = _intent(subject) or _VERBS.get(event, f"do {event} with")
     return f"{verb} {' to '.join(paths)}"
 
 
-def _is_lost(place: Any) -> bool:
+def _intent(subject: Subject) -> str | None:
+    """Return what a file is opened for, "write" or "read"; None for other events."""
+    if subject.event != "open":
+        return None
+    bits = subject.bits()
+    changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
+    return "write" if changes else "read"
+
+
+def _resolved(place: Place) -> str | None:
+    """Return where a path leads, or None if there is a loop of symbolic links."""
     try:
-        place.resolved()
+        return place.resolved()
     except OSError:
-        return True
-    return False
+        return None
 
 
 def _program(subject: Subject) -> str:
@@ -111,11 +116,8 @@ def _without_secrets(host: str) -> str:
     return hide_users(cleaner("socket.connect", "address").text(host))
 
 
-def suggestion(subject: Subject, may_be_loose: bool = False) -> str:
-    """Return the rule that allows an event, and as little else as can be said.
-
-    If it *may be loose*, a port that the system chose is left out.
-    """
+def suggestion(subject: Subject) -> str:
+    """Return the rule that allows an event, and as little else as can be said."""
     event = subject.event
     if event in subjects.SPAWNS:
         argv = subject.program()
@@ -125,27 +127,20 @@ def suggestion(subject: Subject, may_be_loose: bool = False) -> str:
     if not subjects.has_places(event):
         address = subject.address()
         if address is not None and not isinstance(address, subjects.Untold):
-            return _allow_address(event, address, may_be_loose)
-    capability = None
-    if event == "open":
-        bits = subject.bits()
-        changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
-        capability = "write" if changes else "read"
-    else:
-        capability = subjects.capability_of(event)
-    paths = [
-        quoted(place.resolved())
+            return _allow_address(event, address)
+    capability = _intent(subject) or subjects.capability_of(event)
+    name = event if capability is None else f"@{capability}"
+    leads = [
+        _resolved(place)
         for place in subject.places()
-        if not (isinstance(place, subjects.Untold) or _is_lost(place))
+        if not isinstance(place, subjects.Untold)
         and (capability is None or capability[0] in place.use)
     ]
-    if not paths:
-        return event if capability is None else f"@{capability}"
-    name = event if capability is None else f"@{capability}"
-    return f"{name}(path={'|'.join(dict.fromkeys(paths))})"
+    paths = [quoted(path) for path in dict.fromkeys(leads) if path is not None]
+    return f"{name}(path={'|'.join(paths)})" if paths else name
 
 
-def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
+def _allow_address(event: str, address: Any) -> str:
     name = "@listen" if event == "socket.bind" else "@connect"
     if event not in CAPABILITIES["connect"] | CAPABILITIES["listen"]:
         name = event
@@ -157,7 +152,6 @@ def _allow_address(event: str, address: Any, may_be_loose: bool) -> str:
     is_plain = re.fullmatch(r"[\w.:-]+", host)
     items = [f"host={quoted(host) if is_plain else repr(host)}"]
     port = address.port
-    is_loose = may_be_loose and port and port.isdigit() and int(port) >= _EPHEMERAL
-    if port is not None and event not in subjects.LOOK_UPS and not is_loose:
+    if port is not None and event not in subjects.LOOK_UPS:
         items.append(f"port={port}")
     return f"{name}({', '.join(items)})"

@@ -8,10 +8,10 @@ from audithooks.policy.learning import Learned
 @pytest.fixture
 def learn(monkeypatch):
     monkeypatch.setenv("TMPDIR", "/scratch")
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/nobody")
     monkeypatch.setattr("tempfile.tempdir", None)
 
-    def rules(*needed, folder="/home/me/project"):
+    def rules(*needed, folder="/nobody/project"):
         learned = Learned(folder)
         for rule in needed:
             learned.add(rule)
@@ -23,15 +23,15 @@ def learn(monkeypatch):
 @pytest.mark.parametrize(
     ("rule", "learned"),
     [
-        ("@write(path=/home/me/project/a)", "@write(path=./a)"),
+        ("@write(path=/nobody/project/a)", "@write(path=./a)"),
         ("@write(path=/etc/hosts)", "@write(path=/etc/hosts)"),
         ("@write(path=/scratch/x/y)", "@write(path={tmp})"),
-        ("@write(path=/home/me/project/tmpab12_xyz)", "@write(path=./*)"),
+        ("@write(path=/nobody/project/tmpab12_xyz)", "@write(path=./*)"),
         (
-            "@write(path=/home/me/project/x.cpython-311.pyc.139870)",
+            "@write(path=/nobody/project/x.cpython-311.pyc.139870)",
             "@write(path=./x.cpython-311.pyc.*)",
         ),
-        ("@write(path='/home/me/project/a b')", "@write(path=./a b)"),
+        ("@write(path='/nobody/project/a b')", "@write(path=./a b)"),
         ("@write(path='/opt/a,b')", "@write(path='/opt/a,b')"),
         (
             "@connect(host=example.com, port=443)",
@@ -49,7 +49,7 @@ def test_a_rule_outlives_the_run(learn, rule, learned):
 
 def test_four_files_of_a_kind_stand_for_all_but_only_in_the_project(learn):
     names = "one", "two", "three", "four"
-    rules = [f"@write(path=/home/me/project/out/{name}.txt)" for name in names]
+    rules = [f"@write(path=/nobody/project/out/{name}.txt)" for name in names]
     assert learn(*rules[:3]) == [
         (f"@write(path=./out/{name}.txt)", 1) for name in sorted(names[:3])
     ]
@@ -70,7 +70,7 @@ def test_what_a_capability_opens_needs_no_rule(learn):
 
 
 def test_both_ends_of_a_rename(learn):
-    rules = "@write(path=/home/me/project/a|/home/me/project/b)"
+    rules = "@write(path=/nobody/project/a|/nobody/project/b)"
     assert learn(rules) == [("@write(path=./a)", 1), ("@write(path=./b)", 1)]
 
 
@@ -87,22 +87,22 @@ def test_what_is_written_is_a_policy(tmp_path):
     assert learned.options()[0].startswith("      1  --allow '@write(path=")
 
 
-@pytest.mark.parametrize("folder", ["/", "/home", "/home/me"])
+@pytest.mark.parametrize("folder", ["/", "/home", "/nobody"])
 def test_a_folder_with_the_home_folder_is_no_project(learn, folder):
     names = "one", "two", "three", "four", "tmpab12_xyz"
-    rules = [f"@write(path=/home/me/keys/{name}.pub)" for name in names]
+    rules = [f"@write(path=/nobody/keys/{name}.pub)" for name in names]
     assert {rule for rule, _ in learn(*rules, folder=folder)} == {*rules}
 
 
-@pytest.mark.parametrize("tmp", ["/", "/home", "/home/me"])
+@pytest.mark.parametrize("tmp", ["/", "/home", "/nobody"])
 def test_a_folder_with_the_home_folder_is_not_that_for_temporary_files(
     learn, tmp, monkeypatch
 ):
     monkeypatch.setenv("TMPDIR", tmp)
-    rule = "@write(path=/home/me/keys/one.pub)"
+    rule = "@write(path=/nobody/keys/one.pub)"
     assert learn(rule) == [(rule, 1)]
 
 
 def test_a_star_in_a_name_is_no_pattern(learn):
-    rule = "@write(path='/home/me/project/*')"
+    rule = "@write(path='/nobody/project/*')"
     assert learn(rule) == [(rule, 1)]
