@@ -49,6 +49,20 @@ def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{argument} must be {expected}, not {value!r}")
 
 
+def _selected(
+    hook: Any, wanted: tuple[str, ...], unwanted: tuple[str, ...]
+) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """Return *hook*, behind a function that asks the rules if there are some.
+
+    And the patterns of the events that are wanted and unwanted, without arguments.
+    """
+    if not any(map(is_rule, wanted + unwanted)):
+        return hook, wanted, unwanted
+    from ..rules import select  # here, as most programs do without
+
+    return select(hook, wanted, unwanted)
+
+
 class Domain:
     """The methods of a domain that add hooks to it."""
 
@@ -198,16 +212,13 @@ class Domain:
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
         _choice("on_error", on_error, ("raise", "unraisable"))
-        names, others = wanted, unwanted
-        if any(map(is_rule, wanted + unwanted)):
-            from ..rules import select  # here, as most programs do without
-
-            if native is not None:
-                raise TypeError(
-                    "a native hook takes names and patterns of events, not rules with "
-                    f"arguments: {next(filter(is_rule, wanted + unwanted))!r}"
-                )
-            hook, names, others = select(hook, wanted, unwanted)  # type: ignore[arg-type]
+        rule = next(filter(is_rule, wanted + unwanted), None)
+        if native is not None and rule is not None:
+            raise TypeError(
+                "a native hook takes names and patterns of events, not rules with "
+                f"arguments: {rule!r}"
+            )
+        hook, names, others = _selected(hook, wanted, unwanted)
         matcher, named = wants(names, others)
         if is_asked is None:  # capture() warned where it was called
             self._warn(names + others, 3)
@@ -249,11 +260,7 @@ class Domain:
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
-        names, others = wanted, unwanted
-        if any(map(is_rule, wanted + unwanted)):
-            from ..rules import select
-
-            _, names, others = select(print, wanted, unwanted)
+        _, names, others = _selected(print, wanted, unwanted)
         wants(names, others)  # raises what __enter__() would
         self._warn(names + others, 2)
         return self._capture(recorder, wanted, unwanted, scope)
