@@ -310,7 +310,7 @@ DISPATCHER_CASES = [
 ]
 
 # The minimum that a call costs, from Python and from C.
-FLOOR = "from floor import Raiser, caller, empty\n"
+FLOOR = "from floor import Callable, caller, empty\n"
 EMPTY = """
 class Empty:
     __slots__ = ('hooks',)
@@ -337,7 +337,12 @@ audit = Empty().audit
 """,
         AUDIT[1],
     ),
-    Case("object that calls PySys_Audit", f"{FLOOR}event = Raiser()", CALL[1]),
+    Case("empty object", f"{FLOOR}event = Callable(raises=False)", CALL[1]),
+    Case(
+        "object that calls PySys_Audit",
+        f"{FLOOR}event = Callable(raises=True)",
+        CALL[1],
+    ),
     *(
         Case(
             f"{number} bare {'call' if number == 1 else 'calls'} from C",

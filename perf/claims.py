@@ -101,6 +101,7 @@ CLAIMS = [
         "Event of a Dispatcher, no hook, compared with its audit method",
         one(place(DISPATCHER_EVENT, 0), "Dispatcher.audit as a method, no hook"),
         1.0,
+        floor="empty object",
     ),
     Claim(
         "Event of the runtime domain, no hook",

@@ -96,20 +96,27 @@ cdef PyObject *raise_event(
     return <PyObject *> None
 
 
-cdef class Raiser:
-    """Raises an event of the interpreter without arguments when it is called."""
+cdef PyObject *return_none(
+    PyObject *_, PyObject *const *args, size_t flags, PyObject *keywords
+) noexcept:
+    Py_INCREF(<PyObject *> None)
+    return <PyObject *> None
+
+
+cdef class Callable:
+    """Does nothing, or raises an event of the interpreter without arguments."""
 
     cdef vectorcallfunc vectorcall
 
-    def __cinit__(self):
-        self.vectorcall = raise_event
+    def __cinit__(self, *, bint raises):
+        self.vectorcall = raise_event if raises else return_none
 
 
 cdef void call_by_vector() except *:
-    cdef Raiser raiser = Raiser()
-    cdef PyTypeObject *kind = <PyTypeObject *> Raiser
+    cdef Callable called = Callable(raises=False)
+    cdef PyTypeObject *kind = <PyTypeObject *> Callable
     kind.tp_vectorcall_offset = (
-        <char *> &raiser.vectorcall - <char *> <PyObject *> raiser
+        <char *> &called.vectorcall - <char *> <PyObject *> called
     )
     kind.tp_call = PyVectorcall_Call
     kind.tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL

@@ -138,6 +138,23 @@ def test_what_fails_once_is_measured_again(gate, monkeypatch):
     assert [line.verdict for line in lines] == ["ok"]
 
 
+@pytest.mark.parametrize(
+    ("counted", "unit", "verdict"),
+    [(100.0, "x", "ok"), (130.0, "x", "FAILED"), (100.0, "ns", "FAILED")],
+)
+def test_a_ratio_that_fails_twice_is_counted(gate, monkeypatch, counted, unit, verdict):
+    claim = gate.Claim("claim", (("arm", "reference"),), 1.0, unit)
+    slow, instructions = (
+        {"arm": cost, "reference": 100.0} for cost in (120.0, counted)
+    )
+    monkeypatch.setattr(gate, "measure", lambda *_: [slow])
+    monkeypatch.setattr(gate, "costs", lambda found: found)
+    monkeypatch.setattr(gate, "count", lambda *_: instructions)
+    (line,) = gate.twice(ROOT, None, [], [claim], rounds=1)
+    assert line.verdict == verdict
+    assert line.measured.endswith("instructions") == (verdict == "ok")
+
+
 def test_without_history_there_is_no_base(gate, monkeypatch, tmp_path):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.setattr(gate, "ROOT", tmp_path)
