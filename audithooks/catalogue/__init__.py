@@ -310,7 +310,7 @@ def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
 
     Raises TypeError or ValueError if *args* are not the arguments of an `open` event.
     """
-    if len(args) != len(EVENTS["open"].arguments):
+    if len(args) != _OPEN_LENGTH:
         raise ValueError(
             f"the arguments of open are path, mode and flags, not {args!r}"
         )
@@ -342,6 +342,8 @@ def open_bits(mode: object, flags: object) -> int:
         _bits[mode, flags] = bits
     return bits
 
+
+_OPEN_LENGTH = len(EVENTS["open"].arguments_in(sys.version_info))
 
 _bits: dict[tuple[object, object], int] = {}  # what was found before
 
@@ -398,7 +400,7 @@ def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
             f"spawn_argv() takes an event that starts a process, "
             f"such as {', '.join(_SPAWNS)}; not {event!r}"
         )
-    expected = EVENTS[event].arguments
+    expected = EVENTS[event].arguments_in(sys.version_info)
     if len(args) < len(expected):
         raise ValueError(
             f"the arguments of {event} are {', '.join(expected)}, not {args!r}"

@@ -348,9 +348,14 @@ def test_what_starts_no_process():
 
 @pytest.mark.parametrize("event", catalogue._SPAWNS)
 def test_spawn_argv_wants_every_argument(event):
-    names = EVENTS[event].arguments
+    names = EVENTS[event].arguments_in(sys.version_info)
     with pytest.raises(ValueError, match=f"arguments of {re.escape(event)} are"):
         spawn_argv(event, ("x",) * (len(names) - 1))
+
+
+def test_spawn_argv_wants_no_argument_of_later_versions(monkeypatch):
+    monkeypatch.setitem(catalogue._LATER, ("os.exec", "env"), (4, 0))
+    assert spawn_argv("os.exec", ("/bin/ls", ["ls", "-l"])) == ("/bin/ls", "-l")
 
 
 # describe()
