@@ -5,6 +5,7 @@ hooklist_*.py* keep the hooks, and take them away again.
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from time import time
 
@@ -17,11 +18,16 @@ from .patterns import checked, wants
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import hooklist_py as hooklist
-    from .types import Any, Native, Unpacked, Wants
+    from .types import Any, FrameType, Native, Unpacked, Wants
 else:
     from .._late import Late
 
     hooklist = Late("audithooks._core.choice")
+
+
+_Receipt: Any = None
+if sys.version_info < (3, 11) and sys.implementation.name == "cpython":
+    from .receipt import Receipt as _Receipt
 
 
 class HookRejected(RuntimeError):
@@ -97,6 +103,8 @@ class Domain:
         def _unpack(capsule: object) -> Unpacked: ...
         @staticmethod
         def _flags(function: object) -> int: ...
+        @staticmethod
+        def _current_frame() -> FrameType | None: ...
 
     def _warn(self, patterns: tuple[str, ...], level: int) -> None:
         """Warn of patterns that are likely a mistake; *level* is that of the caller."""
@@ -187,8 +195,8 @@ class Domain:
         """
         addition = self._prepare(hook, events, exclude, scope, reentrant, on_error)
         try:
-            added: hooklist.Subscription = addition.commit()
-            return added
+            addition.commit()
+            return addition.handle(_Receipt and _Receipt(addition, self._current_frame))
         except BaseException:  # of a signal handler, after the hook was added
             addition.undo()
             raise

@@ -32,13 +32,14 @@ from cpython.object cimport PyObject
 from cpython.pycapsule cimport (
     PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
 )
+from cpython.version cimport PY_VERSION_HEX
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport strrchr
 
 from audithooks._core.python cimport (
     PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyDict_GET_SIZE,
     PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore,
-    PyFunctionObject, PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
+    PyEval_GetFrame, PyFrameObject, PyFunctionObject, PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
     PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
     PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
     PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
@@ -217,16 +218,31 @@ cdef class Addition:
 
     cdef HookList hooks
     cdef Hook hook
-    cdef Subscription handle        # None of a hook that cannot be removed
+    cdef object capture             # a weak reference
+
+    @property
+    def closed(self):
+        """Whether the hook was added and taken out again."""
+        return bool(load_int(&self.hook.is_closed))
 
     def commit(self):
-        """Add the hook, which is called from the next event on. Return its handle."""
+        """Add the hook, which is called from the next event on."""
         self.hooks.add(self.hook)
-        return self.handle
 
-    def undo(self):
+    def handle(self, receipt=None):
+        """Return the Subscription; *receipt* is called if it is dropped while open."""
+        return handle_of(self.hooks, self.hook, receipt)
+
+    def undo(self, _=None):
         """Take the hook out, if it was added: nobody got the handle."""
         self.hooks.remove(self.hook)
+
+    def undo_without(self, capture):
+        """Take the hook out when *capture* is dropped while it has this addition."""
+        twin = <Addition> Addition.__new__(Addition)  # so that there is no cycle
+        twin.hooks = self.hooks
+        twin.hook = self.hook
+        self.capture = PyWeakref_NewRef(capture, twin.undo)
 
 
 # Stands for that of a capture, until it is made.
@@ -314,12 +330,14 @@ cdef class Capture:
     """Capture()\n--\n
     A context manager that collects Record objects. See Dispatcher.capture().
 
-    It can be used again, but not while it is in use.
+    It can be used again, but not while it is in use. If it is dropped in its block, as
+    by a signal handler that raises where the block ends, it collects no more.
     """
 
     cdef Addition addition          # None: it is not in use
     cdef HookList list
     cdef tuple arguments
+    cdef object __weakref__
 
     def __enter__(self):
         with cython.critical_section(self):
@@ -329,8 +347,10 @@ cdef class Capture:
         try:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
-            self.addition = self.list._prepare(hook, *arguments, is_asked=False)
-            self.addition.commit()
+            addition = <Addition> self.list._prepare(hook, *arguments, is_asked=False)
+            addition.undo_without(self)
+            self.addition = addition
+            addition.commit()
             return records
         except BaseException:
             if self.addition is not ENTERING:  # a signal handler raised
@@ -342,9 +362,9 @@ cdef class Capture:
         addition = self.addition
         if addition is not None and addition is not ENTERING:
             try:
-                addition.handle.close()
+                addition.handle().close()
             finally:  # a hook that refuses, or a signal handler, may have raised
-                if addition.handle.closed:
+                if addition.closed:
                     self.addition = None
 
 
@@ -373,14 +393,14 @@ cdef int check_open(Subscription subscription) except -1:
     return 0
 
 
-cdef Subscription handle_of(HookList hooks, Hook hook):
+cdef Subscription handle_of(HookList hooks, Hook hook, receipt=None):
     """Return the Subscription of a hook: the one that there is, or else a new one."""
     found = None if hook.handle is None else hook.handle()
     if found is None:
         found = Subscription.__new__(Subscription)
         (<Subscription> found).hooks = hooks
         (<Subscription> found).hook = hook
-        hook.handle = PyWeakref_NewRef(found, None)
+        hook.handle = PyWeakref_NewRef(found, receipt)
     return found
 
 
@@ -444,8 +464,6 @@ cdef class HookList:
         addition = <Addition> Addition.__new__(Addition)
         addition.hooks = self
         addition.hook = hook
-        if events is not None:
-            addition.handle = handle_of(self, hook)
         return addition
 
     def _capture(self, *arguments):
@@ -495,6 +513,12 @@ cdef class HookList:
         if Py_TYPE(<PyObject *> function) != &PyFunction_Type:
             return 0
         return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
+
+    @staticmethod
+    def _current_frame():
+        """Return the frame of the function that runs, or None; raise no event."""
+        cdef PyFrameObject *frame = PyEval_GetFrame()
+        return None if frame == NULL else <object> frame
 
     cdef int add(self, Hook hook) except -1:
         """Add a hook. It is called from the next event on."""
@@ -585,6 +609,8 @@ cdef class HookList:
             release(old)
         if hook.native != NULL:
             store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)
+        if PY_VERSION_HEX < 0x030B0000:
+            hook.handle = None  # whose receipt has nothing to undo
         return 0
 
     cdef int pause(self, Hook hook, bint paused) except -1:

@@ -27,6 +27,7 @@ from .unraisable import report
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import capture as captures
+    from .receipt import Receipt
     from .types import (
         Any,
         Arguments,
@@ -82,6 +83,8 @@ class _State:
     # Weak references to the hooks that are called in this context, of all lists. One
     # variable serves, as a context would keep one of each list when the list is gone.
     here: ContextVar[tuple[ref[Hook], ...]] = ContextVar("audithooks", default=())
+
+    of_sys: HookList | None = None  # the runtime domain
 
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
@@ -229,21 +232,35 @@ def _no_handle() -> None:
 class Addition:
     """A hook that is about to be added, for the function that adds it."""
 
-    __slots__ = ("_handle", "_hook", "_hooks")
+    __slots__ = ("_capture", "_hook", "_hooks")
+
+    _capture: ref[Capture]
 
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
         self._hook = hook
-        self._handle: Any = None if hook._events is None else _handle_of(hooks, hook)
 
-    def commit(self) -> Any:
-        """Add the hook, which is called from the next event on. Return its handle."""
+    @property
+    def closed(self) -> bool:
+        """Whether the hook was added and taken out again."""
+        return self._hook._is_closed
+
+    def commit(self) -> None:
+        """Add the hook, which is called from the next event on."""
         _add(self._hooks, self._hook)
-        return self._handle
 
-    def undo(self) -> None:
+    def handle(self, receipt: Receipt | None = None) -> Subscription:
+        """Return the Subscription; *receipt* is called if it is dropped while open."""
+        return _handle_of(self._hooks, self._hook, receipt)
+
+    def undo(self, _: object = None) -> None:
         """Take the hook out, if it was added: nobody got the handle."""
         _remove(self._hooks, self._hook)
+
+    def undo_without(self, capture: Capture) -> None:
+        """Take the hook out when *capture* is dropped while it has this addition."""
+        twin = Addition(self._hooks, self._hook)  # so that there is no cycle
+        self._capture = ref(capture, twin.undo)
 
 
 _ENTERING = Addition.__new__(Addition)  # stands for that of a capture, until it is made
@@ -339,10 +356,11 @@ def _check_open(subscription: Subscription) -> None:
 class Capture:
     """A context manager that collects Record objects. See Dispatcher.capture().
 
-    It can be used again, but not while it is in use.
+    It can be used again, but not while it is in use. If it is dropped in its block, as
+    by a signal handler that raises where the block ends, it collects no more.
     """
 
-    __slots__ = ("_addition", "_arguments", "_list")
+    __slots__ = ("__weakref__", "_addition", "_arguments", "_list")
 
     _addition: hints.Optional[Addition]  # None: it is not in use
     _arguments: tuple[hints.Any, ...]
@@ -359,8 +377,11 @@ class Capture:
             recorder, *arguments = self._arguments
             records: list[captures.Record]
             hook, records = recorder(self._list)
-            self._addition = self._list._prepare(hook, *arguments, is_asked=False)
-            self._addition.commit()
+            addition: Addition
+            addition = self._list._prepare(hook, *arguments, is_asked=False)
+            addition.undo_without(self)
+            self._addition = addition
+            addition.commit()
             return records
         except BaseException:
             if self._addition is not _ENTERING:  # a signal handler raised
@@ -372,20 +393,22 @@ class Capture:
         addition = self._addition
         if addition is not None and addition is not _ENTERING:
             try:
-                addition._handle.close()
+                addition.handle().close()
             finally:  # a hook that refuses, or a signal handler, may have raised
-                if addition._handle.closed:
+                if addition.closed:
                     self._addition = None
 
 
-def _handle_of(hooks: HookList, hook: Hook) -> Subscription:
+def _handle_of(
+    hooks: HookList, hook: Hook, receipt: Receipt | None = None
+) -> Subscription:
     """Return the Subscription of a hook: the one that there is, or else a new one."""
     found = hook._handle()
     if found is None:
         found = Subscription.__new__(Subscription)
         found._hooks = hooks
         found._hook = hook
-        hook._handle = ref(found)
+        hook._handle = ref(found, receipt)
     return found
 
 
@@ -482,6 +505,15 @@ class HookList:
             return getattr(getattr(function, "__code__", None), "co_flags", 0)
         except Exception:
             return 0
+
+    @staticmethod
+    def _current_frame() -> Any:
+        """Return the frame of the function that runs, or None; raise no event."""
+        # But this raises sys._getframe: None if one of our hooks would see it.
+        of_sys = _state.of_sys
+        if of_sys is not None and of_sys._route_of("sys._getframe"):
+            return None
+        return sys._getframe(1)
 
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
@@ -592,6 +624,7 @@ def _remove(hooks: HookList, hook: Hook) -> None:
 
 
 def _take_out(hooks: HookList, hook: Hook) -> None:
+    hook._handle = _no_handle  # whose receipt has nothing to undo
     hooks._hooks.pop(hook, None)
     hooks._scoped.pop(hook._rank, None)
     if hook._in_context:

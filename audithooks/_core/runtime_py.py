@@ -174,6 +174,8 @@ def subscriptions() -> tuple[Subscription, ...]:
 
 
 runtime = Runtime()
+if _HAS_HOOKS:
+    Runtime._state.of_sys = runtime
 audit: Final = runtime.audit
 addaudithook: Final = runtime.addaudithook
 capture: Final = runtime.capture

@@ -343,7 +343,7 @@ def open_bits(mode: object, flags: object) -> int:
     return bits
 
 
-_OPEN_LENGTH = len(EVENTS["open"].arguments_in(sys.version_info))
+_OPEN_LENGTH = len(EVENTS["open"].arguments_in(sys.version_info[:2]))
 
 _bits: dict[tuple[object, object], int] = {}  # what was found before
 
@@ -400,7 +400,7 @@ def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
             f"spawn_argv() takes an event that starts a process, "
             f"such as {', '.join(_SPAWNS)}; not {event!r}"
         )
-    expected = EVENTS[event].arguments_in(sys.version_info)
+    expected = EVENTS[event].arguments_in(sys.version_info[:2])
     if len(args) < len(expected):
         raise ValueError(
             f"the arguments of {event} are {', '.join(expected)}, not {args!r}"
