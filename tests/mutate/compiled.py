@@ -102,9 +102,19 @@ HOOK_LIST = [
     ),
     ("*arguments, is_asked=False)", "*arguments)", "a capture has its own end"),
     (
-        "if addition.handle.closed:",
+        "if addition.closed:",
         "if True:",
         "an end that was refused cannot be repeated",
+    ),
+    (
+        "addition.undo_without(self)",
+        "pass",
+        "a capture that is dropped in its block goes on",
+    ),
+    (
+        "PyWeakref_NewRef(capture, twin.undo)",
+        "PyWeakref_NewRef(capture, self.undo)",
+        "a capture leaves a cycle",
     ),
     # Conditions of a new hook.
     ('hook.in_context = scope == "context"', "pass", "a context is the process"),
