@@ -49,7 +49,7 @@ mutate: $(VENV)/mutate  ## plant faults, one by one: do the tests notice?
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
-share: $(VENV)/built  ## make the man page and the completions of share/ from the parser
+share: $(VENV)/built  ## write the man page, the completions and a table of docs/ from the code
 	$(BIN)/pip install -qq --group share
 	COLUMNS=80 $(BIN)/python share/make.py
 

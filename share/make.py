@@ -1,4 +1,8 @@
-"""Make the man page and the completions for shells from the parser: make share."""
+"""Make what is written from the code: make share.
+
+It is the man page and the completions for shells, from the parser, and the table of
+docs/guard-rail.md, from the catalogue.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import shtab
 from argparse_manpage.manpage import Manpage
 
 from audithooks import __version__
-from audithooks.catalogue import EVENTS, GROUPS
+from audithooks.catalogue import BLIND, EVENTS, GROUPS
 from audithooks.tracer.options import make_parser
 
 SHARE = Path(__file__).parent
@@ -20,6 +24,8 @@ FILES = {
     "zsh": SHARE / "zsh" / "site-functions" / "_audithooks",
     "man": SHARE / "man" / "man1" / "audithooks.1",
 }
+GUARD_RAIL = SHARE.parent / "docs" / "guard-rail.md"
+TABLE = re.compile(r"(<!-- blind.*-->\n).*(<!-- end -->\n)", re.DOTALL)
 NAMES = " ".join([*EVENTS, *(f"@{group}" for group in GROUPS)])
 PATTERNS = {"bash": "_audithooks_events", "zsh": "_audithooks_events"}
 PREAMBLE = {
@@ -63,6 +69,13 @@ def manual() -> str:
     return f"{page.rstrip()}\n\n.SH EXAMPLES\n.nf\n{examples.rstrip()}\n.fi\n"
 
 
+def blind(page: str) -> str:
+    """Return a page with the table of what raises no event."""
+    rows = "".join(f"| {what} | {seen} |\n" for what, seen in BLIND.items())
+    table = f"| what a program does | what is seen of it |\n| --- | --- |\n{rows}"
+    return TABLE.sub(lambda match: match[1] + table + match[2], page)
+
+
 def main() -> None:
     made = {
         shell: shtab.complete(parser(), shell, preamble=PREAMBLE)
@@ -73,6 +86,8 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made[what], encoding="utf-8")
         print(path.relative_to(SHARE.parent), file=sys.stderr)
+    page = GUARD_RAIL.read_text(encoding="utf-8")
+    GUARD_RAIL.write_text(blind(page), encoding="utf-8")
 
 
 if __name__ == "__main__":
