@@ -37,14 +37,15 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport strrchr
 
 from audithooks._core.python cimport (
-    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get, PyDict_GET_SIZE,
-    PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred, PyErr_Restore,
-    PyEval_GetFrame, PyFrameObject, PyFunctionObject, PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION,
-    PyMethod_Type, PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash,
-    PyObject_IsTrue, PyObject_Vectorcall, PyThreadState, PyThreadState_Get,
-    PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New,
-    PyTuple_SET_ITEM, PyTypeObject, PyType_Modified, PyUnicode_CompareWithASCIIString,
-    PyWeakref_NewRef, Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
+    PY_VECTORCALL_ARGUMENTS_OFFSET, PyCFunction_Type, PyContextVar_Get,
+    PyDict_GET_SIZE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_Occurred,
+    PyErr_Restore, PyEval_GetFrame, PyFrameObject, PyFunctionObject,
+    PyFunction_GetCode, PyFunction_Type, PyMethod_GET_FUNCTION, PyMethod_Type,
+    PyObject_CallObject, PyObject_GetAttrString, PyObject_Hash, PyObject_IsTrue,
+    PyObject_Vectorcall, PyThreadState, PyThreadState_Get, PyThreadState_GetID,
+    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
+    PyType_Modified, PyUnicode_CompareWithASCIIString, PyWeakref_NewRef,
+    Py_AuditHookFunction, Py_DECREF, Py_EnterRecursiveCall, Py_INCREF,
     Py_LeaveRecursiveCall, Py_TYPE, Py_XDECREF, utf8_and_size, vectorcallfunc
 )
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+from pathlib import Path
 
 import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from .. import Record
     from ..records.selection import Selection
@@ -26,6 +27,8 @@ MARKERS = (
     "pattern or group, such as '@network' or '@write(path!=./build)', but not one of "
     "'!RULE'",
     "audit_allow(*rules): allow the test events that are forbidden to others",
+    "audit_policy(file): fail the test if it does what the policy in this TOML file "
+    "denies, and not that of its folder or of the run; relative to the test's file",
     "audit_events(*patterns): select the events that the fixture audit_events captures",
 )
 
@@ -56,7 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    if any(item.get_closest_marker("audit_forbid") for item in items):
+    markers = "audit_forbid", "audit_policy"
+    if folder_policies(config) or any(
+        item.get_closest_marker(name) for item in items for name in markers
+    ):
         _guard(config)
 
 
@@ -75,6 +81,34 @@ def policy_file(config: pytest.Config) -> Path | None:
         return None
     folder = config.rootpath if config.inipath is None else config.inipath.parent
     return folder / str(configured)
+
+
+def folder_policies(config: pytest.Config) -> dict[Path, Path]:
+    """Return the policies of folders: the variables audit_policy of conftest.py."""
+    found = {}
+    for module in config.pluginmanager.get_plugins():
+        file = getattr(module, "__file__", None)
+        name = getattr(module, "audit_policy", None)
+        if not file or os.path.basename(file) != "conftest.py":
+            continue
+        if isinstance(name, (str, os.PathLike)):  # or it may be a fixture
+            folder = Path(file).parent
+            found[folder] = folder / name
+    return found
+
+
+def policy_of(item: pytest.Item) -> Path | None:
+    """Return the path of the policy for a test: its own, its folder's, or the run's."""
+    marker = item.get_closest_marker("audit_policy")
+    if marker is not None:
+        if marker.kwargs or len(marker.args) != 1:
+            raise TypeError("audit_policy takes one path")
+        return Path(item.path.parent, marker.args[0])
+    folders = folder_policies(item.config)
+    for folder in item.path.parents:
+        if folder in folders:
+            return folders[folder]
+    return policy_file(item.config)
 
 
 def marked(item: pytest.Item, name: str) -> tuple[str, ...]:

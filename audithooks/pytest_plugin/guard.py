@@ -19,8 +19,7 @@ from ..policy import Policy
 from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
-from ..records.selection import Selection
-from . import select, select_marked
+from . import policy_of, select, select_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..records.decision import Decision
     from ..records.origin import Frame
+    from ..records.selection import Selection
 
     Phase = Generator[None, object, object]
 
@@ -49,18 +49,19 @@ _LIBRARIES = (
 )
 
 
-# What is forbidden to an item, and what is allowed.
-_SELECTIONS = pytest.StashKey[tuple[Selection, Selection]]()
+# What is forbidden to an item, what is allowed, and its policy.
+_SELECTIONS: pytest.StashKey[tuple[Selection, Selection, Policy | None]]
+_SELECTIONS = pytest.StashKey()
 
 
 class Guard:
     """A plugin that subscribes to forbidden events in each phase of a test.
 
     *patterns* are forbidden to every test, in addition to those of its markers, and so
-    is what the policy in the file *policy* denies; the markers of a test that allow are
-    above it. Relative paths in rules stand on the root of pytest, or on the folder of
-    that file. An
-    exception stops the operation and fails the test; it is not an Exception, so few
+    is what its policy denies: that of its marker, of its folder or of the run, which is
+    in the file *policy*. The markers of a test that allow are above all. Relative paths
+    in rules stand on the root of pytest, or on the folder of the policy. An exception
+    stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
     the end of its phase: set-up, call or tear-down. In a forked child only the
     operation is stopped. What pytest itself does is not stopped, nor is it that a loop
@@ -74,7 +75,7 @@ class Guard:
     ) -> None:
         try:
             select("audit_forbid", patterns, config.rootpath)
-            self._policy = None if policy is None else Policy.load(policy)
+            self._policies = {} if policy is None else {policy: Policy.load(policy)}
         except OSError as error:
             raise pytest.UsageError(f"audit_policy: {error}") from error
         except ValueError as error:
@@ -100,13 +101,14 @@ class Guard:
             item.stash[_SELECTIONS] = (
                 select_marked(item, "audit_forbid", *self._patterns),
                 select_marked(item, "audit_allow"),
+                self._policy_of(item),
             )
-        forbidden, allowed = item.stash.get(_SELECTIONS, (None, None))
-        if allowed is None or not (forbidden or self._policy):
+        forbidden, allowed, policy = item.stash.get(_SELECTIONS, (None, None, None))
+        if allowed is None or not (forbidden or policy):
             return (yield)
         patterns = (
             *(forbidden.events if forbidden else ()),
-            *(self._policy.patterns if self._policy else ()),
+            *(policy.patterns if policy else ()),
         )
         seen: list[str] = []
         watching = True
@@ -118,9 +120,7 @@ class Guard:
             decision = None
             try:
                 if not (forbidden and forbidden.has(event, args)):
-                    decision = (
-                        self._policy.decide(event, args) if self._policy else None
-                    )
+                    decision = policy.decide(event, args) if policy else None
                     if decision is None or decision.action != DENIED:
                         return
                 if allowed.has(event, args) or is_of_loop(event):
@@ -148,6 +148,19 @@ class Guard:
         if seen:
             pytest.fail("\n".join(seen), pytrace=False)
         return result
+
+    def _policy_of(self, item: pytest.Item) -> Policy | None:
+        """Return the policy of a test, or fail it if that is wrong."""
+        try:
+            path = policy_of(item)
+            if path is None:
+                return None
+            if path not in self._policies:
+                self._policies[path] = Policy.load(path)
+            return self._policies[path]
+        except (OSError, TypeError, ValueError) as error:
+            message = f"audit_policy: {error}"
+        pytest.fail(message, pytrace=False)
 
     def _tell(
         self, event: str, args: tuple[Any, ...], decision: Decision | None

@@ -665,6 +665,78 @@ def test_other():
     )
 
 
+def test_the_nearest_policy_is_that_of_a_test(run, pytester):
+    if sys.version_info < (3, 11):
+        pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
+    for name, event in [
+        ("run", "os.listdir"),
+        ("folder", "os.system"),
+        ("one", "open"),
+    ]:
+        pytester.path.joinpath(f"{name}.toml").write_text(f"deny = ['{event}']")
+    tests = """
+import os
+import pytest
+
+def test_listed():
+    os.listdir(".")
+
+def test_shell():
+    os.system("true")
+
+@pytest.mark.audit_policy({path!r})
+def test_own():
+    os.listdir(".")
+    os.system("true")
+    open(os.devnull)
+"""
+    folder = pytester.mkdir("folder")
+    deeper = folder / "deeper"
+    deeper.mkdir()
+    (folder / "conftest.py").write_text("audit_policy = '../folder.toml'")
+    (deeper / "test_deeper.py").write_text(tests.format(path="../../one.toml"))
+    result = run(tests.format(path="one.toml"), ini="audit_policy = run.toml")
+    result.assert_outcomes(passed=2, failed=4)
+    result.stdout.fnmatch_lines_random(
+        [
+            "FAILED test_it.py::test_listed *",
+            "FAILED test_it.py::test_own *",
+            "FAILED folder/deeper/test_deeper.py::test_shell *",
+            "FAILED folder/deeper/test_deeper.py::test_own *",
+            "*at test_it.py:14 in test_own: open(os.devnull)",
+            "*at folder/deeper/test_deeper.py:15 in test_own: open(os.devnull)",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("audit_policy('gone.toml')", "audit_policy: *No such file*gone.toml'"),
+        ("audit_policy()", "audit_policy: audit_policy takes one path"),
+        ("audit_policy(1)", "audit_policy: expected str, bytes or os.PathLike *int"),
+        ("audit_policy('x.toml')", "audit_policy: *x.toml: there is no key 'alow'*"),
+    ],
+)
+def test_a_policy_of_a_test_that_is_wrong_fails_it(run_any, pytester, marker, message):
+    if sys.version_info < (3, 11):
+        pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
+    pytester.path.joinpath("x.toml").write_text("alow = 1")
+    code = f"import pytest\n@pytest.mark.{marker}\ndef test(): pass\n"
+    result = run_any(code)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{message}"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_fixture_may_have_the_name_of_the_variable(run_any, pytester):
+    pytester.makeconftest(
+        "import pytest\n@pytest.fixture\ndef audit_policy(): return 1"
+    )
+    result = run_any("def test(audit_policy): assert audit_policy == 1")
+    result.assert_outcomes(passed=1)
+
+
 def test_a_policy_that_is_wrong_is_an_error_of_usage(run_any, pytester):
     pytester.path.joinpath("policy.toml").write_text("alow = 1")
     result = run_any("def test(): pass", "--audit-policy=policy.toml")
