@@ -73,6 +73,25 @@ def readable(event: str, name: str, value: Any) -> str | None:
     return None if is_none else _combined(value, names, prefix)
 
 
+def number(event: str, name: str, text: str) -> int | None:
+    """Return the number that names of constants, with | between them, stand for.
+
+    None if the argument has no such constants. Raises ValueError for other names.
+    """
+    if f"{event}.{name}" not in _CONSTANTS:
+        return None
+    module, prefix = _CONSTANTS[f"{event}.{name}"]
+    from importlib import import_module
+
+    known = vars(import_module(module))
+    found = 0
+    for word in text.split("|"):
+        if not word.startswith(prefix) or word not in known:
+            raise ValueError(f"there is no {word!r} for {name} of {event}")
+        found |= int(known[word])
+    return found
+
+
 def _without_flags() -> bool:
     return sys.implementation.name == "pypy"  # its flags have no meaning
 

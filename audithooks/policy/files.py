@@ -6,7 +6,7 @@ deny = ["@network"]
 
 [[rule]]
 id = "no-keys"
-deny = "open(path=~/.ssh)"
+deny = "@read(path=~/.ssh)"
 reason = "nobody's business"
 """
 
@@ -58,6 +58,10 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Ruling], str, str]:
 
 
 def _read(table: dict[str, Any]) -> tuple[list[Ruling], str]:
+    if "tool" in table:
+        raise ValueError(
+            "[tool.audithooks.policy] is for pyproject.toml; here the keys stand alone"
+        )
     _check_keys("", table, _KEYS)
     default = table.get("default", "allow")
     if default not in ("allow", "deny"):
@@ -74,7 +78,10 @@ def _read(table: dict[str, Any]) -> tuple[list[Ruling], str]:
         _check_keys(f"{where}: ", rule, _RULE_KEYS)
         tiers = [tier for tier in TIERS if tier in rule]
         if len(tiers) != 1:
-            raise ValueError(f"{where} must have one of deny, allow and report")
+            given = f", not {' and '.join(tiers)}" if tiers else ""
+            raise ValueError(
+                f"{where} must have exactly one of deny, allow and report{given}"
+            )
         (tier,) = tiers
         own = {"id": rule.get("id", where.replace(" ", "-")), "reason": ""}
         own["reason"] = rule.get("reason", "")

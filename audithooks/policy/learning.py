@@ -15,6 +15,7 @@ from collections import Counter
 from json import dumps
 from shlex import quote
 
+from .._real import Real
 from ..records.text import printable
 from ..rules import paths
 from ..rules.grammar import parse, quoted
@@ -63,12 +64,15 @@ class Learned:
     def rules(self) -> list[tuple[str, int]]:
         """Return the rules, and how often each was needed."""
         found: Counter[tuple[str, str]] = Counter()
+        of_any_port: set[tuple[str, str]] = set()
         for text, count in self._given.items():
             rule = parse(text)
             for value in self._values(rule):
                 found[rule.events, value] += count
+                if _has_port(rule) and ", port=" not in value:
+                    of_any_port.add((rule.events, value))
         self._join_siblings(found)
-        self._join_hosts(found)
+        self._join_hosts(found, of_any_port)
         self._leave_out_opened(found)
         order = {name: place for place, name in enumerate(_ORDER)}
         return [
@@ -103,7 +107,11 @@ class Learned:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
-            return quoted(path)
+            name = path[len(self._tmp) + 1 :]
+            passing = _PASSING.sub("*", name)
+            if _is_below(path, self._tmp) and passing != name and "/" not in name:
+                return _pattern(f"{{tmp}}/{passing}")
+            return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]
         return _pattern(f"./{'/'.join(parts)}")
@@ -123,11 +131,20 @@ class Learned:
             if len(keys) >= _SIBLINGS:
                 found[pattern] = sum(found.pop(key) for key in keys)
 
-    def _join_hosts(self, found: Counter[tuple[str, str]]) -> None:
-        """Leave out the look-up of a host that was also connected to."""
+    def _join_hosts(
+        self, found: Counter[tuple[str, str]], of_any_port: set[tuple[str, str]]
+    ) -> None:
+        """Leave out the look-up of a host that was also connected to.
+
+        And ports of a host of which any port was needed, as the system chose one.
+        """
         for events, value in [*found]:
             host, comma, _ = value.partition(", port=")
-            if comma and (events, host) in found:
+            if not comma or (events, host) not in found:
+                continue
+            if (events, host) in of_any_port:
+                found[events, host] += found.pop((events, value))
+            else:
                 found[events, value] += found.pop((events, host))
 
     def _leave_out_opened(self, found: Counter[tuple[str, str]]) -> None:
@@ -157,8 +174,20 @@ class Learned:
         return "\n".join([*lines, "]", ""])
 
 
+def _has_port(rule: Rule) -> bool:
+    return any(item.name == "port" for item in rule.items)
+
+
 def _is_loopback(host: str) -> bool:
     return host == "::1" or re.fullmatch(r"127\.[\d.]+", host) is not None
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a rule for *path* would allow what is below it."""
+    try:
+        return Real.stat(path).st_mode & 0o170000 == 0o040000
+    except (OSError, ValueError):
+        return False
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -167,7 +196,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
-    if re.fullmatch(r"[\w./:@+=* -]+", text):
+    if re.fullmatch(r"(\{tmp\})?[\w./:@+=* -]+", text):
         return text
     return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
 

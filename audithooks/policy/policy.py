@@ -205,7 +205,10 @@ class Policy:
         if rule is not None:
             if not all:
                 return None
-            return self._decision(ALLOWED, "allow", rule, subject, None)
+            decision = self._decision(ALLOWED, "allow", rule, subject, None)
+            if rule is opened:
+                decision = decision._replace(because=f"{decision.because} needs it")
+            return decision
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
@@ -275,7 +278,7 @@ class Policy:
             phrase(subject),
             rulings[0].id if len(rulings) == 1 else None,
             because,
-            suggestion(subject),
+            suggestion(subject, {rule.text for rule in rules}),
         )
 
     def enforce(

@@ -13,6 +13,7 @@ from ..rules.grammar import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from ..rules import Subject
@@ -87,6 +88,9 @@ def _program(subject: Subject) -> str:
     if program.rpartition("/")[2] in _SHELLS and argv[1:2] in (("-c",), ("/c",)):
         command = printable(" ".join(hide_words(argv[2:]))[:200])
         return f"start the shell {program} with {command!r}"
+    found = subject.candidates
+    if found and "/" not in program and len(found) == 1:
+        return f"start {program} ({printable(found[0][1])})"
     return f"start {program}"
 
 
@@ -116,14 +120,20 @@ def _without_secrets(host: str) -> str:
     return hide_users(cleaner("socket.connect", "address").text(host))
 
 
-def suggestion(subject: Subject) -> str:
-    """Return the rule that allows an event, and as little else as can be said."""
+def suggestion(subject: Subject, others: Collection[str] = ()) -> str:
+    """Return the rule that allows an event, and as little else as can be said.
+
+    It is none of *others*, which do not.
+    """
     event = subject.event
     if event in subjects.SPAWNS:
         argv = subject.program()
         if isinstance(argv, subjects.Untold):
             return "@spawn"
-        return f"@spawn(program={quoted(argv[0])})"
+        rule = f"@spawn(program={quoted(argv[0])})"
+        if rule in others and subject.candidates:  # by another file of that name
+            rule = f"@spawn(program={quoted(subject.candidates[0][1])})"
+        return rule
     if not subjects.has_places(event):
         address = subject.address()
         if address is not None and not isinstance(address, subjects.Untold):

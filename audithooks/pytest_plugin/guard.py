@@ -19,6 +19,7 @@ from ..policy import Policy
 from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
+from ..rules import Subject
 from . import policy_of, select, select_marked
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..records.decision import Decision
     from ..records.origin import Frame
     from ..records.selection import Selection
+    from ..rules import Rule
 
     Phase = Generator[None, object, object]
 
@@ -119,13 +121,14 @@ class Guard:
                 return
             decision = None
             try:
-                if not (forbidden and forbidden.has(event, args)):
+                rule = forbidden.find(Subject(event, args)) if forbidden else None
+                if rule is None:
                     decision = policy.decide(event, args) if policy else None
                     if decision is None or decision.action != DENIED:
                         return
                 if allowed.has(event, args) or is_of_loop(event):
                     return
-                text = self._tell(event, args, decision)
+                text = self._tell(event, args, decision, rule)
             except Exception as error:  # it is forbidden anyway
                 text = f"forbidden audit event: {event}; describing it raised {error!r}"
             if text is not None:
@@ -163,7 +166,11 @@ class Guard:
         pytest.fail(message, pytrace=False)
 
     def _tell(
-        self, event: str, args: tuple[Any, ...], decision: Decision | None
+        self,
+        event: str,
+        args: tuple[Any, ...],
+        decision: Decision | None,
+        rule: Rule | None,
     ) -> str | None:
         """Return the message for an event, or None if pytest itself raised it."""
         stack = self._fields.stack()
@@ -176,6 +183,8 @@ class Guard:
             file = file[len(self._root) :]
         text = self._fields.record(event, args).text()
         why = "" if decision is None else f"\n  {decision.text()}"
+        if rule is not None and rule.text != event:
+            why = f"\n  by {rule.text}"
         return (
             f"forbidden audit event: {text}\n"
             f"  at {file}:{line} in {function}: {source}{why}"

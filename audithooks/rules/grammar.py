@@ -135,7 +135,10 @@ def parse(text: str) -> Rule:
         raise ValueError(f"{text!r} has no name of an event before its (")
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
         groups = ", ".join(f"@{group}" for group in GROUPS)
-        raise ValueError(f"there is no group {name!r}; the groups are {groups}")
+        hint = (
+            _near(name[1:], GROUPS, "did you mean @{}?") or f"the groups are {groups}"
+        )
+        raise ValueError(f"there is no group {name!r}; {hint}")
     if not is_exact and name in GROUPS and name not in EVENTS:
         raise ValueError(f"there is no event {name!r}: did you mean @{name}?")
     if not bracket:
@@ -290,6 +293,15 @@ def events_of(rule: Rule) -> tuple[str, ...]:
     return tuple(name for name in EVENTS if matches(name))
 
 
+def _near(name: str, known: Iterable[str], hint: str = "did you mean {}?") -> str:
+    """Return a hint at one of the *known* names that is close to *name*, or ""."""
+    from difflib import get_close_matches
+
+    lower = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), lower, 1, 0.75)
+    return hint.format(lower[near[0]]) if near else ""
+
+
 # The argument of a capability that is meant if none is named.
 _SUBJECTS = {
     "@write": "path",
@@ -313,6 +325,9 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
     if item.values and is_numbered:
         return
     if not events:  # of one's own, and not described
+        hint = "" if is_glob(rule.events) else _near(rule.events, EVENTS)
+        if hint:
+            raise ValueError(f"there is no event {rule.events!r}; {hint}")
         raise ValueError(
             f"{rule.text!r}: the arguments of {rule.events} have no names but arg0, "
             "arg1, ...; audithooks.catalogue.describe() gives them others"

@@ -251,6 +251,8 @@ def _refuse_other(text: str) -> None:
             rest = ".0" * (4 - len(parts))
             hint = f"as {match[1]}{rest}/{8 * len(parts)}"
         raise ValueError(f"{text!r} is a pattern of names; write a network, {hint}")
+    if re.fullmatch(r"[\d.]+", text) and number_of(normal(text)) is None:
+        raise ValueError(f"{text!r} is neither a name nor an address")
     match = re.fullmatch(r"(?:\w+://)?([^\s/:@]+)(?::(\d+))?(?:/[a-zA-Z].*|/)?", text)
     if match is not None and match[0] != match[1]:
         port = f", port={match[2]}" if match[2] else ""

@@ -188,6 +188,16 @@ class Address:
         return bool(self._values.fullmatch(text)) is not self._negated
 
 
+class OfLookUp:
+    """The port or family of a look-up, for which a rule that allows does not ask."""
+
+    def __init__(self, test: Test) -> None:
+        self._test = test
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return True if strict else self._test.about(subject, strict)
+
+
 class Program:
     """A program that is started."""
 
@@ -272,7 +282,8 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             is_left = True
             continue
         if item.name in ("port", "family") and is_capability and event in LOOK_UPS:
-            continue  # a look-up is for any of them
+            tests.append(OfLookUp(_semantic(item, event, folder)))
+            continue
         is_left = True
         semantic = SEMANTIC.get(event, ())
         if item.name in arguments and set(item.values) <= _NO_PATH.get(event, _NONE):
@@ -329,6 +340,8 @@ def _semantic(item: Item, event: str, folder: str) -> Test:
                 raise ValueError(f"port must be a number, not {text!r}")
             if re.fullmatch(r"\d+-\d+", text):
                 raise ValueError(f"port must be a number, or some with |, not {text!r}")
+            if text.isdigit() and int(text) > 65535:
+                raise ValueError(f"port must be from 0 to 65535, not {text}")
         return Address("port", _regex_of(item, folder), item.is_negated)
     return Address("family", _regex_of(item, folder, _family), item.is_negated)
 
@@ -350,6 +363,8 @@ def _family(text: str) -> str:
 
 def _plain(item: Item, event: str, number: int, folder: str) -> Test:
     if f"{event}.{item.name}" in _FLAGS and not any(v.is_exact for v in item.values):
+        for value in item.values:
+            _refuse_near(value.text)
         flags = {value.text for value in item.values}  # all of which have to be set
         return Text(
             item.name,
@@ -359,6 +374,18 @@ def _plain(item: Item, event: str, number: int, folder: str) -> Test:
         )
     has = _regex_of(item, folder).fullmatch
     return Text(item.name, number, has, item.is_negated)
+
+
+def _refuse_near(flag: str) -> None:
+    """Raise ValueError for what is no flag, but close to one."""
+    known = [name for module in (os, _socket) for name in vars(module) if "_" in name]
+    known = [name for name in known if name.isupper()]
+    if flag.isupper() and flag not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(flag, known, 1, 0.8)
+        if near:
+            raise ValueError(f"there is no flag {flag}; did you mean {near[0]}?")
 
 
 def _regex_of(

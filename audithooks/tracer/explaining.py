@@ -6,11 +6,13 @@ import os
 import re
 import sys
 
+from .._globs import is_glob
 from ..catalogue import CAPABILITIES, EVENTS
-from ..catalogue.readable import readable
+from ..catalogue.readable import number, readable
 from ..policy.policy import Policy, rulings_of
+from ..policy.wording import suggestion
 from ..records.decision import ALLOWED, DENIED, REPORTED
-from ..rules import parse
+from ..rules import Subject, parse
 from ..rules.paths import expand
 from ..rules.rules import current_folder
 from .habits import pattern
@@ -32,6 +34,17 @@ _TRIED = {
     "listen": ("socket.bind",),
     "spawn": ("subprocess.Popen",),
 }
+
+
+# What has to be told of them.
+_SUBJECTS = {
+    "@write": ("path",),
+    "@read": ("path",),
+    "@connect": ("host", "path"),
+    "@listen": ("host", "path"),
+    "@spawn": ("program", "argv"),
+}
+_ONE = ("path", "host", "program", "src", "dst")
 
 
 def _parser() -> Parser:
@@ -78,19 +91,21 @@ def explain(argv: Sequence[str]) -> None:
         elif not rulings:
             parser.error("it needs rules: --policy FILE, --deny or --allow")
         policy = Policy(rulings, default, folder)
-        events = [*_events(parse(given.event))]
+        rule = parse(given.event)
+        events = [*_events(rule)]
+        _refuse_vague(rule, policy)
     except OSError as error:
         parser.error(f"can't read {given.policy!r}: {error.strerror}")
     except ValueError as error:
         parser.error(str(error))
-    found = [policy.decide(event, args) for event, args in events]
-    denied = [d for d in found if d is not None and d.action == DENIED]
-    made = [d for d in found if d is not None]
-    print(_said(denied[0] if denied else made[0] if made else None))
+    found = [(policy.decide(*event), Subject(*event)) for event in events]
+    made = [(decision, subject) for decision, subject in found if decision is not None]
+    denied = [one for one in made if one[0].action == DENIED]
+    print(_said(*(denied or made or found)[0]))
     sys.exit(1 if denied else 0)
 
 
-def _said(decision: Decision | None) -> str:
+def _said(decision: Decision | None, subject: Subject) -> str:
     if decision is None:
         return "allowed: no rule is about it, and the default is to allow"
     word = {ALLOWED: "allowed", REPORTED: "allowed, and reported"}.get(
@@ -102,7 +117,8 @@ def _said(decision: Decision | None) -> str:
         lines.append(
             f"  to allow it: --allow {decision.to_allow!r}"
             if decision.to_allow
-            else "  a rule with arguments denies it: make an exception of that, '!...'"
+            else "  to allow it, write an exception beside that rule: "
+            f"{f'!{suggestion(subject)}'!r}"
         )
     return "\n".join(lines)
 
@@ -119,6 +135,11 @@ def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
             raise ValueError(f"{rule.text!r}: an event has one value of {item.name}")
         if item.values:
             text, is_exact = item.values[0]
+            if item.name in _ONE and is_glob(text) and not is_exact:
+                raise ValueError(
+                    f"{rule.text!r}: an event has one {item.name} and no pattern; "
+                    f"quote it if it is meant: {item.name}={text!r}"
+                )
             values[item.name] = text if is_exact else expand(text, current_folder())
         else:
             intents.append(item.name)
@@ -138,6 +159,25 @@ def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield event, _arguments(event, values, rule)
 
 
+def _refuse_vague(rule: Rule, policy: Policy) -> None:
+    """Raise ValueError if *rule* leaves out what rules may ask for."""
+    given = {item.name for item in rule.items}
+    subject = _SUBJECTS.get(rule.events)
+    if subject is None and EVENTS[rule.events].arguments and not given:
+        names = ", ".join(EVENTS[rule.events].arguments)
+        raise ValueError(f"{rule.text!r}: {rule.events} has arguments: {names}")
+    if subject is not None and not given & {*subject}:
+        raise ValueError(f"{rule.text!r}: {' or '.join(subject)} is needed")
+    asked = {
+        item.name
+        for ruling in policy.rulings
+        for item in parse(ruling.text.lstrip("!")).items
+    }
+    is_address = rule.events in ("@connect", "@listen") and "host" in given
+    if is_address and "port" in asked - given:
+        raise ValueError(f"{rule.text!r}: the rules ask for a port: add port=...")
+
+
 def _flags(names: list[str]) -> int:
     """Return the number of flags of `open`, such as O_WRONLY, or their digits."""
     flags = 0
@@ -152,12 +192,20 @@ def _flags(names: list[str]) -> int:
 def _arguments(event: str, values: dict[str, Any], rule: Rule) -> tuple[Any, ...]:
     """Return the arguments of an event; those that are not given say nothing."""
     host, port = values.get("host", ""), values.get("port", "0")
+    if "address" in values:  # host:port, or the path of a Unix socket
+        host, _, port = values["address"].partition(":")
+        port = port or values.get("port", "0")
+    if re.fullmatch(r"[^:]+:\d+", host):
+        name, _, number = host.partition(":")
+        raise ValueError(f"{rule.text!r}: write host={name}, port={number}")
     given: dict[str, Any] = {}
     if {"address", "sockaddr"} & {*EVENTS[event].arguments}:
         import socket
 
-        if port and not port.isdigit():
-            raise ValueError(f"{rule.text!r}: port must be a number, not {port!r}")
+        if not port.isdigit() or int(port) > 65535:
+            raise ValueError(
+                f"{rule.text!r}: port must be a number up to 65535, not {port!r}"
+            )
         is_unix = "path" in values
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         if is_unix:
@@ -175,6 +223,8 @@ def _arguments(event: str, values: dict[str, Any], rule: Rule) -> tuple[Any, ...
         given["exec_list"] = [os.fsencode(program)]
     defaults = {"flags": 0, "family": 0, "type": 0, "protocol": 0, "env": None}
     folders = dict.fromkeys(("dir_fd", "src_dir_fd", "dst_dir_fd"), -1)
+    if "address" in given:
+        values = {**values, "address": given["address"]}
     known = {**defaults, **folders, **given, **values}
     first = next(iter(EVENTS[event].arguments), None)
     if "path" in values and first is not None:
@@ -186,8 +236,14 @@ def _arguments(event: str, values: dict[str, Any], rule: Rule) -> tuple[Any, ...
 
 
 def _plain(event: str, argument: str, value: Any) -> Any:
-    """Return a number for the digits of one that has a name; others as they are."""
-    is_number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)
-    if not is_number or readable(event, argument, int(value)) is None:
+    """Return a number for its digits or names; other values as they are."""
+    if not isinstance(value, str):
         return value
-    return int(value)
+    if re.fullmatch(r"[A-Z][A-Z_]+[A-Z0-9_|]*", value):
+        found = number(event, argument, value)
+        return value if found is None else found
+    if re.fullmatch(r"-?[0-9]{1,18}", value) and (
+        argument in ("fd", "path") or readable(event, argument, int(value)) is not None
+    ):
+        return int(value)
+    return value

@@ -119,6 +119,21 @@ def command_name() -> str:
     return name
 
 
+class _Once(argparse.Action):
+    """Keep a value, of which there may be one."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        given: argparse.Namespace,
+        values: object,
+        option: str | None = None,
+    ) -> None:
+        if getattr(given, self.dest) is not None:
+            parser.error(f"there are two {option}: one is taken")
+        setattr(given, self.dest, values)
+
+
 def make_parser() -> Parser:
     parser = Parser(
         prog=command_name(),
@@ -182,6 +197,7 @@ def make_parser() -> Parser:
     may.add_argument(
         "--policy",
         metavar="FILE",
+        action=_Once,
         help="take rules from a TOML file, or from a pyproject.toml",
     )
     may.add_argument(
@@ -192,11 +208,13 @@ def make_parser() -> Parser:
     may.add_argument(
         "--decisions",
         metavar="FILE",
+        action=_Once,
         help="write what the rules decide to FILE, as JSON Lines",
     )
     may.add_argument(
         "--learn",
         metavar="FILE",
+        action=_Once,
         help="write a policy that allows what the program does to FILE, and refuse "
         "nothing",
     )

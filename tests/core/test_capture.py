@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 import typing
@@ -326,3 +327,32 @@ def test_a_replaced_record_keeps_thread_and_time(dispatcher):
     assert (record, record.thread) == (("test", (2,)), events[0].thread)
     assert record.time == events[0].time
     assert events[0]._replace(time=5.0).time == 5.0
+
+
+def test_a_capture_that_is_dropped_in_its_block_collects_no_more(dispatcher):
+    capture = dispatcher.capture("test.x")
+    events = capture.__enter__()
+    dispatcher.audit("test.x")
+    del capture
+    gc.collect()
+    dispatcher.audit("test.x")
+    assert len(events) == 1
+    assert dispatcher.subscriptions == ()
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="gc.collect() returns no number"
+)
+def test_a_capture_leaves_no_cycle(dispatcher):
+    with dispatcher.capture("test.x") as events:
+        pass
+    gc.collect()
+    gc.disable()
+    try:
+        with dispatcher.capture("test.x") as events:
+            dispatcher.audit("test.x")
+        del events
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert found == 0

@@ -70,7 +70,18 @@ def test_relative_paths_stand_on_the_folder_of_the_file(load, tmp_path, monkeypa
         ("deny = 1", "deny must be a rule or a list of rules, not 1"),
         ("deny = ['opn']", "deny: no version of CPython raises 'opn'"),
         ("[rule]\ndeny = 'x'", r"a rule begins with \[\[rule\]\]"),
-        ("[[rule]]\nid = 'x'", "rule 1 must have one of deny, allow and report"),
+        (
+            "[[rule]]\nid = 'x'",
+            "rule 1 must have exactly one of deny, allow and report$",
+        ),
+        (
+            "[[rule]]\ndeny = 'x'\nallow = 'x'",
+            "exactly one of deny, allow and report, not deny and allow",
+        ),
+        (
+            "[tool.audithooks.policy]\ndeny = 'x'",
+            "is for pyproject.toml; here the keys",
+        ),
         ("[[rule]]\nid = 1\ndeny = 'a.b'", "rule 1: id must be a string, not 1"),
         (
             "[[rule]]\ndenny = 'x'",

@@ -47,6 +47,37 @@ def test_a_rule_outlives_the_run(learn, rule, learned):
     assert learn(rule) == [(learned, 1)]
 
 
+def test_a_folder_outside_of_the_project_is_not_opened_as_a_whole(learn, tmp_path):
+    (tmp_path / "file").touch()
+    for path, learned in [
+        (tmp_path, f"@write(path='{tmp_path}')"),
+        (tmp_path / "file", f"@write(path={tmp_path}/file)"),
+    ]:
+        assert learn(f"@write(path={path})") == [(learned, 1)]
+
+
+def test_in_a_project_among_temporary_files_their_names_pass(learn):
+    rules = learn(
+        "@write(path=/scratch/tmpab12_xyz)",
+        "@write(path=/scratch/mine/file)",
+        "@write(path=/scratch/other)",
+        folder="/scratch/mine",
+    )
+    assert [rule for rule, _ in rules] == [
+        "@write(path=./file)",
+        "@write(path=/scratch/other)",
+        "@write(path={tmp}/*)",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["@connect", "@listen"])
+def test_a_port_that_the_system_chose_is_not_taken_for_a_look_up(learn, kind):
+    host = "host=127.0.0.1"
+    needed = [f"{kind}({host}, port=8080)", f"{kind}({host}, port=45678)"]
+    assert learn(*needed) == [(f"{kind}(host=localhost)", 2)]
+    assert learn(*needed[::-1]) == [(f"{kind}(host=localhost)", 2)]
+
+
 def test_four_files_of_a_kind_stand_for_all_but_only_in_the_project(learn):
     names = "one", "two", "three", "four"
     rules = [f"@write(path=/nobody/project/out/{name}.txt)" for name in names]

@@ -12,6 +12,7 @@ from audithooks.rules.hosts import number_of
 
 BOTH, NEITHER = (True, True), (False, False)
 DENIED_ONLY = (True, False)
+ALLOWED_ONLY = (False, True)
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 if hasattr(socket, "AF_UNIX"):
     FAMILIES["unix"] = socket.AF_UNIX
@@ -102,7 +103,8 @@ def test_look_ups_of_localhost(host):
         ("socket.getnameinfo", ((host, 80),)),
     ]:
         assert told("@connect(host=localhost)", event, *args) == BOTH
-        assert told("@connect(host=localhost, port=443)", event, *args) == BOTH
+        # What is denied is a connection to that port, what is allowed needs look-ups.
+        assert told("@connect(host=localhost, port=443)", event, *args) == ALLOWED_ONLY
         assert told("@connect(host=example.com)", event, *args) == NEITHER
 
 
@@ -233,8 +235,9 @@ def test_a_port_and_a_host_have_both_to_be_as_asked(sockets):
         (("example.com", 443), NEITHER),
     ]:
         assert told(rule, "socket.connect", sockets["inet"], address) == expected
-    args = "a.example.com", 80, 0, 0, 0
-    assert told(rule, "socket.getaddrinfo", *args) == BOTH
+    for port, expected in [(443, BOTH), (b"8443", BOTH), (80, ALLOWED_ONLY)]:
+        args = "a.example.com", port, 0, 0, 0
+        assert told(rule, "socket.getaddrinfo", *args) == expected
 
 
 def test_a_rule_with_a_port_alone_is_silent_about_look_ups(sockets):

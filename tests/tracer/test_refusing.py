@@ -333,11 +333,19 @@ def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
             [
                 "denied: start sh [subprocess.Popen]",
                 "  because: no-shells: @spawn(program=sh) (they quote badly)",
-                "  a rule with arguments denies it: make an exception of that, '!...'",
+                "  to allow it, write an exception beside that rule: "
+                "'!@spawn(program=sh)'",
             ],
         ),
         ("@read(path=/x)", 0, ["allowed: no rule is about it, and the default is to"]),
-        ("@connect(host=x.org)", 0, ["allowed: no rule is about it"]),
+        ("@connect(host=x.org, port=1)", 0, ["allowed: no rule is about it"]),
+        (
+            "socket.getaddrinfo(host='x.org', family=AF_INET, type=SOCK_STREAM)",
+            0,
+            ["allowed"],
+        ),
+        ("os.truncate(fd=3, length=0)", 0, ["allowed"]),
+        ("os.chmod(path='3', mode=0o700)", 0, ["allowed"]),
         ("os.rename(src=build/a, dst=b)", 1, ["denied: rename {}/build/a to {}/b"]),
         (
             "open(path='x', mode='w', flags=O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC)",
@@ -365,6 +373,22 @@ def test_explain_says_what_is_decided_and_why(run, tmp_path, event, status, line
         (["open(path=x)"], "it needs rules: --policy FILE, --deny or --allow"),
         (["@file(path=x)", "--deny", "open"], "@file is no event: name one, or @write"),
         (["opn(arg0=x)", "--deny", "open"], "there is no event 'opn'"),
+        (["@write", "--deny", "open"], "'@write': path is needed"),
+        (["@connect(port=1)", "--deny", "open"], "host or path is needed"),
+        (["os.mkdir", "--deny", "open"], "os.mkdir has arguments: path, mode, dir_fd"),
+        (
+            ["@read(path=*.py)", "--deny", "open"],
+            "an event has one path and no pattern",
+        ),
+        (["@connect(host=a:1)", "--deny", "open"], "write host=a, port=1"),
+        (
+            ["@connect(host=a)", "--deny", "@connect(port=1)"],
+            "the rules ask for a port: add port=...",
+        ),
+        (
+            ["socket.getaddrinfo(host=a, family=INET)", "--deny", "open"],
+            "there is no 'INET' for family of socket.getaddrinfo",
+        ),
         (["open(path=a|b)", "--deny", "open"], "an event has one value of path"),
         (["open(path=x)", "--policy", "no"], "can't read 'no'"),
         (["open(flags=O_NOTHING)", "--deny", "open"], "no flag 'O_NOTHING' of open"),
@@ -375,6 +399,13 @@ def test_what_explain_cannot_do_is_one_line(run, arguments, message):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("option", ["--policy", "--decisions", "--learn"])
+def test_an_option_that_is_taken_once_is_not_taken_twice(run, option):
+    done = run(option, "a", option, "b", "-c", "")
+    assert done.returncode == 2
+    assert f": there are two {option}: one is taken (see --help)\n" in done.stderr
 
 
 CLOSES = """
