@@ -147,3 +147,16 @@ def test_nothing_is_kept_of_threads_that_had_hooks(dispatcher):
         thread.join()
     found = [thing for thing in gc.get_referents(dispatcher) if type(thing) is dict]
     assert [key for thing in found for key in thing if type(key) is not str] == []
+
+
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+def test_a_hook_that_is_resumed_is_called_for_the_event_that_it_missed(domain, scope):
+    seen = []
+    subscription = domain.subscribe(
+        lambda event, args: seen.append(args), "test.x", scope=scope
+    )
+    subscription.pause()
+    domain.audit("test.x", 1)
+    subscription.resume()
+    domain.audit("test.x", 2)
+    assert seen == [(2,)]
