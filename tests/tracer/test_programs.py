@@ -102,7 +102,7 @@ def test_pytest_runs_tests_of_this_project(trace, request):
     events, output, _, status = trace(
         *("-m", "pytest", *arguments),
         options=["-f", "-k"],
-        varies=r"in \d+\.\d+s|0x[0-9a-f]+",
+        varies=r"in \d+\.\d+s( \(.*\))?|0x[0-9a-f]+",
         cwd=CORE.parent.parent,
     )
     assert status == 0, output
