@@ -99,7 +99,6 @@ cdef class HookList:
     cdef Py_ssize_t scoped          # how many hooks those two hold
     # The last that with_scoped() found, and for what; dropped when those two change.
     cdef tuple found                # or None
-    cdef object found_event
     cdef Route found_route
     cdef object found_here          # what this context held, or None
     cdef uint64_t found_thread

@@ -1209,7 +1209,6 @@ cdef PyObject *with_scoped(
     if (
         not FREE_THREADED
         and <PyObject *> hooks.found != <PyObject *> None
-        and <PyObject *> hooks.found_event == event
         and <PyObject *> hooks.found_route == <PyObject *> route
         and <PyObject *> hooks.found_here == <PyObject *> held
         and hooks.found_thread == me
@@ -1232,7 +1231,6 @@ cdef PyObject *with_scoped(
                 if type(one) is Hook and is_wanted(<Hook> one, <object> event):
                     found = with_hook(found, <Hook> one)
     if not FREE_THREADED and hooks.changes == changes and route.is_kept:
-        hooks.found_event = <object> event
         hooks.found_route = route
         hooks.found_here = held
         hooks.found_thread = me

@@ -778,12 +778,15 @@ def test_events_come_and_go_while_hooks_do(compiled, api):
     events = {number: dispatcher.event(f"x{number}") for number in range(10)}
     for number in (0, 4, 9, 3, 5):
         del events[number]
+    other = Dispatcher()  # whose events are where those were
+    others = [other.event(f"y{number}") for number in range(20)]
     with dispatcher.subscribe(lambda event, args: None, "x7"):
         assert {api.enabled(event) for event in events.values()} == {1}
         wanted = {number for number, event in events.items() if event}
         assert wanted == {7}
         enabled = {number for number, event in events.items() if api.enabled(event)}
         assert enabled == {7}
+        assert {api.enabled(event) for event in others} == {0}
     assert {api.enabled(event) for event in events.values()} == {0}
 
 
