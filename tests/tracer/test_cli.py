@@ -92,6 +92,13 @@ def test_output_goes_to_a_file(trace, tmp_path):
     assert (tmp_path / "trace.txt").read_text() == "test.x()\n"
 
 
+def test_an_output_that_was_there_is_replaced(trace, tmp_path):
+    (tmp_path / "trace").write_text("old\n" * 1000)
+    trace("-o", "trace", "-e", "test.*", "-c", "import sys; sys.audit('test.new')")
+    (line,) = (tmp_path / "trace").read_text().splitlines()
+    assert line.startswith("test.new()")
+
+
 def test_the_output_file_is_not_for_child_processes(trace):
     code = "import os; print([fd for fd in range(3, 50) if os.path.exists(f'/proc/self/fd/{fd}') and os.get_inheritable(fd)])"  # noqa: E501
     assert trace("-o", "trace.txt", "-c", code).stdout == "[]\n"
@@ -398,6 +405,52 @@ def test_the_end_is_that_of_the_program(trace, script, end):
     assert done.stdout == expected.stdout
     assert done.stderr == expected.stderr
     assert done.returncode == expected.returncode
+
+
+@needs(PROCESSES and hasattr(os, "symlink"), "there are no symbolic links")
+def test_a_script_that_is_a_link_imports_from_where_that_leads(trace, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "beside.py").write_text("print('beside')")
+    real = tmp_path / "real" / "script.py"
+    real.write_text("import sys, beside; print(sys.path[0], __file__, sys.argv)")
+    os.symlink(real, tmp_path / "link.py")
+    plain = trace.child.start("link.py", cwd=tmp_path)
+    done = trace("-o", "trace", "link.py")
+    assert (done.returncode, done.stdout) == (0, plain.stdout)
+    assert "beside" in done.stdout
+
+
+SAFE = [(["-I"], {})]
+if sys.version_info >= (3, 11):
+    SAFE += [(["-P"], {}), ([], {"PYTHONSAFEPATH": "1"})]
+
+
+@pytest.mark.parametrize(("option", "environ"), SAFE)
+@pytest.mark.parametrize("how", ["script", "-c", "-m"])
+def test_a_safe_path_stays_safe(trace, script, tmp_path, how, option, environ):
+    path = script("import sys; print(sys.path)", "program.py")
+    arguments = {
+        "script": [path],
+        "-c": ["-c", "import sys; print(sys.path)"],
+        "-m": ["-m", "program"],
+    }[how]
+    plain = trace.child.start(*option, *arguments, cwd=tmp_path, environ=environ)
+    tracer = [*option, "-m", "audithooks", "-o", "trace"]
+    done = trace.child.start(*tracer, *arguments, cwd=tmp_path, environ=environ)
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+
+
+def test_an_import_that_is_missing_inside_of_a_package_is_an_error_of_it(
+    trace, tmp_path
+):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("import nothing_of_this_name")
+    (tmp_path / "package" / "__main__.py").write_text("")
+    plain = trace.child.start("-m", "package", cwd=tmp_path)
+    done = trace("-o", "trace", "-m", "package")
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert done.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+    assert os.path.join("package", "__init__.py") in done.stderr
 
 
 def test_an_error_of_a_package_is_shown_with_its_frames(trace, tmp_path):
@@ -1551,6 +1604,61 @@ subprocess.run([sys.executable, "-c", {AUDIT!r}], env=env)
     done = trace("-f", "-o", "trace", "-e", "test.*", "-c", run)
     assert done.stderr == ""
     assert "test.a()" in (tmp_path / "trace").read_text()
+
+
+def test_a_child_that_starts_another_finds_the_tracer_once(trace):
+    """However often a program hands PYTHONPATH on."""
+    child = (
+        "import os, sys; sys.audit('test.x', os.environ['PYTHONPATH'].count('_follow'))"
+    )
+    code = f"""
+import os, subprocess, sys
+env = dict(os.environ)
+env["PYTHONPATH"] += os.pathsep + env["PYTHONPATH"]
+subprocess.run([sys.executable, "-c", {child!r}], env=env)
+subprocess.run([sys.executable, "-c", {child!r}])
+"""
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    done = trace("-f", "-e", "test.*", "-c", outer)
+    assert [line.split(" ", 1)[1] for line in done.stderr.splitlines()] == [
+        "test.x(2)",
+        "test.x(1)",
+    ]
+
+
+def test_a_program_that_takes_the_options_away_is_followed_all_the_same(trace):
+    code = f"""
+import os, subprocess, sys
+os.environ.pop("AUDITHOOKS_TRACE")
+subprocess.run([sys.executable, "-c", {AUDIT!r}])
+"""
+    done = trace("-f", "-e", "test.*", "-c", code)
+    assert [line.split()[1] for line in done.stderr.splitlines()] == [
+        "test.a()",
+        "test.b()",
+    ]
+
+
+def test_a_child_in_which_a_hook_refuses_the_tracer_says_so(trace):
+    child = """
+import sys
+def refuse(event, args):
+    if event == "sys.addaudithook":
+        raise RuntimeError
+sys.addaudithook(refuse)
+from audithooks.tracer.child import follow
+follow()
+sys.audit("test.x")
+"""
+    code = f"""
+import os, subprocess, sys, audithooks
+folder = os.path.dirname(os.path.dirname(audithooks.__file__))
+at = f"import sys; sys.path.insert(0, {{folder!r}})"
+subprocess.run([sys.executable, "-S", "-c", at + {child!r}])
+"""
+    done = trace("-f", "-e", "test.*", "-c", code)
+    _, line = done.stderr.splitlines()  # the first is about the -S
+    assert re.fullmatch(r"audithooks: process \d+ is not followed: .*refused.*", line)
 
 
 def test_a_child_that_cannot_be_traced_says_so(trace):
