@@ -102,6 +102,7 @@ class Policy:
         not_allowed = [text[1:] for text in texts["allow"] if text.startswith("!")]
         self._allow = Rules("allow", allowed, self.folder, strict=True)
         self._not_allowed = Rules("allow", not_allowed, self.folder)
+        self._has_exceptions = bool(not_allowed)
         self._report = Selection("report", texts["report"], folder=self.folder)
         self._opened: dict[str, Rule] = {}
         for rule in self._allow.rules:
@@ -198,17 +199,18 @@ class Policy:
         rule = narrow.find(subject) if narrow is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, None)
-        rule = allow.find(subject) if allow is not None else None
-        is_closed = rule is not None and self._not_allowed.find(subject) is not None
-        if rule is None or is_closed:
-            rule = opened
-        if rule is not None:
+        is_meant = allow is not None and allow.mean(subject)
+        is_closed = (
+            is_meant and self._has_exceptions and self._not_allowed.mean(subject)
+        )
+        if is_meant and not is_closed:
+            rule = allow.find(subject) if allow is not None and all else None
+            return rule and self._decision(ALLOWED, "allow", rule, subject, None)
+        if opened is not None:
             if not all:
                 return None
-            decision = self._decision(ALLOWED, "allow", rule, subject, None)
-            if rule is opened:
-                decision = decision._replace(because=f"{decision.because} needs it")
-            return decision
+            decision = self._decision(ALLOWED, "allow", opened, subject, None)
+            return decision._replace(because=f"{decision.because} needs it")
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
@@ -349,8 +351,7 @@ class Enforcement:
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         policy = self._policy
-        decide = policy.refuse if self._sink is None else policy.decide
-        decision = decide(event, args)
+        decision = policy._judge(Subject(event, args), self._sink is not None)
         if decision is None or (decision.action == DENIED and is_of_loop(event)):
             return
         if self._permissive and decision.action == DENIED:

@@ -68,10 +68,20 @@ def text_of(number: Number) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bits.to_bytes(16, "big"))
 
 
+_families: dict[int, str | None] = {}
+_MOST = 1024  # families and hosts that are remembered
+
+
 def name_of_family(family: Any) -> str | None:
     """Return the name of an address family without its AF_, in lower case."""
-    name = readable("socket.__new__", "family", int(family))
-    return None if name is None else name[3:].lower()
+    number = int(family)
+    if number in _families:
+        return _families[number]
+    name = readable("socket.__new__", "family", number)
+    found = None if name is None else name[3:].lower()
+    if len(_families) < _MOST:
+        _families[number] = found
+    return found
 
 
 def normal(host: Any, is_ipv6: bool = False) -> str:
@@ -92,6 +102,23 @@ def normal(host: Any, is_ipv6: bool = False) -> str:
     if text == "<broadcast>":
         return "255.255.255.255"
     return text or ("::" if is_ipv6 else "0.0.0.0")  # noqa: S104
+
+
+_hosts: dict[tuple[str, bool], tuple[str, Number | None]] = {}  # what was read before
+
+
+def _read(host: Any, is_ipv6: bool) -> tuple[str, Number | None]:
+    """Return a host as one text, and its number if it is none but a name."""
+    if type(host) is not str:
+        text = normal(host, is_ipv6)
+        return text, number_of(text)
+    found = _hosts.get((host, is_ipv6))
+    if found is None:
+        text = normal(host, is_ipv6)
+        found = text, number_of(text)
+        if len(_hosts) < _MOST:
+            _hosts[host, is_ipv6] = found
+    return found
 
 
 class Address(NamedTuple):
@@ -116,20 +143,21 @@ class Address(NamedTuple):
         return self.names[0] if self.names else None
 
     @classmethod
-    def of(cls, subject: Subject, names: tuple[str, ...]) -> Address:
-        """Return that of an event, of which *names* are the arguments.
+    def of(cls, subject: Subject, places: tuple[int | None, ...]) -> Address:
+        """Return that of an event, of which it is the arguments at *places*.
 
         Raises an exception if the event does not tell.
         """
         event = subject.event
-        values = [subject.argument(name) if name else None for name in names]
+        args = subject.args
+        values = [None if place is None else args[place] for place in places]
         family = None
         if event == "socket.__new__":
             return cls(family=name_of_family(values[0]))
-        if len(names) == 1:
+        if len(places) == 1:
             address: Any = values[0]
             if event != "socket.getnameinfo":
-                family = name_of_family(_family_of(subject.argument("self")))
+                family = name_of_family(_family_of(args[0]))
                 if address is None:  # sendmsg() of a connected socket
                     return cls(family=family)
                 if family == "unix":
@@ -143,8 +171,7 @@ class Address(NamedTuple):
                 family = name_of_family(subject.argument("family"))
         if host is None:  # for a socket that listens, or this machine
             return cls(port=_port(port), family=family)
-        text = normal(host, family == "inet6")
-        number = number_of(text)
+        text, number = _read(host, family == "inet6")
         if number is None:
             found = event not in _FINAL
             return cls((text,), (), found, _port(port), family)

@@ -39,6 +39,7 @@ def resolve(path: str, follow: bool = True, here: str = "") -> str:
     if waiting[0] in ("", ".", ".."):
         follow = True  # as the system does with "link/"
     links = 0
+    lstat = Real.lstat
     while waiting:
         name = waiting.pop()
         if not name or name == ".":
@@ -46,11 +47,12 @@ def resolve(path: str, follow: bool = True, here: str = "") -> str:
         if name == "..":
             here = here.rpartition("/")[0]
             continue
-        above, here = here, f"{here}/{name}"
+        above = here
+        here = f"{here}/{name}"
         if not (waiting or follow):
             break
         try:
-            if Real.lstat(here).st_mode & 0o170000 != 0o120000:
+            if lstat(here).st_mode & 0o170000 != 0o120000:
                 continue
             target = Real.readlink(here)
         except (OSError, ValueError):
@@ -137,12 +139,12 @@ class Place:
 
     def __init__(self, text: str, folder: Any, name: str, use: str) -> None:
         self._given = text
-        self._folder = ""
-        if _IS_WINDOWS or text.startswith("/"):
+        if _IS_WINDOWS or text[:1] == "/":
+            self._folder = ""
             self.text = absolute(text, folder)
         else:
-            self._folder = _folder_of(folder)
-            self.text = f"{self._folder}/{text}"
+            self._folder = here = _folder_of(folder)
+            self.text = f"{here}/{text}"
         self.name = name
         self.use = use
         self._resolved: str | None = None

@@ -90,7 +90,7 @@ class Rules:
 
     def has(self, event: str, args: tuple[Any, ...]) -> bool:
         """Whether one of them is about an event."""
-        return self.find(Subject(event, args)) is not None
+        return self.mean(Subject(event, args))
 
     def find(
         self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
@@ -106,6 +106,23 @@ class Rules:
                 raise
             # The globals of modules are gone: nothing is told any more.
             return None if self.strict else self.rules[0]
+
+    def mean(
+        self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
+    ) -> bool:
+        """Whether one of them is about an event, which costs less than to find it."""
+        strict = self.strict
+        try:
+            for entry in self._by_event.get(subject.event) or self._entries(
+                subject.event
+            ):
+                if _all(entry.tests, subject, strict):
+                    return True
+            return False
+        except Exception:
+            if not is_finalizing():
+                raise
+            return not strict
 
     def speaking(self, subject: Subject) -> list[Rule]:
         """Return the rules that speak about an event and do not mean it."""
@@ -195,13 +212,13 @@ class _Entry:
 
     def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
         self.members = members
-        self._tests = members[0][1]
+        self.tests = members[0][1]
         self._merged: Paths | Host | None = None
 
     def merge(self) -> None:
         if len(self.members) < 2:
             return
-        *others, last = self._tests
+        *others, last = self.tests
         if isinstance(last, Host):
             lists = [tests[-1].lists[0] for _, tests in self.members]  # type: ignore[attr-defined]
             self._merged = Host(lists, False)
@@ -211,10 +228,10 @@ class _Entry:
             regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
             one = "|".join(f"(?P<r{n}>{regex})" for n, regex in enumerate(regexes))
             self._merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
-        self._tests = [*others, self._merged]
+        self.tests = [*others, self._merged]
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
-        return _all(self._tests, subject, strict)
+        return _all(self.tests, subject, strict)
 
     def rule_of(self, subject: Subject, strict: bool) -> Rule:
         """Return the rule that is about an event, of which about() says that one is.

@@ -153,6 +153,24 @@ def is_place(event: str, name: str) -> bool:
     return any(name == found for found, *_ in _POSITIONS.get(event, ()))
 
 
+def _address_of(subject: Subject, places: tuple[int | None, ...]) -> Address:
+    """Return the address of an event; the module is imported when one has any."""
+    global _address_of
+    from .hosts import Address
+
+    _address_of = Address.of
+    return Address.of(subject, places)
+
+
+# Where the arguments of _ADDRESSES stand.
+_POSITIONS_OF_ADDRESSES = {
+    event: tuple(
+        EVENTS[event].arguments.index(name) if name else None for name in names
+    )
+    for event, names in _ADDRESSES.items()
+}
+
+
 class Untold:
     """Stands for what an event does not tell: it counts against the program."""
 
@@ -200,7 +218,7 @@ class Subject:
         """
         if self._places is None:
             if self.event in _POSITIONS:
-                self._places = list(self._find_places())
+                self._places = self._find_places()
             else:
                 self._places = []
                 address = self.address()
@@ -218,7 +236,8 @@ class Subject:
         except OSError:  # there is no current folder
             return UNTOLD
 
-    def _find_places(self) -> Iterator[Place | Untold]:
+    def _find_places(self) -> list[Place | Untold]:
+        found: list[Place | Untold] = []
         for name, number, folder_number, use in _POSITIONS[self.event]:
             try:
                 value = self.args[number]
@@ -227,25 +246,28 @@ class Subject:
                     folder = self.args[folder_number]
                 if value is None and self.event in ("os.listdir", "os.scandir"):
                     value = "."
-                if value is None or isinstance(value, int):
+                if type(value) is str:
+                    text = value
+                elif value is None or isinstance(value, int):
                     continue
+                else:
+                    text = Real.fsdecode(value)
                 if self.event == "sqlite3.connect":
-                    value = paths.of_database(value)
-                    if value is None:
+                    database = paths.of_database(value)
+                    if database is None:
                         continue
-                text = value if type(value) is str else Real.fsdecode(value)
+                    text = database
                 folder = None if folder == -1 else folder
-                yield paths.Place(text, folder, name, use)
+                found.append(paths.Place(text, folder, name, use))
             except Exception:  # of __fspath__(), or there are fewer arguments
-                yield UNTOLD
+                found.append(UNTOLD)
+        return found
 
     def address(self) -> Address | Untold | None:
         """The address, or None if the event has none."""
         if self._address is None and self.event in _ADDRESSES:
             try:
-                from . import hosts
-
-                self._address = hosts.Address.of(self, _ADDRESSES[self.event])
+                self._address = _address_of(self, _POSITIONS_OF_ADDRESSES[self.event])
             except Exception:
                 self._address = UNTOLD
         return self._address

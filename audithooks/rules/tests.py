@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
+_NULL = os.devnull
 
 
 class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
@@ -92,14 +93,13 @@ class Paths:
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
         spoke = False
+        name, use = self.name, self.use
         for place in subject.places():
             if isinstance(place, Untold):
                 return not strict
-            if self.name and place.name != self.name:
+            if (name and place.name != name) or (use and use not in place.use):
                 continue
-            if self.use and self.use not in place.use:
-                continue
-            if strict and self.use and place.text == os.devnull:
+            if strict and use and place.text == _NULL:
                 continue  # nothing is kept of what is written there
             spoke = True
             if self._has(place, strict) is not strict:
@@ -133,11 +133,13 @@ class Paths:
             resolved = place.resolved()
         except OSError:
             return not strict
-        if any(no(resolved) for no in self._no):
-            return False
-        return all(
-            yes(resolved) or (not strict and yes(place.written)) for yes in self._yes
-        )
+        for no in self._no:
+            if no(resolved):
+                return False
+        for yes in self._yes:
+            if not (yes(resolved) or (not strict and yes(place.written))):
+                return False
+        return True
 
 
 class Host:
