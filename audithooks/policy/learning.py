@@ -34,6 +34,7 @@ _PASSING = re.compile(
     r"(?<=\.pyc\.)\d+$|(?<![^\W_])tmp[a-z0-9_]{8}(?![a-z0-9_])|(?<=[-_.])[a-z0-9_]{8}$"
     r"|\d{4,}"
 )
+_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
 
 
@@ -107,10 +108,9 @@ class Learned:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
-            name = path[len(self._tmp) + 1 :]
-            passing = _PASSING.sub("*", name)
-            if _is_below(path, self._tmp) and passing != name and "/" not in name:
-                return _pattern(f"{{tmp}}/{passing}")
+            name = path[len(self._tmp) + 1 :].partition("/")[0]
+            if _is_below(path, self._tmp) and _TEMPORARY.fullmatch(name):
+                return "{tmp}/tmp*/**"  # that, and what is below
             return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]
@@ -196,7 +196,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
-    if re.fullmatch(r"(\{tmp\})?[\w./:@+=* -]+", text):
+    if re.fullmatch(r"[\w./:@+=* -]+", text):
         return text
     return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
 

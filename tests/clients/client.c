@@ -85,6 +85,13 @@ raising_hook(const char *event, PyObject *args, void *data)
     return 0;
 }
 
+/* Raises each event again. */
+static int
+endless_hook(const char *event, PyObject *args, void *data)
+{
+    return AuditHooks_Audit(api, (PyObject *)data, event, NULL);
+}
+
 static Py_AuditHookFunction
 hook_named(const char *name)
 {
@@ -94,7 +101,8 @@ hook_named(const char *name)
     } hooks[] = {{"log", log_hook},         {"fail", fail_hook},
                  {"veto", veto_hook},       {"silent", silent_hook},
                  {"careless", careless_hook}, {"positive", positive_hook},
-                 {"empty", empty_hook},     {"raising", raising_hook}};
+                 {"empty", empty_hook},     {"raising", raising_hook},
+                 {"endless", endless_hook}};
     size_t i;
     for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
         if (strcmp(hooks[i].name, name) == 0) {

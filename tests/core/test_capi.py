@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import weakref
+from contextvars import copy_context
 from pathlib import Path
 
 import building
@@ -166,6 +167,14 @@ def test_endless_recursion_of_a_native_hook_is_an_error(compiled, api):
     dispatcher.subscribe(again, "inner", reentrant=True)
     with pytest.raises(RecursionError):
         dispatcher.audit("outer")
+
+
+def test_endless_recursion_in_c_alone_is_an_error(compiled, api):
+    dispatcher = Dispatcher()
+    hook = api.capsule("endless", dispatcher)
+    dispatcher.subscribe(hook, "x", reentrant=True)
+    with pytest.raises(RecursionError):
+        dispatcher.audit("x")
 
 
 @pytest.mark.parametrize(
@@ -638,12 +647,11 @@ def test_a_python_hook_cannot_refuse_either_while_c_code_cleans_up(
 
 
 def test_a_context_is_left_in_spite_of_a_refusal(compiled, domain, api, monkeypatch):
-    from contextvars import copy_context
-
     def held():
-        """The hooks that audithooks keeps in this context."""
+        """The hooks that are kept in this context, by rank; the mirror has others."""
         values = copy_context().values()
-        return [rank for value in values if type(value) is tuple for rank in value]
+        tuples = [value for value in values if type(value) is tuple]
+        return [rank for value in tuples for rank in value if type(rank) is int]
 
     subscription = api.subscribe(domain.dispatcher, "log", [], (b"x",), None, CONTEXT)
     mine = held()[-1]
@@ -765,6 +773,19 @@ def test_an_event_is_enabled_while_there_is_a_hook_of_a_scope(
     other.pause()  # a change of those that are called everywhere
     event()
     assert api.enabled(event) == 0
+
+
+def test_an_event_stays_enabled_for_a_context_that_did_not_raise_it(
+    compiled, api, seen
+):
+    dispatcher = Dispatcher()
+    event = api.get_event(dispatcher, "x")
+    there = copy_context()
+    there.run(api.subscribe, dispatcher, "log", seen, (b"x",), None, CONTEXT)
+    api.raise_(event, "i", 1)
+    assert api.enabled(event) == 1
+    there.run(api.raise_, event, "i", 1)
+    assert len(seen) == 1
 
 
 def test_an_event_that_is_made_later_is_enabled_if_there_are_hooks(compiled, api):

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from contextvars import copy_context
 from types import SimpleNamespace
 
 import pytest
@@ -71,10 +72,11 @@ def test_a_native_hook_of_a_scope_comes_before_those_in_python(domain, client, s
     assert seen == [("x", ()), "python", "python"]
 
 
-def test_an_exception_of_a_native_hook_stops_the_dispatch(domain, client):
+@pytest.mark.parametrize("next_hook", ["log", "empty"])
+def test_an_exception_of_a_native_hook_stops_the_dispatch(domain, client, next_hook):
     seen = []
     domain.subscribe(client.capsule("fail", seen), "fail")
-    domain.subscribe(client.capsule("log", seen), "fail")
+    domain.subscribe(client.capsule(next_hook, seen), "fail")
     with pytest.raises(ValueError, match="7"):
         domain.audit("fail", 7)
     assert seen == []
@@ -97,8 +99,6 @@ def test_an_exception_may_be_reported_instead(domain, client, monkeypatch):
 
 
 def test_a_scope_holds_for_native_hooks(domain, client):
-    from contextvars import copy_context
-
     seen = []
     outside = copy_context()
     domain.subscribe(client.capsule("log", seen), "x", scope="context")

@@ -291,6 +291,12 @@ def moved_first():
 
 
 @attack("read", held=False)
+def linked_first():
+    os.link("keys/key", "linked")
+    return read("linked")
+
+
+@attack("read", held=False)
 def whether_it_is_there():
     return "KEY" * os.path.exists("keys/key")
 

@@ -59,6 +59,7 @@ def test_a_folder_outside_of_the_project_is_not_opened_as_a_whole(learn, tmp_pat
 def test_in_a_project_among_temporary_files_their_names_pass(learn):
     rules = learn(
         "@write(path=/scratch/tmpab12_xyz)",
+        "@write(path=/scratch/tmpab12_xyz/a/b)",
         "@write(path=/scratch/mine/file)",
         "@write(path=/scratch/other)",
         folder="/scratch/mine",
@@ -66,7 +67,7 @@ def test_in_a_project_among_temporary_files_their_names_pass(learn):
     assert [rule for rule, _ in rules] == [
         "@write(path=./file)",
         "@write(path=/scratch/other)",
-        "@write(path={tmp}/*)",
+        "@write(path={tmp}/tmp*/**)",
     ]
 
 
