@@ -110,7 +110,8 @@ class Learned:
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             name = path[len(self._tmp) + 1 :].partition("/")[0]
             if _is_below(path, self._tmp) and _TEMPORARY.fullmatch(name):
-                return "{tmp}/tmp*/**"  # that, and what is below
+                # That, what is below, and how tempfile tries whether it can write.
+                return "{tmp}/tmp*/**|{tmp}/????????"
             return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]

@@ -91,7 +91,8 @@ def explain(argv: Sequence[str]) -> None:
         elif not rulings:
             parser.error("it needs rules: --policy FILE, --deny or --allow")
         policy = Policy(rulings, default, folder)
-        rule = parse(given.event)
+        # A line of the tracer tells what became of it behind the event.
+        rule = parse(re.sub(r"\) = (?:denied|would be denied).*$", ")", given.event))
         events = [*_events(rule)]
         _refuse_vague(rule, policy)
     except OSError as error:
