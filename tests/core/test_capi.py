@@ -3,6 +3,7 @@
 They are compiled for this run against the installed header.
 """
 
+import contextlib
 import functools
 import gc
 import os
@@ -126,6 +127,40 @@ def test_flags_are_the_arguments_of_subscribe(compiled, domain, api, seen, capsy
     thread.join()
     domain.audit("x", "here")
     assert seen == [("x", ("here",))]
+
+
+@pytest.mark.parametrize(
+    ("flags", "outcome"),
+    [(0, contextlib.nullcontext()), (REENTRANT, pytest.raises(RecursionError))],
+    ids=["not reentrant", "reentrant"],
+)
+def test_the_reentrant_flag_lets_a_hook_see_its_own_events(
+    compiled, api, flags, outcome
+):
+    dispatcher = Dispatcher()
+    api.subscribe(dispatcher, "endless", dispatcher, (b"x",), None, flags)
+    with outcome:
+        dispatcher.audit("x")
+
+
+@needs(hasattr(sys, "getallocatedblocks"), "blocks are not counted")
+@pytest.mark.parametrize("formats", ["O", "OO", "OO,"])
+def test_events_from_c_leave_nothing(compiled, api, formats):
+    dispatcher = Dispatcher()
+    dispatcher.subscribe(lambda event, args: None, "x")
+    event = api.get_event(dispatcher, "x")
+
+    def blocks():
+        for _ in range(1000):
+            api.audit(dispatcher, "x", formats, 1, 2)
+            api.audit_tuple(dispatcher, "x", (1,))
+            api.raise_(event, "O", 1)
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    blocks()
+    before = blocks()
+    assert blocks() - before < 100
 
 
 def test_the_context_flag_leaves_other_contexts_out(compiled, domain, api, seen):

@@ -1,6 +1,9 @@
 """The verified open hook. It stays in the process, so each test has a child process."""
 
+from importlib.util import find_spec
+
 import pytest
+from features import needs
 
 VERIFY = """
 import hashlib, io, sys
@@ -184,3 +187,28 @@ def test_pure_python_cannot_have_it(child_of):
     assert done.stderr.splitlines()[-1] == (
         "NotImplementedError: the open code hook needs the compiled implementation"
     )
+
+
+@needs(find_spec("_interpreters") or find_spec("_xxsubinterpreters"), "no interpreters")
+def test_another_interpreter_is_refused(compiled_child):
+    printed = compiled_child.run("""
+import io, os
+try:
+    import _interpreters as interpreters
+    other = interpreters.create("legacy")
+except ImportError:  # before 3.13
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create(isolated=False)
+import audithooks
+audithooks.set_open_code_hook(lambda path: io.BytesIO(b"code"))
+print(io.open_code(os.devnull).read(), flush=True)
+interpreters.run_string(other, '''
+import io, os
+try:
+    print(io.open_code(os.devnull))
+except PermissionError:
+    print("refused", flush=True)
+''')
+interpreters.destroy(other)
+""")
+    assert printed == "b'code'\nrefused\n"

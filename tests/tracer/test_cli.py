@@ -600,7 +600,10 @@ except KeyboardInterrupt:
         (["-e", "", "-c", "1"], "events must not hold an empty pattern"),
         (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
         (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
-        (["--deny", "@fil", "-c", "1"], "there is no group '@fil'; did you mean @file?"),
+        (
+            ["--deny", "@fil", "-c", "1"],
+            "there is no group '@fil'; did you mean @file?",
+        ),
         (["-e", "opne", "-c", "1"], "raises 'opne': did you mean open? (see"),
         (["-e", "@file,!os.opne", "-c", "1"], "did you mean open? (see"),
         (["--deny", "subprocess.popen", "-c", "1"], "did you mean subprocess.Popen?"),
