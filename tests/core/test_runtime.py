@@ -115,6 +115,48 @@ logging.getLogger().disabled = True
     assert "saw test.event\n" in printed
 
 
+def test_a_hook_of_sys_that_comes_after_several_of_ours_gets_an_event(child):
+    printed = child.run("""
+import sys
+from audithooks import Event, subscribe
+for _ in range(3):
+    subscribe(lambda event, args: None, "test.other")
+event = Event("test.x")
+event()
+seen = []
+def hook(event, args):
+    if event == "test.x":
+        seen.append(args)
+sys.addaudithook(hook)
+event(1)
+print(seen)
+""")
+    assert printed == "[(1,)]\n"
+
+
+def test_a_hook_of_sys_that_refuses_once_leaves_no_hook_deaf(child):
+    printed = child.run("""
+import sys
+refusals = [RuntimeError]
+def refuse(event, args):
+    if event == "sys.addaudithook" and refusals:
+        raise refusals.pop()
+sys.addaudithook(refuse)
+from audithooks import HookRejected, subscribe, subscriptions
+seen = []
+def hook(event, args):
+    seen.append(event)
+try:
+    subscribe(hook, "test.x")
+except HookRejected:
+    print(subscriptions())
+subscribe(hook, "test.x")
+sys.audit("test.x")
+print(seen)
+""")
+    assert printed == "()\n['test.x']\n"
+
+
 @pytest.mark.parametrize(
     ("error", "expected"), [("RuntimeError", "HookRejected"), ("OSError", "OSError")]
 )
