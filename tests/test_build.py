@@ -94,6 +94,7 @@ def test_without_a_compiler_the_sdist_gives_pure_python(install, tmp_path, monke
 
 
 @needs_sources
+@pytest.mark.soak
 @needs(
     sys.implementation.name == "cpython" and not building.missing(),
     "modules for this Python cannot be compiled here",

@@ -62,12 +62,12 @@ def test_without_a_budget_the_base_stands_in(gate, monkeypatch):
 
 
 def test_a_planted_slowdown_is_timed(gate, slowed):
-    (line,) = gate.twice(slowed, ROOT, [NO_HOOK], [], rounds=7)
+    (line,) = gate.twice(slowed, ROOT, [NO_HOOK], [], rounds=3)
     assert line.verdict.startswith("FAILED: +")
 
 
 def test_the_same_tree_is_not_slower(gate):
-    (line,) = gate.twice(ROOT, ROOT, [NO_HOOK], [], rounds=7)
+    (line,) = gate.twice(ROOT, ROOT, [NO_HOOK], [], rounds=3)
     assert not line.failed
 
 

@@ -3,7 +3,8 @@
 There a signal handler may run between the return of a function and the instruction that
 stores the result. If it raises, the result is dropped: of subscribe(), the handle of a
 hook that is called from then on. Later versions run handlers where a function starts or
-jumps back, so that a result is stored, and so does PyPy.
+jumps back, so that a result is stored. PyPy runs them anywhere, but nothing tells there
+what was dropped.
 
 To tell such a drop from others takes no more than the frames: while an exception
 unwinds a frame, there is a reference to it from the traceback.

@@ -15,7 +15,7 @@ MODEL = Path(__file__).parent.parent / "model.py"
 @pytest.mark.parametrize("kind", ["dispatcher", "runtime"])
 def test_a_domain_does_what_its_model_does(implementation, kind, size, figure):
     steps = 0
-    while steps < size(5000, 250_000):
+    while steps < size(3000, 250_000):
         domain = f"{implementation}-{kind}"
         # Hooks that cannot be removed make a process slow.
         done = Child(implementation).start(str(MODEL), domain, "--steps", "5000")

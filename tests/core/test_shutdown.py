@@ -75,7 +75,7 @@ def test_the_end_is_that_without_audithooks(implementation, size, figure):
             "at exit the interpreter itself may hang at the lock of a dict that a"
             " daemon thread holds"
         )
-    number = size(20, 200)
+    number = size(14, 200)
     child = Child(implementation)
     for i in range(number):
         plain = child.start("-c", PROGRAM.format(prepare="pass"), str(i))

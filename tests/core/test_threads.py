@@ -264,7 +264,7 @@ def test_native_hooks_come_and_go(compiled, client, domain, seconds):
 )
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_fork_while_another_thread_changes_the_list(domain, size, figure):
-    rounds = size(15, 500)
+    rounds = size(8, 500)
     finished = threading.Event()
     seen = []
 

@@ -96,7 +96,7 @@ def test_pip_that_fails(trace):
 def test_pytest_runs_tests_of_this_project(trace, request):
     # Without tests of whether there are hooks: the tracer adds some.
     test = str(CORE / "test_capture.py")
-    arguments = ["-q", "-p", "no:cacheprovider", test]
+    arguments = ["-q", "-p", "no:cacheprovider", "-k", "block", test]
     if request.config.option.pure:
         arguments.append("--pure")
     events, output, _, status = trace(

@@ -342,7 +342,7 @@ PLAIN = {}  # outcomes
         pytest.param(
             program,
             id=program.__name__,
-            marks=[] if program is xdist else pytest.mark.soak,
+            marks=pytest.mark.soak,
         )
         for program in PROGRAMS
     ],
