@@ -103,7 +103,10 @@ def policy_of(item: pytest.Item) -> Path | None:
     if marker is not None:
         if marker.kwargs or len(marker.args) != 1:
             raise TypeError("audit_policy takes one path")
-        return Path(item.path.parent, marker.args[0])
+        (path,) = marker.args
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"audit_policy takes a path, not {type(path).__name__}")
+        return Path(item.path.parent, path)
     folders = folder_policies(item.config)
     for folder in item.path.parents:
         if folder in folders:
