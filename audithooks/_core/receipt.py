@@ -49,14 +49,13 @@ class Receipt:
     def __call__(self, handle: object) -> None:
         try:
             frame = _caller(self._current_frame)
-            at, references = self._places.get(hash(frame), (-1, 0))
-            if frame is not None and at in (None, frame.f_lasti):
-                is_unwound = sys.getrefcount(frame) > references
-            else:
-                is_unwound = False
+            place = self._places.get(hash(frame))
         except MemoryError:
             return  # as after a drop on purpose: the hook is still listed
-        if is_unwound:
+        if frame is None or place is None:
+            return
+        at, references = place
+        if at in (None, frame.f_lasti) and sys.getrefcount(frame) > references:
             self._addition.undo()
 
 

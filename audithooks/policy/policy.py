@@ -19,14 +19,16 @@ from .wording import phrase, suggestion
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Literal, Optional
+    from typing import Any, Literal, Optional, TypeVar
 
     from .. import Subscription
     from .._core.types import Scope
     from ..rules import Rule
 
+    _Some = TypeVar("_Some", Selection, Rules)
     _Tiers = tuple[
         Optional[Selection],
+        Optional[Rules],
         Optional[Rules],
         Optional[Rule],
         Optional[Selection],
@@ -102,7 +104,6 @@ class Policy:
         not_allowed = [text[1:] for text in texts["allow"] if text.startswith("!")]
         self._allow = Rules("allow", allowed, self.folder, strict=True)
         self._not_allowed = Rules("allow", not_allowed, self.folder)
-        self._has_exceptions = bool(not_allowed)
         self._report = Selection("report", texts["report"], folder=self.folder)
         self._opened: dict[str, Rule] = {}
         for rule in self._allow.rules:
@@ -195,17 +196,16 @@ class Policy:
             tiers = self._tiers_of(event)
             if len(self._tiers) < 4096:
                 self._tiers[event] = tiers
-        narrow, allow, opened, broad, report, default = tiers
+        narrow, allow, not_allowed, opened, broad, report, default = tiers
         rule = narrow.find(subject) if narrow is not None else None
         if rule is not None:
             return self._decision(DENIED, "deny", rule, subject, None)
-        is_meant = allow is not None and allow.mean(subject)
-        is_closed = (
-            is_meant and self._has_exceptions and self._not_allowed.mean(subject)
-        )
-        if is_meant and not is_closed:
-            rule = allow.find(subject) if allow is not None and all else None
-            return rule and self._decision(ALLOWED, "allow", rule, subject, None)
+        is_closed = False
+        if allow is not None and allow.mean(subject):
+            is_closed = not_allowed is not None and not_allowed.mean(subject)
+            if not is_closed:
+                rule = allow.find(subject) if all else None
+                return rule and self._decision(ALLOWED, "allow", rule, subject, None)
         if opened is not None:
             if not all:
                 return None
@@ -234,12 +234,13 @@ class Policy:
     def _tiers_of(self, event: str) -> _Tiers:
         """Return the tiers that have rules about events of a name, None for others."""
 
-        def some(selection: Selection) -> Selection | None:
-            return selection if selection.may_be_about(event) else None
+        def some(rules: _Some) -> _Some | None:
+            return rules if rules.may_be_about(event) else None
 
         return (
             some(self._narrow),
-            self._allow if self._allow.may_be_about(event) else None,
+            some(self._allow),
+            some(self._not_allowed),
             self._opened.get(event),
             some(self._broad),
             some(self._report),
@@ -351,7 +352,8 @@ class Enforcement:
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         policy = self._policy
-        decision = policy._judge(Subject(event, args), self._sink is not None)
+        decide = policy.refuse if self._sink is None else policy.decide
+        decision = decide(event, args)
         if decision is None or (decision.action == DENIED and is_of_loop(event)):
             return
         if self._permissive and decision.action == DENIED:

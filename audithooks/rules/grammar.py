@@ -302,14 +302,14 @@ def _near(name: str, known: Iterable[str], hint: str = "did you mean {}?") -> st
     return hint.format(lower[near[0]]) if near else ""
 
 
-# The argument of a capability that is meant if none is named.
-_SUBJECTS = {
-    "@write": "path",
-    "@read": "path",
-    "@connect": "host",
-    "@listen": "host",
-    "@spawn": "program",
+SUBJECTS = {
+    "@write": ("path",),
+    "@read": ("path",),
+    "@connect": ("host", "path"),
+    "@listen": ("host", "path"),
+    "@spawn": ("program", "argv"),
 }
+"""What a capability is about, by one of these. The first is meant if none is named."""
 
 
 def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
@@ -344,7 +344,7 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
         )
     kind = "argument" if item.values or not has_intents else "intent or argument"
     hint = ""
-    subject = _SUBJECTS.get(rule.events)
+    (subject, *_) = SUBJECTS.get(rule.events, (None,))
     if subject is not None and not item.values and item.name not in known:
         hint = f": did you mean {subject}={item.name}?"
     elif item.name in known:

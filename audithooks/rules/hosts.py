@@ -11,6 +11,7 @@ from __future__ import annotations
 import _socket
 import re
 from fnmatch import translate
+from functools import lru_cache
 from typing import NamedTuple
 
 from .._real import Real
@@ -68,20 +69,14 @@ def text_of(number: Number) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bits.to_bytes(16, "big"))
 
 
-_families: dict[int, str | None] = {}
 _MOST = 1024  # families and hosts that are remembered
 
 
-def name_of_family(family: Any) -> str | None:
+@lru_cache(_MOST)
+def name_of_family(family: int) -> str | None:
     """Return the name of an address family without its AF_, in lower case."""
-    number = int(family)
-    if number in _families:
-        return _families[number]
-    name = readable("socket.__new__", "family", number)
-    found = None if name is None else name[3:].lower()
-    if len(_families) < _MOST:
-        _families[number] = found
-    return found
+    name = readable("socket.__new__", "family", family)
+    return None if name is None else name[3:].lower()
 
 
 def normal(host: Any, is_ipv6: bool = False) -> str:
@@ -104,21 +99,13 @@ def normal(host: Any, is_ipv6: bool = False) -> str:
     return text or ("::" if is_ipv6 else "0.0.0.0")  # noqa: S104
 
 
-_hosts: dict[tuple[str, bool], tuple[str, Number | None]] = {}  # what was read before
-
-
 def _read(host: Any, is_ipv6: bool) -> tuple[str, Number | None]:
-    """Return a host as one text, and its number if it is none but a name."""
-    if type(host) is not str:
-        text = normal(host, is_ipv6)
-        return text, number_of(text)
-    found = _hosts.get((host, is_ipv6))
-    if found is None:
-        text = normal(host, is_ipv6)
-        found = text, number_of(text)
-        if len(_hosts) < _MOST:
-            _hosts[host, is_ipv6] = found
-    return found
+    """Return a host as one text, and its number, or None if it is a name."""
+    text = normal(host, is_ipv6)
+    return text, number_of(text)
+
+
+_read_again = lru_cache(_MOST)(_read)  # of an exact str alone: others may lie
 
 
 class Address(NamedTuple):
@@ -150,10 +137,10 @@ class Address(NamedTuple):
         """
         event = subject.event
         args = subject.args
-        values = [None if place is None else args[place] for place in places]
+        values: list[Any] = [None if p is None else args[p] for p in places]
         family = None
         if event == "socket.__new__":
-            return cls(family=name_of_family(values[0]))
+            return cls(family=name_of_family(int(values[0])))
         if len(places) == 1:
             address: Any = values[0]
             if event != "socket.getnameinfo":
@@ -168,10 +155,11 @@ class Address(NamedTuple):
         else:
             host, port = values
             if event == "socket.getaddrinfo":
-                family = name_of_family(subject.argument("family"))
+                family = name_of_family(int(subject.argument("family")))
         if host is None:  # for a socket that listens, or this machine
             return cls(port=_port(port), family=family)
-        text, number = _read(host, family == "inet6")
+        read = _read_again if type(host) is str else _read
+        text, number = read(host, family == "inet6")
         if number is None:
             found = event not in _FINAL
             return cls((text,), (), found, _port(port), family)

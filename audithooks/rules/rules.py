@@ -113,10 +113,8 @@ class Rules:
         """Whether one of them is about an event, which costs less than to find it."""
         strict = self.strict
         try:
-            for entry in self._by_event.get(subject.event) or self._entries(
-                subject.event
-            ):
-                if _all(entry.tests, subject, strict):
+            for entry in self._entries(subject.event):
+                if entry.about(subject, strict):
                     return True
             return False
         except Exception:
@@ -212,13 +210,13 @@ class _Entry:
 
     def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
         self.members = members
-        self.tests = members[0][1]
+        self._tests = members[0][1]
         self._merged: Paths | Host | None = None
 
     def merge(self) -> None:
         if len(self.members) < 2:
             return
-        *others, last = self.tests
+        *others, last = self._tests
         if isinstance(last, Host):
             lists = [tests[-1].lists[0] for _, tests in self.members]  # type: ignore[attr-defined]
             self._merged = Host(lists, False)
@@ -228,10 +226,10 @@ class _Entry:
             regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
             one = "|".join(f"(?P<r{n}>{regex})" for n, regex in enumerate(regexes))
             self._merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
-        self.tests = [*others, self._merged]
+        self._tests = [*others, self._merged]
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
-        return _all(self.tests, subject, strict)
+        return _all(self._tests, subject, strict)
 
     def rule_of(self, subject: Subject, strict: bool) -> Rule:
         """Return the rule that is about an event, of which about() says that one is.

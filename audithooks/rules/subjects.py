@@ -153,15 +153,6 @@ def is_place(event: str, name: str) -> bool:
     return any(name == found for found, *_ in _POSITIONS.get(event, ()))
 
 
-def _address_of(subject: Subject, places: tuple[int | None, ...]) -> Address:
-    """Return the address of an event; the module is imported when one has any."""
-    global _address_of
-    from .hosts import Address
-
-    _address_of = Address.of
-    return Address.of(subject, places)
-
-
 # Where the arguments of _ADDRESSES stand.
 _POSITIONS_OF_ADDRESSES = {
     event: tuple(
@@ -267,7 +258,10 @@ class Subject:
         """The address, or None if the event has none."""
         if self._address is None and self.event in _ADDRESSES:
             try:
-                self._address = _address_of(self, _POSITIONS_OF_ADDRESSES[self.event])
+                from . import hosts
+
+                places = _POSITIONS_OF_ADDRESSES[self.event]
+                self._address = hosts.Address.of(self, places)
             except Exception:
                 self._address = UNTOLD
         return self._address

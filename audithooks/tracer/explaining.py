@@ -13,6 +13,7 @@ from ..policy.policy import Policy, rulings_of
 from ..policy.wording import suggestion
 from ..records.decision import ALLOWED, DENIED, REPORTED
 from ..rules import Subject, parse
+from ..rules.grammar import SUBJECTS
 from ..rules.paths import expand
 from ..rules.rules import current_folder
 from .habits import pattern
@@ -36,14 +37,6 @@ _TRIED = {
 }
 
 
-# What has to be told of them.
-_SUBJECTS = {
-    "@write": ("path",),
-    "@read": ("path",),
-    "@connect": ("host", "path"),
-    "@listen": ("host", "path"),
-    "@spawn": ("program", "argv"),
-}
 _ONE = ("path", "host", "program", "src", "dst")
 
 
@@ -163,7 +156,7 @@ def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
 def _refuse_vague(rule: Rule, policy: Policy) -> None:
     """Raise ValueError if *rule* leaves out what rules may ask for."""
     given = {item.name for item in rule.items}
-    subject = _SUBJECTS.get(rule.events)
+    subject = SUBJECTS.get(rule.events)
     if subject is None and EVENTS[rule.events].arguments and not given:
         names = ", ".join(EVENTS[rule.events].arguments)
         raise ValueError(f"{rule.text!r}: {rule.events} has arguments: {names}")

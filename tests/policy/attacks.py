@@ -57,6 +57,15 @@ def overwrite(path, **options):
         file.write("lost")
 
 
+def in_a_fork(function, *arguments):
+    child = os.fork()
+    if not child:
+        with suppress(PermissionError):
+            function(*arguments)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def descriptor_of(path):
     return os.open(path, os.O_RDONLY)
 
@@ -173,12 +182,7 @@ def a_thread():
 
 @attack("write")
 def a_fork():
-    child = os.fork()
-    if not child:
-        with suppress(PermissionError):
-            overwrite("file")
-        os._exit(0)
-    os.waitpid(child, 0)
+    in_a_fork(overwrite, "file")
 
 
 @attack("write")
@@ -393,12 +397,7 @@ def a_send_that_connects():
 
 @attack("connect")
 def a_forked_child():
-    child = os.fork()
-    if not child:
-        with suppress(PermissionError):
-            connect("127.0.0.1")
-        os._exit(0)
-    os.waitpid(child, 0)
+    in_a_fork(connect, "127.0.0.1")
 
 
 @attack("connect", held=False)
@@ -483,12 +482,7 @@ def spawnv():
 
 @attack("spawn")
 def exec_in_a_fork():
-    child = os.fork()
-    if not child:
-        with suppress(PermissionError):
-            os.execv("evil/tool", ["tool"])
-        os._exit(0)
-    os.waitpid(child, 0)
+    in_a_fork(os.execv, "evil/tool", ["tool"])
 
 
 @attack("spawn")
