@@ -169,7 +169,7 @@ def dispatcher(impl):
 @pytest.fixture
 def seconds(request, size):
     """The duration of a thread test."""
-    return request.config.option.seconds or size(3, 60)
+    return request.config.option.seconds or size(1, 60)
 
 
 @pytest.fixture(autouse=True)

@@ -107,7 +107,7 @@ STEPS = {
 def test_an_interrupted_change_is_whole(child, size, where, scope, step):
     code = ROUNDS.format(
         domain=where,
-        seconds=size(0.25, 20),
+        seconds=size(0.12, 20),
         options=f"scope={scope!r}",
         step=STEPS[step].format(options=f"scope={scope!r}").strip(),
     )
