@@ -7,7 +7,8 @@ import os
 from typing import NamedTuple
 
 from .. import subscribe
-from ..catalogue import CAPABILITIES, GROUPS
+from .._globs import is_rule
+from ..catalogue import CAPABILITIES, GROUPS, expand
 from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
 from ..records.origin import is_of_loop
 from ..records.selection import Selection, refuse_doubts
@@ -164,18 +165,18 @@ class Policy:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """The patterns of the events that it decides about."""
-        return tuple(
-            dict.fromkeys(
-                (
-                    *(self._narrow.events if self._narrow else ()),
-                    *(self._broad.events if self._broad else ()),
-                    *self._allow.names,
-                    *(self._report.events if self._report else ()),
-                    *self._default.events,
-                )
-            )
+        """The patterns of the events that it decides about, none of them a rule."""
+        found = (
+            *(self._narrow.events if self._narrow else ()),
+            *(self._broad.events if self._broad else ()),
+            *self._allow.names,
+            *(self._report.events if self._report else ()),
+            *self._default.events,
         )
+        named: list[str] = []
+        for pattern in found:  # for @write, subscribe() would ask rules itself
+            named += expand([pattern]) if is_rule(pattern) else [pattern]
+        return tuple(dict.fromkeys(named))
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
         """Return what is decided of an event, or None if no rule is about it."""

@@ -35,17 +35,17 @@ def resolve(path: str, follow: bool = True, here: str = "") -> str:
     """
     if _IS_WINDOWS:
         return _of_windows(f"{here}/{path}" if here else path, follow)
-    waiting = path.split("/")[::-1]
-    if waiting[0] in ("", ".", ".."):
+    waiting = path.split("/")
+    waiting.reverse()
+    if waiting[0] in {"", ".", ".."}:
         follow = True  # as the system does with "link/"
     links = 0
     lstat = Real.lstat
     while waiting:
         name = waiting.pop()
-        if not name or name == ".":
-            continue
-        if name == "..":
-            here = here.rpartition("/")[0]
+        if name in {"", ".", ".."}:
+            if name == "..":
+                here = here.rpartition("/")[0]
             continue
         above = here
         here = f"{here}/{name}"

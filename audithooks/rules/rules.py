@@ -98,7 +98,7 @@ class Rules:
         """Return a rule that is about an event, or None."""
         try:
             for entry in self._entries(subject.event):
-                if entry.about(subject, self.strict):
+                if _all(entry.tests, subject, self.strict):
                     return entry.rule_of(subject, self.strict)
             return None
         except Exception:
@@ -114,7 +114,7 @@ class Rules:
         strict = self.strict
         try:
             for entry in self._entries(subject.event):
-                if entry.about(subject, strict):
+                if _all(entry.tests, subject, strict):
                     return True
             return False
         except Exception:
@@ -134,7 +134,7 @@ class Rules:
     def speak(self, subject: Subject) -> bool:
         """Whether one of them speaks about an event and does not mean it."""
         return any(
-            entry.about(subject, self.strict) is False
+            _all(entry.tests, subject, self.strict) is False
             for entry in self._entries(subject.event)
         )
 
@@ -210,13 +210,13 @@ class _Entry:
 
     def __init__(self, members: list[tuple[Rule, list[Test]]]) -> None:
         self.members = members
-        self._tests = members[0][1]
+        self.tests = members[0][1]
         self._merged: Paths | Host | None = None
 
     def merge(self) -> None:
         if len(self.members) < 2:
             return
-        *others, last = self._tests
+        *others, last = self.tests
         if isinstance(last, Host):
             lists = [tests[-1].lists[0] for _, tests in self.members]  # type: ignore[attr-defined]
             self._merged = Host(lists, False)
@@ -226,13 +226,10 @@ class _Entry:
             regexes = [tests[-1].positive[0] for _, tests in self.members]  # type: ignore[attr-defined]
             one = "|".join(f"(?P<r{n}>{regex})" for n, regex in enumerate(regexes))
             self._merged = Paths(paths.name, paths.use, [one], ())  # type: ignore[attr-defined]
-        self._tests = [*others, self._merged]
-
-    def about(self, subject: Subject, strict: bool) -> Outcome:
-        return _all(self._tests, subject, strict)
+        self.tests = [*others, self._merged]
 
     def rule_of(self, subject: Subject, strict: bool) -> Rule:
-        """Return the rule that is about an event, of which about() says that one is.
+        """Return the rule that is about an event, of which its tests say that one is.
 
         Two paths of an event may be meant by two rules that allow, each by one; then it
         is that of the first.

@@ -162,6 +162,17 @@ _POSITIONS_OF_ADDRESSES = {
 }
 
 
+def _path_of(event: str, value: Any) -> str | None:
+    """Return the path that an argument is, or None if it is none."""
+    if value is None and event in ("os.listdir", "os.scandir"):
+        return "."
+    if value is None or isinstance(value, int):
+        return None
+    if event == "sqlite3.connect":
+        return paths.of_database(value)
+    return Real.fsdecode(value)
+
+
 class Untold:
     """Stands for what an event does not tell: it counts against the program."""
 
@@ -228,27 +239,19 @@ class Subject:
             return UNTOLD
 
     def _find_places(self) -> list[Place | Untold]:
+        event, args = self.event, self.args
         found: list[Place | Untold] = []
-        for name, number, folder_number, use in _POSITIONS[self.event]:
+        for name, number, folder_number, use in _POSITIONS[event]:
             try:
-                value = self.args[number]
-                folder = None
-                if folder_number is not None and folder_number < len(self.args):
-                    folder = self.args[folder_number]
-                if value is None and self.event in ("os.listdir", "os.scandir"):
-                    value = "."
-                if type(value) is str:
-                    text = value
-                elif value is None or isinstance(value, int):
-                    continue
-                else:
-                    text = Real.fsdecode(value)
-                if self.event == "sqlite3.connect":
-                    database = paths.of_database(value)
-                    if database is None:
+                text = args[number]
+                if type(text) is not str or event == "sqlite3.connect":
+                    text = _path_of(event, text)
+                    if text is None:
                         continue
-                    text = database
-                folder = None if folder == -1 else folder
+                folder = None
+                if folder_number is not None and folder_number < len(args):
+                    folder = args[folder_number]
+                    folder = None if folder == -1 else folder
                 found.append(paths.Place(text, folder, name, use))
             except Exception:  # of __fspath__(), or there are fewer arguments
                 found.append(UNTOLD)

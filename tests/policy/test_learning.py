@@ -6,7 +6,7 @@ from audithooks.policy.learning import Learned
 
 
 @pytest.fixture
-def learn(monkeypatch):
+def learn(monkeypatch, tmp_path):  # tmp_path asks tempfile itself, before
     monkeypatch.setenv("TMPDIR", "/scratch")
     monkeypatch.setenv("HOME", "/nobody")
     monkeypatch.setattr("tempfile.tempdir", None)
