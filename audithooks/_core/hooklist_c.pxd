@@ -4,9 +4,10 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t, uintptr_t
 
 from audithooks._core.python cimport (
-    PyErr_Format, PyErr_Occurred, PyThreadState, PyThreadState_Get, PyThreadState_GetID,
-    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyUnicode_AsUTF8, PyUnicode_Check,
-    Py_AuditHookFunction, Py_EnterRecursiveCall, Py_LeaveRecursiveCall, Py_TYPE
+    PyDict_GET_SIZE, PyErr_Format, PyErr_Occurred, PyThreadState, PyThreadState_Get,
+    PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyUnicode_AsUTF8,
+    PyUnicode_Check, Py_AuditHookFunction, Py_EnterRecursiveCall,
+    Py_LeaveRecursiveCall, Py_TYPE
 )
 
 
@@ -60,7 +61,8 @@ cdef class Hook:
     cdef Running *inside            # NOT_NESTED: where the hook runs, owned
     cdef Py_ssize_t insiders        # how many they are
     cdef Py_ssize_t room            # for how many there is room
-    cdef bint is_alone              # there is room for one, and there are no greenlets
+    cdef PyObject *modules          # borrowed: sys.modules, where greenlet would stand
+    cdef int alone_among            # how many they were when it did not; else -1
     cdef PyObject **attributes      # borrowed: where the hook's __dict__ is found
 
 
@@ -202,7 +204,11 @@ cdef int calls_scoped(HookList hooks, Route route, PyObject *event) noexcept
 
 cdef inline int enter(Hook hook, uint64_t thread) noexcept:
     """Do what enter_beside() does, at once if the hook runs nowhere else."""
-    if not FREE_THREADED and hook.insiders == 0 and hook.is_alone:
+    if (
+        not FREE_THREADED
+        and hook.insiders == 0
+        and hook.alone_among == PyDict_GET_SIZE(hook.modules)
+    ):
         hook.inside[0].thread = thread
         hook.insiders = 1
         return 1

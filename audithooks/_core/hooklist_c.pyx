@@ -155,13 +155,14 @@ cdef dict modules = sys.modules  # which is gone when the last event comes
 
 
 cdef bint notice_greenlets() except -1:
-    """Whether the program uses greenlets."""
+    """Whether the program uses greenlets, or is about to."""
     global getcurrent
     if getcurrent is None:
         module = modules.get("greenlet")
-        if module is not None:
-            getcurrent = getattr(module, "getcurrent", None)
-    return getcurrent is not None
+        if module is None:
+            return False
+        getcurrent = getattr(module, "getcurrent", None)  # later, while it is imported
+    return True
 
 
 cdef void *current_greenlet() noexcept:
@@ -459,7 +460,7 @@ cdef class HookList:
             if hook.inside == NULL:
                 raise MemoryError
             hook.room = 1
-            hook.is_alone = not notice_greenlets()
+            hook.modules = <PyObject *> modules
         if reported:
             hook.conditions |= REPORTED
         addition = <Addition> Addition.__new__(Addition)
@@ -891,9 +892,6 @@ cdef Route resolve(HookList hooks, event):
     if "\0" in event:
         raise ValueError("embedded null character in the name of an event")
     all_hooks = hooks_of(hooks)
-    if notice_greenlets():
-        for hook in all_hooks:
-            hook.is_alone = False
     route.hooks = tuple(
         [
             hook
@@ -1006,22 +1004,33 @@ cdef PyObject *pack(Arguments *arguments) noexcept:
     return arguments.packed
 
 
+cdef void find_alone(Hook hook) noexcept:
+    """Find out whether there may be greenlets, which only an import can change."""
+    cdef PyObject *kind
+    cdef PyObject *value
+    cdef PyObject *traceback
+    cdef int size = PyDict_GET_SIZE(hook.modules)
+    PyErr_Fetch(&kind, &value, &traceback)
+    find = <int (*)() noexcept> notice_greenlets
+    if find() != 0:
+        PyErr_Clear()
+        size = -1  # it is asked again
+    PyErr_Restore(kind, value, traceback)
+    store_int(&hook.alone_among, size)
+
+
 cdef int enter_beside(Hook hook, uint64_t thread) noexcept:
     cdef Running *longer
-    cdef void *greenlet = current_greenlet()
+    cdef void *greenlet
     cdef Py_ssize_t i
+    if load_int(&hook.alone_among) != PyDict_GET_SIZE(hook.modules):
+        find_alone(hook)
+    greenlet = current_greenlet()
     if FREE_THREADED:
         return enter_here(<void *> hook, greenlet)
     for i in range(hook.insiders):
         if hook.inside[i].thread != thread:
             continue
-        if hook.is_alone:
-            find = <int (*)() noexcept> notice_greenlets
-            if find() > 0:
-                hook.is_alone = False
-                greenlet = current_greenlet()
-            elif PyErr_Occurred() != NULL:
-                return -1
         # One that is not known came before there was any but the main one.
         if hook.inside[i].greenlet == greenlet or (
             hook.inside[i].greenlet == NULL and is_main(greenlet)

@@ -89,11 +89,19 @@ class _State:
     # greenlet.getcurrent(), once it is known that the program uses greenlets.
     getcurrent: Callable[[], Any] | None = None
 
+    # How many modules there are, and were when greenlet was none of them; else -1.
+    count_modules = sys.modules.__len__
+    alone_among = -1
+
     def notice_greenlets(self, modules: dict[str, Any] = sys.modules) -> None:
-        """Find out whether the program uses greenlets."""
+        """Find out whether the program uses greenlets, which only an import changes."""
         if self.getcurrent is None:
+            count = self.count_modules()
             greenlet = modules.get("greenlet")
-            if greenlet is not None:
+            if greenlet is None:
+                self.alone_among = count
+            else:  # later, while it is imported
+                self.alone_among = -1
                 self.getcurrent = greenlet.__dict__.get("getcurrent")
 
 
@@ -166,19 +174,17 @@ class Hook:
         if thread.leaving is self and event == self._UNSUBSCRIBE and not self._is_asked:
             return
         running = thread.running
-        key: object = self
+        key: Any = self
         if not self._reentrant:
-            if state.getcurrent is not None:
-                key = self, state.getcurrent()
-            if key in running or self in running:
+            if state.alone_among != state.count_modules():
                 state.notice_greenlets()
-                if state.getcurrent is None:
-                    return
-                greenlet = state.getcurrent()
-                key = self, greenlet
-                # One that is not known came before there was any but the main one.
-                if key in running or greenlet.parent is None:
-                    return
+                if state.getcurrent is not None:
+                    key = self, state.getcurrent()
+            if key in running:
+                return
+            # One that is not known came before there was any but the main one.
+            if key is not self and self in running and key[1].parent is None:
+                return
         try:
             if not self._reentrant:
                 running[key] = None  # in here, as a signal handler may raise after it
@@ -463,7 +469,6 @@ class HookList:
         of its own end. Of a native hook, *native* holds the addresses of its function
         and its data.
         """
-        _state.notice_greenlets()
         hook = Hook(
             callable, wants, events, is_asked, scope, reentrant, reported, native
         )
@@ -518,7 +523,6 @@ class HookList:
     def _resolve(self, event: str) -> tuple[Hook, ...]:
         """Work out who wants *event*, an exact str, and keep it if there is room."""
         routes = self._routes  # before the list, which a change goes to first
-        self._state.notice_greenlets()
         event.encode()  # for its UnicodeEncodeError
         if "\0" in event:
             raise ValueError("embedded null character in the name of an event")

@@ -94,19 +94,23 @@ print(seen)
     assert printed == "['test.outer', 'test.other', 'test.after']\n"
 
 
+@pytest.mark.parametrize("known", ["", 'domain.audit("test.x", 0)'])
 @pytest.mark.parametrize("where", ["audithooks", "audithooks.Dispatcher()"])
-def test_a_hook_that_is_older_than_greenlet_may_switch(child, where):
+def test_a_hook_that_is_older_than_greenlet_may_switch(child, where, known):
+    """Also if it was called for such an event before."""
     printed = child.run(
         f"""
 import sys
 import audithooks
 assert "greenlet" not in sys.modules
 def guard(event, args):
-    seen.append(args)
-    main.switch()  # until it is this one's turn again
+    if args[0]:
+        seen.append(args)
+        main.switch()  # until it is this one's turn again
 seen = []
 domain = {where}
 domain.subscribe(guard, "test.*")
+{known}
 import greenlet
 main = greenlet.getcurrent()
 job = greenlet.greenlet(domain.audit)

@@ -11,10 +11,10 @@ from tree import CORE, Fault, difference, in_folder
 
 HOOK_LIST = [
     # Greenlets.
-    ("return getcurrent is not None", "return False", "greenlets are not noticed"),
+    ("        if module is None:\n", "        if True:\n", "greenlets are not noticed"),
     (
-        "PyErr_Restore(kind, value, traceback)",
-        "PyErr_Clear()",
+        "    PyErr_Restore(kind, value, traceback)\n    return greenlet",
+        "    PyErr_Clear()\n    return greenlet",
         "the exception of a hook is lost where greenlet is asked",
     ),
     (
@@ -23,9 +23,9 @@ HOOK_LIST = [
         "a hook that ran before greenlet was imported is called again",
     ),
     (
-        "        for hook in all_hooks:\n            hook.is_alone = False",
+        "        size = -1  # it is asked again",
         "        pass",
-        "hooks that are there do not notice greenlets with a new route",
+        "what is known of greenlets while that is imported is never looked up again",
     ),
     # What is kept, and let go.
     ("PyMem_Free(self.inside)", "pass", "where a hook runs is never freed"),
@@ -379,13 +379,13 @@ HOOK_LIST_HEADER = [
         "audit() takes any object for a name",
     ),
     (
-        "hook.insiders == 0 and hook.is_alone:",
-        "hook.insiders == 0:",
+        "        and hook.alone_among == PyDict_GET_SIZE(hook.modules)\n",
+        "",
         "a hook is not told apart in greenlets",
     ),
     (
-        "if not FREE_THREADED and hook.insiders == 0 and hook.is_alone:",
-        "if not FREE_THREADED and hook.is_alone:",
+        "        and hook.insiders == 0\n",
+        "",
         "a hook sees what it raises itself",
     ),
     (
