@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "audithooks" / "_core"
-COPIED = ("audithooks", "tests", "perf", "share", "README.md", "pyproject.toml")
-COPIED += ("build_ext.py",)
+COPIED = ("audithooks", "docs", "perf", "share", "tests")
+COPIED += ("README.md", "build_ext.py", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("*.so", "*_c.c", "__pycache__", "results")
 MODULES = [path.stem for path in sorted(CORE.glob("*_c.pyx"))]
 
