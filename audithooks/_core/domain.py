@@ -40,10 +40,13 @@ class HookRejected(RuntimeError):
 
 
 class AuditHooksWarning(UserWarning):
-    """A subscription to runtime events names one that no version of CPython raises.
+    """Something is not seen, though it was meant to be.
 
-    It is given for a name that is close to the name of an event, or under a prefix of
-    the standard library. Events of one's own have a prefix of their own.
+    A subscription to runtime events names one that no version of CPython raises: it is
+    close to the name of an event, or under a prefix of the standard library. Events of
+    one's own have a prefix of their own.
+
+    Or a policy is about what a module does without an event, and that is imported.
     """
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import warnings
 from typing import NamedTuple
 
-from .. import subscribe
+from .. import AuditHooksWarning, subscribe
 from .._globs import is_rule
 from ..catalogue import CAPABILITIES, GROUPS, expand
 from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
-from ..records.origin import is_of_loop
+from ..records.origin import callers, is_of_loop
 from ..records.selection import Selection, refuse_doubts
 from ..records.text import printable
 from ..rules import Rules, Subject, parse, split
@@ -19,7 +21,7 @@ from .wording import phrase, suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from typing import Any, Literal, Optional, TypeVar
 
     from .. import Subscription
@@ -50,6 +52,19 @@ OPENED = {
     "spawn": frozenset({"os.fork", "os.forkpty", "_winapi.CreatePipe"}),
 }
 _JUDGED = ("write", "connect", "listen", "spawn")  # what default="deny" denies
+
+
+# Modules that do without an event what rules may be about, and such events.
+_UNSEEN = {
+    "uvloop": (
+        "connections, name look-ups and processes",
+        ("socket.connect", "socket.bind", "subprocess.Popen"),
+    ),
+    "zmq": ("connections", ("socket.connect", "socket.bind")),
+}
+if sys.version_info < (3, 14):
+    for _method in ("forkserver", "spawn_posix"):
+        _UNSEEN[f"multiprocessing.popen_{_method}"] = "processes", ("subprocess.Popen",)
 
 
 class Ruling(NamedTuple):
@@ -117,6 +132,11 @@ class Policy:
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
         self._made: dict[Decision, int] = {}
+        self._unseen = {
+            module: what
+            for module, (what, events) in _UNSEEN.items()
+            if any(any(self._tiers_of(event)) for event in events)
+        }
 
     def _texts(self, tier: str) -> list[str]:
         texts = [ruling.text for ruling in self.rulings if ruling.tier == tier]
@@ -172,11 +192,31 @@ class Policy:
             *self._allow.names,
             *(self._report.events if self._report else ()),
             *self._default.events,
+            *(("import",) if self._unseen else ()),  # for unseen()
         )
         named: list[str] = []
         for pattern in found:  # for @write, subscribe() would ask rules itself
             named += expand([pattern]) if is_rule(pattern) else [pattern]
         return tuple(dict.fromkeys(named))
+
+    def unseen(self, modules: Container[object]) -> list[str]:
+        """Say of which *modules* no rule can see what the rules are about, each once.
+
+        They do it without an event. An `import` event tells of a module, too.
+        """
+        found = [module for module in [*self._unseen] if module in modules]
+        told = [(module, self._unseen.pop(module, "")) for module in found]
+        return [
+            f"no rule sees the {what} of {module}, which raise no events"
+            for module, what in told
+            if what  # another thread may have said it
+        ]
+
+    def warn(self, modules: Container[object]) -> None:
+        """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""
+        for text in self.unseen(modules):
+            file, line, _ = next(callers(), ("?", 0, ""))
+            warnings.warn_explicit(text, AuditHooksWarning, file, line)
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
         """Return what is decided of an event, or None if no rule is about it."""
@@ -342,6 +382,7 @@ class Enforcement:
             raise RuntimeError("this policy is being enforced already")
         patterns = self._policy.patterns
         if patterns:
+            self._policy.warn(sys.modules)
             hook = self._hook
             self._subscription = subscribe(hook, *patterns, scope=self._scope)
         return self._policy
@@ -355,6 +396,8 @@ class Enforcement:
         policy = self._policy
         decide = policy.refuse if self._sink is None else policy.decide
         decision = decide(event, args)
+        if event == "import":
+            policy.warn(args)
         if decision is None or (decision.action == DENIED and is_of_loop(event)):
             return
         if self._permissive and decision.action == DENIED:

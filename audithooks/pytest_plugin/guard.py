@@ -6,6 +6,7 @@ __init__.py, which pytest always loads, imports it if anything is forbidden.
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from itertools import islice
 from tokenize import open as open_source
@@ -112,6 +113,8 @@ class Guard:
             *(forbidden.events if forbidden else ()),
             *(policy.patterns if policy else ()),
         )
+        if policy is not None:
+            policy.warn(sys.modules)
         seen: list[str] = []
         watching = True
 
@@ -124,6 +127,8 @@ class Guard:
                 rule = forbidden.find(Subject(event, args)) if forbidden else None
                 if rule is None:
                     decision = policy.decide(event, args) if policy else None
+                    if policy is not None and event == "import":
+                        policy.warn(args)
                     if decision is None or decision.action != DENIED:
                         return
                 if allowed.has(event, args) or is_of_loop(event):

@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 class Rules:
     """Decides about the events of a process, as *options* say.
 
+    In the process that the command line started, which *begin* tells, it complains of
+    modules that do without events what the rules are about.
+
     Raises ValueError for what is no rule, and OSError if the decisions cannot be
     written.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, begin: bool) -> None:
         rulings = [Ruling(*ruling) for ruling in options.rulings]
         self.policy = Policy(rulings, options.default, options.folder)
+        self._begin = begin
         self.permissive = options.permissive
         self._lines: JsonLines | None = None
         if options.decisions:
@@ -53,6 +57,9 @@ class Rules:
     def __call__(self, event: str, args: tuple[Any, ...]) -> Decision | None:
         """Return what is decided of an event, or None."""
         decision = self.policy.decide(event, args)
+        if event == "import" and self._begin:
+            for text in self.policy.unseen(args):
+                complain(text)
         if decision is None or decision.action != DENIED:
             return decision
         try:

@@ -297,7 +297,7 @@ def start(
     if options.rulings or options.default != "allow":
         from .refusing import Rules
 
-        rules = Rules(options)
+        rules = Rules(options, begin)
     tracer.choose(shown, rules, mine)
     subscribe(tracer, *shown.events, exclude=shown.exclude)
     if options.follow:

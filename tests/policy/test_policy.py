@@ -1,6 +1,7 @@
 """Policies: which rule decides, what is said, and where a policy holds."""
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import threading
 
 import pytest
 
+from audithooks import AuditHooksWarning
 from audithooks.policy import Decision, Policy, allow, deny
 from audithooks.policy.policy import Ruling
 from audithooks.sinks import JsonLines, Limited, Logging
@@ -339,3 +341,42 @@ def test_what_a_decision_says_stays_in_a_line():
 def test_of_two_rules_of_one_text_the_first_is_named():
     rules = Ruling("a", "deny", "@write", "one"), Ruling("b", "deny", "@write", "two")
     assert decided(Policy(rules), "open", "/x", *WRITE) == ("denied", "a")
+
+
+UNSEEN = (
+    "no rule sees the connections, name look-ups and processes of uvloop, "
+    "which raise no events"
+)
+
+
+@pytest.fixture
+def uvloop(tmp_path, monkeypatch):
+    """A module of that name, which can be imported."""
+    (tmp_path / "uvloop.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("uvloop", None)
+
+
+@pytest.mark.parametrize("rule", ["@network", "@listen", "@spawn(program=git)"])
+@pytest.mark.parametrize("before", [True, False])
+def test_of_a_module_without_events_a_policy_warns_once(
+    policies, uvloop, recwarn, rule, before
+):
+    if before:
+        importlib.import_module("uvloop")
+    policy = policies.Policy.from_rules(deny=rule)
+    for _ in range(2):
+        with policy.enforce():
+            import uvloop  # noqa: F401
+        del sys.modules["uvloop"]
+    (given,) = recwarn.list
+    assert given.category is AuditHooksWarning
+    assert str(given.message) == UNSEEN
+    assert os.path.samefile(given.filename, __file__)
+
+
+def test_there_is_no_warning_of_what_no_rule_is_about(policies, uvloop, recwarn):
+    with policies.deny("@write"):
+        import uvloop  # noqa: F401
+    assert not recwarn.list

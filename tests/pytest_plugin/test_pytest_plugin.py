@@ -635,6 +635,17 @@ reason = "it is slow"
 """
 
 
+def test_of_a_module_without_events_there_is_a_warning(run, pytester):
+    if sys.version_info < (3, 11):
+        pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
+    pytester.path.joinpath("policy.toml").write_text('deny = "@network"')
+    pytester.path.joinpath("uvloop.py").touch()
+    option = "--audit-policy=policy.toml"
+    result = run("import uvloop\ndef test(): pass", option, "-Wdefault")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*AuditHooksWarning: no rule sees the * of uvloop*"])
+
+
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_policy_is_for_every_test_but_what_one_is_allowed(run, pytester, configured):
     if sys.version_info < (3, 11):

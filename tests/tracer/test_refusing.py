@@ -447,3 +447,20 @@ def test_a_forked_child_has_a_file_of_its_own_whatever_is_denied(run, tmp_path, 
     done = run(*options, "-c", FORKS)
     assert (done.returncode, done.stderr) == (0, "")
     assert "chdir" in (tmp_path / f"trace.{done.stdout.strip()}").read_text()
+
+
+UVLOOP = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", "import uvloop"], check=True)
+import uvloop
+"""
+
+
+def test_that_a_module_acts_without_events_is_told_once(run, tmp_path):
+    (tmp_path / "uvloop.py").touch()
+    done = run("-f", "-e", "none.at", "--deny", "socket.connect", "-c", UVLOOP)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "audithooks: no rule sees the connections, name look-ups and processes of "
+        "uvloop, which raise no events\n"
+    )
