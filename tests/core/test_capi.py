@@ -1348,6 +1348,25 @@ def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_fo
     ]
 
 
+def test_an_open_code_hook_is_not_called_in_the_next_interpreter(compiled, embed):
+    code = """
+import audithooks
+def opens(path):
+    print("opened for the first")
+    return open(path, "rb")
+audithooks.set_open_code_hook(opens)
+import colorsys
+"""
+    printed = building.run(
+        *(str(embed), sys.executable, code, "import colorsys; print('again')"),
+        env=environment(),
+    )
+    first, *others = [line for line in printed.splitlines() if "before" not in line]
+    assert first == "opened for the first"
+    assert others[-1] == "again"
+    assert {*others[:-1]} <= {first}
+
+
 # Memory.
 
 WORKLOAD = """

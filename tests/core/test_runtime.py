@@ -443,3 +443,31 @@ audithooks.subscribe(print)
         "HookRejected: sys does not call the hook of audithooks: another hook refused "
         "it, or the program replaced sys.audit or sys.addaudithook"
     )
+
+
+def test_a_hook_that_another_adds_while_one_is_announced_again_is_known(child):
+    """Also if the first announcement, which was refused, is remembered."""
+    printed = child.run(
+        """
+import sys
+import audithooks
+calls = []
+announced = []
+def guard(event, args):
+    announced.append(event)
+    if len(announced) == 1:
+        raise RuntimeError
+    if len(announced) == 2:
+        sys.addaudithook(lambda event, args: calls.append(event))
+audithooks.subscribe(guard, "sys.addaudithook")
+try:
+    audithooks.subscribe(print, "test.y")
+except audithooks.HookRejected:
+    pass
+event = audithooks.Event("test.x")
+audithooks.subscribe(print, "test.y")
+calls.clear()
+print(bool(event), event(), calls)
+"""
+    )
+    assert printed == "True None ['test.x']\n"
