@@ -338,14 +338,13 @@ def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Reco
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 
-        return JsonLines(
+        record = JsonLines(
             lines,  # type: ignore[arg-type]  # for the tracer alone
-            redact=options.redact,
-            environments=options.environments,
             longest=options.longest,
             frames=options.frames,
-            secrets=options.secrets,
         )
+        record._fields = fields  # which know what is mine
+        return record
     if options.format == "chrome":
         from .chrome import ChromeTrace, take_end
 

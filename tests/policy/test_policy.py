@@ -92,6 +92,7 @@ def test_the_default_denies_what_changes_the_world():
     policy = Policy.from_rules(default="deny", allow="@write(path=/a)")
     assert decided(policy, "open", "/a/b", *WRITE) == ("allowed", "allow-1")
     assert decided(policy, "open", "/b", *READ) is None
+    assert decided(policy, "open", os.devnull, *WRITE) is None
     assert decided(policy, "os.system", "ls") == ("denied", None)
     assert decided(policy, "socket.gethostbyname", "x.invalid") == ("denied", None)
     assert decided(policy, "import", "x", None, None, None, None) is None

@@ -256,3 +256,9 @@ audit("app.x", 2)
     child.run(code, str(path), cwd=path.parent)
     assert numbers(path) == [1, 2]
     assert (path.parent / "old").read_bytes() == b""
+
+
+def test_a_complaint_goes_to_the_error_output(child):
+    code = "from audithooks.records.lines import complain; complain('of \\ud800')"
+    done = child.start("-c", code)
+    assert (done.stdout, done.stderr) == ("", "audithooks: of \\ud800\n")

@@ -106,6 +106,11 @@ NOT_FOLLOWED = {
         "os.symlink(X, 'other'); subprocess.run(['./other', '-I', '-c', C])",
         "by -I",
     ),
+    "a link to a link": (
+        "os.symlink(X, 'second'); os.symlink('second', 'first'); "
+        "subprocess.run(['./first', '-I', '-c', C])",
+        "by -I",
+    ),
 }
 
 

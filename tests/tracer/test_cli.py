@@ -680,6 +680,11 @@ def test_code_may_be_attached(trace, before, word):
     assert done.stdout == "['-c', 'a', '-m', '--help'] __main__\n"
 
 
+def test_an_option_may_stand_before_the_letter_of_code(trace):
+    done = trace("-e", "test.*", "-Cc", AUDIT)
+    assert "2 events" in done.stderr
+
+
 def test_a_module_may_be_attached(trace, script):
     script("import sys; print(sys.argv[1:], __name__)")
     done = trace("-o", "trace", "-mscript", "a", "-c")
@@ -1091,6 +1096,24 @@ def test_mine_is_what_files_below_the_folder_raise(trace, script, tmp_path):
     assert names(done.stderr) == ["test.at_import", "test.helper"]
     done = trace("--mine", *arguments)
     assert len(done.stderr.splitlines()) == 7
+
+
+@needs(CPYTHON_EVENTS, "most events of os are missing")
+def test_a_stack_begins_at_what_is_mine_and_has_all_that_called_it(
+    trace, script, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "mine").mkdir()
+    script("def call(f): f()\n", "other/helper.py")
+    path = script(
+        "import os, sys\nsys.path.append('other')\nimport helper\n"
+        "helper.call(lambda: os.makedirs('new'))\n",
+        "mine/script.py",
+    )
+    done = trace("--mine=mine", "--json", "--stack", "9", "-e", "os.mkdir", path)
+    (record,) = map(json.loads, done.stderr.splitlines())
+    found = [(Path(f["file"]).name, f["line"]) for f in record["stack"]]
+    assert found == [("script.py", 4), ("helper.py", 1), ("script.py", 4)]
 
 
 def test_code_without_a_file_is_mine(trace):

@@ -345,3 +345,18 @@ if not os.fork():
             break
         threading.Event().wait(0.1)
     assert [e["args"]["arg0"] for e in json.loads(text) if e["ph"] == "i"] == [1, 2]
+
+
+DESCRIPTORS = """
+import os
+print(sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if fd < 200))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="there is no /proc")
+@pytest.mark.parametrize("options", [["-f"], ["-f", "-C"], ["-f", "--chrome"]])
+def test_a_program_has_no_descriptor_beside_its_own(child, tmp_path, options):
+    command = "-m", "audithooks", "-o", str(tmp_path / "trace"), *options
+    plain = child.run(DESCRIPTORS)
+    traced = child.start(*command, "-c", DESCRIPTORS)
+    assert (traced.stdout, traced.stderr) == (plain, "")

@@ -402,6 +402,20 @@ def test_what_explain_cannot_do_is_one_line(run, arguments, message):
     assert message in line
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        "socket.connect(address=192.0.2.1, port=25)",
+        "socket.connect(address='192.0.2.1:25', port=80)",
+        "socket.connect(address='192.0.2.1:25')",
+        "@connect(host=192.0.2.1, port=25)",
+    ],
+)
+def test_explain_finds_the_port_of_an_address(run, event):
+    done = run("explain", event, "--deny", "@connect(port=25)")
+    assert done.stdout.startswith("denied: connect to 192.0.2.1 port 25 [")
+
+
 @pytest.mark.parametrize("option", ["--policy", "--decisions", "--learn"])
 def test_an_option_that_is_taken_once_is_not_taken_twice(run, option):
     done = run(option, "a", option, "b", "-c", "")
