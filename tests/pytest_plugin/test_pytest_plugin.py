@@ -471,6 +471,10 @@ async def test_events(audit_events):
     await asyncio.gather(use(), task, asyncio.to_thread(sys.audit, "app.use", "/"))
     assert audit_events == [("app.use", ("/",))] * 3
 
+@pytest.mark.audit_events("app.use")
+async def test_none(audit_events):
+    assert audit_events
+
 @pytest.mark.audit_forbid("app.use")
 async def test_forbidden():
     await use()
@@ -486,7 +490,7 @@ async def test_fine():
         plugins=["asyncio"],
         ini="asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n",
     )
-    result.assert_outcomes(passed=2, failed=2)
+    result.assert_outcomes(passed=2, failed=3)
     result.stdout.fnmatch_lines(["*at test_it.py:6 in use: sys.audit(*"])
 
 

@@ -44,6 +44,7 @@ def values(text):
         ("a|b | c", [("a", False), ("b", False), ("c", False)]),
         ("a(b", [("a(b", False)]),
         ("it's", [("it's", False)]),
+        ("[]a]*", [("[]a]*", False)]),
         ("{tmp}/a", [("{tmp}/a", False)]),
         ("''", [("", True)]),
         ("'a'|b", [("a", True), ("b", False)]),
