@@ -494,6 +494,32 @@ async def test_fine():
     result.stdout.fnmatch_lines(["*at test_it.py:6 in use: sys.audit(*"])
 
 
+def test_with_anyio(run_any):
+    """Which runs the coroutine function that it finds."""
+    installed("anyio")
+    result = run_any(
+        """
+import sys
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+async def test_events(audit_events):
+    sys.audit("app.use", "/")
+    assert audit_events == [("app.use", ("/",))]
+
+async def test_none(audit_events):
+    assert audit_events
+""",
+        plugins=["anyio"],
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
 def test_with_xdist(run_any):
     installed("xdist")
     result = run_any(
