@@ -159,6 +159,20 @@ def test_a_repr_that_raises_events_about_itself_ends(dispatcher, path):
     assert outer["args"] == {"arg0": "done"}
 
 
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}])
+def test_eight_containers_in_each_other_are_told(dispatcher, path, wrap):
+    values = [1]
+    for _ in range(9):
+        values.append(wrap(values[-1]))
+    with JsonLines(path) as sink, dispatcher.subscribe(sink, "x"):
+        dispatcher.audit("x", values[8])
+        dispatcher.audit("x", values[9])
+    eight, nine = map(json.loads, path.read_text().splitlines())
+    assert eight["args"] == {"arg0": values[8]}
+    assert "cut" not in eight
+    assert nine["cut"] == ["arg0"]
+
+
 def test_a_container_in_itself_ends(dispatcher, path):
     loop = []
     loop.append(loop)
