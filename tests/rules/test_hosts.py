@@ -465,3 +465,17 @@ audithooks.subscribe(print, "@connect(host=localhost)", "@connect(host=10.0.0.0/
 print(socket.gethostbyname is before)
 """
     assert child.run(code) == "True\n"
+
+
+def test_the_functions_that_look_up_are_replaced_once(child):
+    printed = child.run(
+        """
+import _socket
+from audithooks.rules import Rules
+for name in "ab":
+    Rules("deny", [f"@connect(host={name}.example)"])
+print(hasattr(_socket.getaddrinfo, "__wrapped__"))
+print(hasattr(_socket.getaddrinfo.__wrapped__, "__wrapped__"))
+"""
+    )
+    assert printed.split() == ["True", "False"]
