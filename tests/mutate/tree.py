@@ -6,6 +6,7 @@ the copy, and so do the processes that they start.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -63,7 +64,7 @@ def difference(before, after):
 
 
 def run(*command, timeout=600, cwd=None, **environ):
-    """Run a command in a session of its own, which is killed if it takes too long.
+    """Run a command in a session of its own, of which nothing is left in the end.
 
     Return its status, or None if it took too long, and its output.
     """
@@ -82,8 +83,10 @@ def run(*command, timeout=600, cwd=None, **environ):
             output, _ = process.communicate(timeout=timeout)
             return process.returncode, output
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # of a process not waited for yet
             return None, "it took too long"
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # a fault may leave others
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 class Tree:
