@@ -66,7 +66,8 @@ TESTS = {
     "tracer/refusing": f"tracer/test_refusing tracer/test_children {CLI}",
     "tracer/summary": f"{CLI} tracer/test_nothing_lost",
     "tracer/text": f"{CLI} tracer/test_nothing_lost",
-    "tracer/tracer": f"{CLI} tracer/test_children tracer/test_nothing_lost",
+    "tracer/tracer": f"{CLI} tracer/test_children tracer/test_nothing_lost "
+    "tracer/test_refusing",
     "tracer/written": f"tracer/test_refusing {CLI}",
     "pytest_plugin/__init__": "pytest_plugin/test_pytest_plugin",
     "pytest_plugin/guard": "pytest_plugin/test_pytest_plugin",

@@ -66,6 +66,17 @@ def test_a_rule_that_allows_closes_its_kind_and_nothing_else():
     assert decided(policy, "os.mkdir", "/b", 0, -1) is None
 
 
+def test_what_a_rule_that_allows_needs_is_allowed_by_it():
+    policy = Policy.from_rules(
+        allow="@connect(host=localhost)", deny="@network", report="socket.__new__"
+    )
+    args = None, 2, 1, 0
+    decision = policy.decide("socket.__new__", args)
+    assert (decision.action, decision.rule) == ("allowed", "allow-1")
+    assert decision.because == "allow-1: @connect(host=localhost) needs it"
+    assert policy.refuse("socket.__new__", args) is None
+
+
 def test_a_rule_that_allows_without_arguments_closes_nothing():
     policy = Policy.from_rules(allow="@write")
     assert decided(policy, "open", "/b", *WRITE) == ("allowed", "allow-1")

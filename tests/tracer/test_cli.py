@@ -21,6 +21,8 @@ from features import (
 )
 
 from audithooks.catalogue import EVENTS
+from audithooks.records.lines import Lines
+from audithooks.tracer.summary import Table
 
 if sys.version_info >= (3, 10):
     from importlib.metadata import entry_points as all_entry_points
@@ -1312,6 +1314,17 @@ def test_a_terminal_is_told_what_was_written(trace, tmp_path, options, told):
     shown = at_a_terminal(trace, *arguments)
     assert shown.splitlines()[-1] == f"audithooks: {told.format(path)}"
     assert trace(*arguments).stderr == ""
+
+
+def test_the_title_of_a_table_stands_above(tmp_path):
+    table = Table(Lines(tmp_path / "table"), 0, "process 1: x")
+    table.count(1, "1.1", "test.a")
+    table.write()
+    title, head, row, total = (tmp_path / "table").read_text().splitlines()
+    assert title == "process 1: x"
+    assert head.split()[0] == "events"
+    assert row.split()[-1] == "test.a"
+    assert total.split()[1] == "event"
 
 
 def test_what_was_appended_is_told(trace, tmp_path):
