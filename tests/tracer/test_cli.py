@@ -494,7 +494,7 @@ def test_the_tracer_imports_nothing_from_the_current_folder(trace, script):
 
 def test_the_tracer_leaves_most_imports_to_the_program(trace):
     code = "import sys; print([m for m in ('csv', 'email', 'socket', 'json', 'typing', 'logging', 'subprocess', 'platform') if m in sys.modules])"  # noqa: E501
-    plain = trace.child.start("-c", code)
+    plain = trace.child.start("-c", f"import runpy; {code}")  # as -m does
     assert trace("-e", "test.*", "-c", code).stdout == plain.stdout
 
 

@@ -27,10 +27,13 @@ def follow(folder):
         del sys.path_importer_cache[around]
     sys.modules["audithooks"] = module = module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        if hasattr(spec.loader, "exec_module"):
+            spec.loader.exec_module(module)
+        else:  # zipimport of Python 3.9
+            spec.loader.load_module("audithooks")
         from audithooks.tracer.child import follow
     except ImportError as error:  # for instance, compiled for another version
-        del sys.modules["audithooks"]
+        sys.modules.pop("audithooks", None)
         complain(error)
     else:
         follow()
