@@ -48,5 +48,9 @@ else:
     complain("it is Python %d.%d, and 3.9 is the first" % sys.version_info[:2])
 
 # site.py would have imported this one without this file.
-del sys.modules["sitecustomize"]
-import sitecustomize  # noqa: E402,F401
+this = sys.modules.pop("sitecustomize")
+try:
+    import sitecustomize  # noqa: F401
+except ImportError:
+    sys.modules["sitecustomize"] = this  # zipimport of Python 3.9 takes it away itself
+    raise
