@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from audithooks import AuditHooksWarning
+from audithooks._globs import is_rule
 from audithooks.policy import Decision, Policy, allow, deny
 from audithooks.policy.policy import Ruling
 from audithooks.sinks import JsonLines, Limited, Logging
@@ -299,6 +300,14 @@ def test_a_policy_is_enforced_once_at_a_time(policies):
 def test_a_loop_of_asyncio_may_be_made(policies):
     with policies.deny("@network", scope="process"):
         asyncio.run(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("rule", ["@write(path=.)", "@read", "@network", "shop.*"])
+def test_the_patterns_of_a_policy_are_no_rules(rule):
+    """For them subscribe() would ask again what the policy asks."""
+    policy = Policy.from_rules(deny=rule)
+    assert not any(map(is_rule, policy.patterns))
+    assert len(policy.patterns) > 5 or rule in policy.patterns
 
 
 def test_repr():

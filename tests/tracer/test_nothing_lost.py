@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from features import FORK, PROCESSES, needs
+from features import FORK, FULL, PROCESSES, needs
 
 PROC = os.path.exists("/proc/self/fd")
 pytestmark = [
@@ -353,10 +353,24 @@ print(sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if fd < 200))
 """
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="there is no /proc")
+@needs_proc
 @pytest.mark.parametrize("options", [["-f"], ["-f", "-C"], ["-f", "--chrome"]])
 def test_a_program_has_no_descriptor_beside_its_own(child, tmp_path, options):
     command = "-m", "audithooks", "-o", str(tmp_path / "trace"), *options
     plain = child.run(DESCRIPTORS)
     traced = child.start(*command, "-c", DESCRIPTORS)
     assert (traced.stdout, traced.stderr) == (plain, "")
+
+
+@needs(FULL, "this system has no /dev/full")
+@pytest.mark.parametrize("options", [["-C"], ["-C", "-f"]])
+def test_that_the_end_cannot_be_written_is_said(trace, options):
+    code = "import sys; sys.audit('test.x'); print('own')"
+    done = trace(*options, "-o", "/dev/full", "-e", "test.*", "-c", code)
+    assert (done.stdout, done.returncode) == ("own\n", 0)
+    ends, missing = done.stderr.splitlines()
+    assert ends == "audithooks: the trace ends here: [Errno 28] No space left on device"
+    assert missing == (
+        "audithooks: the end of the trace is missing: "
+        "[Errno 28] No space left on device"
+    )

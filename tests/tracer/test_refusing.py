@@ -355,6 +355,7 @@ def test_a_policy_that_was_learned_allows_nothing_else(run, tmp_path):
         ("open(path=x, flags=O_WRONLY)", 1, ["denied: write {}/x [open]"]),
         ("os.mkdir(path='x', mode=0o777) = denied (allow-1)", 1, ["denied: make"]),
         ("open(path=x, flags=O_RDONLY)", 0, ["allowed"]),
+        ("open(path=x, flags=0x1)", 1, ["denied: write {}/x [open]"]),
         ("os.kill(pid=1, sig=9)", 1, ["os.kill(sig=SIGKILL)"]),
         ("@connect(path=/run/x)", 1, ["denied: connect to /run/x [socket.connect]"]),
         ("@spawn(argv='')", 0, ["allowed"]),
