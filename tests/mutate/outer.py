@@ -28,7 +28,7 @@ TESTS = {
     "records/secrets": "records/test_secrets records/test_fields tracer/test_cli",
     "records/selection": f"records/test_selection {CLI}",
     "records/text": "records/test_readable records/test_fields sinks/test_lines "
-    "policy/test_learning tracer/test_cli",
+    "sinks/test_logging policy/test_learning tracer/test_cli",
     "records/values": "records/test_fields records/test_readable sinks/test_jsonlines",
     "rules/grammar": f"{RULES} rules/test_hosts rules/test_paths",
     "rules/hosts": f"rules/test_hosts {RULES}",

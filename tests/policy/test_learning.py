@@ -38,6 +38,8 @@ def learn(monkeypatch, tmp_path):  # tmp_path asks tempfile itself, before
             "@connect(host=example.com, port=443)",
         ),
         ("@connect(host=127.0.0.1, port=40123)", "@connect(host=localhost)"),
+        ("@connect(host=x.org, port=32767)", "@connect(host=x.org, port=32767)"),
+        ("@connect(host=x.org, port=32768)", "@connect(host=x.org)"),
         ("@listen(host=127.0.0.1, port=0)", "@listen(host=localhost)"),
         ("@spawn(program=/usr/bin/git)", "@spawn(program=/usr/bin/git)"),
         ("@connect(path=/run/x)", "@connect(path=/run/x)"),
