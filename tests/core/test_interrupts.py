@@ -46,13 +46,14 @@ def handed_on():
 def changes():  # in a function, as 3.13 may leave a loop in a try statement unguarded
     global armed, subscription
     armed = True
+    until = time.monotonic() + 0.5  # where a signal was lost, in a finalizer
     signal.setitimer(signal.ITIMER_REAL, 2e-5 + rounds % 60 * 1e-6)
-    while time.monotonic() < end:  # where a signal was lost, in a finalizer
+    while time.monotonic() < until:
         {step}
     armed = False
 torn = left = unlisted = rounds = 0
 end = time.monotonic() + {seconds}
-while time.monotonic() < end:
+while rounds <= 20 or time.monotonic() < end:
     rounds += 1
     subscription = None
     try:
@@ -67,7 +68,7 @@ while time.monotonic() < end:
     for one in opened():
         one.close()
     unlisted += names() > 0
-print(rounds > 20, torn, left, unlisted)
+print(torn, left, unlisted)
 """
 )
 
@@ -111,7 +112,7 @@ def test_an_interrupted_change_is_whole(child, size, where, scope, step):
         options=f"scope={scope!r}",
         step=STEPS[step].format(options=f"scope={scope!r}").strip(),
     )
-    assert child.run(code) == "True 0 0 0\n"
+    assert child.run(code) == "0 0 0\n"
 
 
 # What becomes of a handle in the statement that subscribes, and how many hooks stay.
@@ -282,7 +283,7 @@ def refusals():
     armed = False
 rounds = deaf = 0
 end = time.monotonic() + {size(1, 20)}
-while time.monotonic() < end:
+while rounds <= 20 or time.monotonic() < end:
     rounds += 1
     subscription = dispatcher.subscribe(refuse, "test")
     try:
@@ -296,7 +297,7 @@ while time.monotonic() < end:
     except ValueError:
         pass
     subscription.close()
-print(rounds > 20, deaf)
+print(deaf)
 """
     )
-    assert printed == "True 0\n"
+    assert printed == "0\n"
