@@ -1,7 +1,8 @@
 """How setuptools compiles the extension modules: named in pyproject.toml.
 
 Where they cannot be compiled, the pure mirrors serve alone, and the reason is left in a
-file beside them, which audithooks.FALLBACK_REASON reads. Run as a program, this says
+file beside them, which audithooks.FALLBACK_REASON reads. One of them is a library that
+is preloaded: no module, without Python, for Linux alone. Run as a program, this says
 what modules would be compiled with, or what is missing.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 REASON = Path("audithooks", "_core", "not_compiled.txt")
+PRELOADED = "audithooks._start.preloaded"
+HAS_PRELOADED = sys.platform == "linux" and sys.implementation.name == "cpython"
 
 
 def tools(compiler: str = "CC") -> tuple[str, str]:
@@ -50,6 +54,16 @@ def missing(compiler: str = "CC") -> str:
 class BuildExt(build_ext):
     """Compiles what it can, and says why if that was not all."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if not HAS_PRELOADED:
+            self.extensions = [e for e in self.extensions if e.name != PRELOADED]
+
+    def get_ext_filename(self, fullname: str) -> str:
+        if PRELOADED.endswith(fullname):  # it may be given without the package
+            return f"{fullname.replace('.', os.sep)}.so"  # the same for every Python
+        return super().get_ext_filename(fullname)
+
     def run(self) -> None:
         failure = ""
 
@@ -60,9 +74,10 @@ class BuildExt(build_ext):
             except Exception:
                 if in_place:  # no module of other sources is to stay
                     Path(self.get_ext_filename(ext.name)).unlink(missing_ok=True)
-                failure = failure or (
-                    f"{ext.name} was not compiled (pip install -v shows the errors)"
-                )
+                if ext.name != PRELOADED:
+                    failure = failure or (
+                        f"{ext.name} was not compiled (pip install -v shows the errors)"
+                    )
                 raise  # of an optional module setuptools makes a warning
 
         in_place = self.inplace

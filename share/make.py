@@ -1,7 +1,7 @@
 """Make what is written from the code: make share.
 
 It is the man page and the completions for shells, from the parser, and the table of
-docs/guard-rail.md, from the catalogue.
+docs/guard-rail.md and that of the preloaded library, from the catalogue.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from argparse_manpage.manpage import Manpage
 
 from audithooks import __version__
 from audithooks.catalogue import BLIND, EVENTS, GROUPS
+from audithooks.records.fields import PATHS, Fields
+from audithooks.records.secrets import cleaner, is_secret
+from audithooks.tracer.text import COLORS
 from audithooks.tracer.options import make_parser
 
 SHARE = Path(__file__).parent
@@ -26,6 +29,7 @@ FILES = {
 }
 GUARD_RAIL = SHARE.parent / "docs" / "guard-rail.md"
 TABLE = re.compile(r"(<!-- blind.*-->\n).*(<!-- end -->\n)", re.DOTALL)
+EARLY = SHARE.parent / "audithooks" / "_start" / "events.h"
 NAMES = " ".join([*EVENTS, *(f"@{group}" for group in GROUPS)])
 PATTERNS = {"bash": "_audithooks_events", "zsh": "_audithooks_events"}
 PREAMBLE = {
@@ -76,6 +80,33 @@ def blind(page: str) -> str:
     return TABLE.sub(lambda match: match[1] + table + match[2], page)
 
 
+# What is looked for in an argument by the cleaner of this one, as secrets.py has it.
+KINDS = {
+    cleaner("import", "module"): "u",  # the user part of a URL
+    cleaner("a.name", "of.ones.own"): "n",  # a name and a value, too
+    cleaner("socket.bind", "address"): "h",  # the user part of a host, too
+}
+
+
+def early() -> str:
+    """Return the events as C, for lines that are written before Python can run."""
+    fields = Fields()
+    rows = []
+    for name, entry in sorted(EVENTS.items(), key=lambda item: item[0].encode()):
+        words = []
+        for argument in entry.arguments:
+            kind = KINDS.get(cleaner(name, argument), "x")  # never shown
+            if f"{name}.{argument}".endswith((".env", "os.putenv.value")):
+                kind = "e"  # shown with --environments only
+            elif is_secret(argument) or fields._hides(name, argument):
+                kind = "x"
+            path = "/" if argument in PATHS else ""
+            words.append(f"{kind}{path}{argument}")
+        color = next((COLORS[group] for group in entry.groups if group in COLORS), "1")
+        rows.append(f'{{"{name}", "{color}", "{" ".join(words)}"}},\n')
+    return f"/* Made from the catalogue by make share. */\n{''.join(rows)}"
+
+
 def main() -> None:
     made = {
         shell: shtab.complete(parser(), shell, preamble=PREAMBLE)
@@ -88,6 +119,7 @@ def main() -> None:
         print(path.relative_to(SHARE.parent), file=sys.stderr)
     page = GUARD_RAIL.read_text(encoding="utf-8")
     GUARD_RAIL.write_text(blind(page), encoding="utf-8")
+    EARLY.write_text(early(), encoding="utf-8")
 
 
 if __name__ == "__main__":

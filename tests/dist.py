@@ -72,7 +72,10 @@ def meant(*, compiled: bool) -> set[str]:
     if compiled:
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         for extension in PROJECT["tool"]["setuptools"]["ext-modules"]:
-            files.add(extension["name"].replace(".", "/") + suffix)
+            is_library = extension["name"] == "audithooks._start.preloaded"
+            if not is_library or sys.platform == "linux":
+                ending = ".so" if is_library else suffix
+                files.add(extension["name"].replace(".", "/") + ending)
     for folder, paths in PROJECT["tool"]["setuptools"]["data-files"].items():
         found = [path for pattern in paths for path in ROOT.glob(pattern)]
         files |= {f"{NAME}.data/data/{folder}/{path.name}" for path in found}

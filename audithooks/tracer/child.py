@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -29,20 +30,51 @@ def _channel(options: Options) -> Channel | None:
     return channel
 
 
-def follow() -> None:
-    """Trace this process if a parent wants it. If it fails, write why to stderr."""
-    encoded = os.environ.get(VARIABLE)
+def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
+    """Begin in the process that the command line has become, with what it knows."""
+    known = json.loads(encoded)
+    channel = None
+    if known["answers"]:
+        from .keeper import Channel
+
+        lines = Lines(options.channel, wait=False, patience=inf)
+        channel = Channel(lines, path=known["answers"])
+    if options.follow:
+        from .following import set_environment
+
+        set_environment(options)
+    if known["progress"]:
+        from .written import Written
+
+        options = options._replace(progress=True)
+        atexit.register(Written(options))  # first, so that it is called last
+    return options, channel
+
+
+def follow(encoded: str | None = None, first: str = "") -> bool:
+    """Trace this process if a parent wants it. If it fails, write why to stderr.
+
+    Return whether it is traced. *encoded* are the options of the trace, if the environment has lost them. *first* is
+    what only the process that the command line has become is told, and empty in others.
+    """
+    encoded = encoded or os.environ.get(VARIABLE)
     if encoded is None:
-        return
+        return False
     try:
         options = Options(**json.loads(encoded))
-        # The command line is known only from 3.10 on.
-        command = getattr(sys, "orig_argv", [sys.executable])
-        shown = command if options.secrets else hide_words(command)
-        options = options._replace(command=" ".join(shown))
         keep_stderr()
-        start(options, open_followed(options), _channel(options))
+        if first:
+            options, channel = _begin(options, first)
+        else:
+            # The command line is known only from 3.10 on.
+            command = getattr(sys, "orig_argv", [sys.executable])
+            shown = command if options.secrets else hide_words(command)
+            options = options._replace(command=" ".join(shown))
+            channel = _channel(options)
+        start(options, open_followed(options), channel)
+        return True
     except BrokenPipeError:  # nobody reads any more
         pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         complain(f"process {os.getpid()} is not followed: {error}")
+    return False

@@ -12,7 +12,14 @@ import os
 import sys
 
 from .. import FALLBACK_REASON, IMPLEMENTATION
-from ..records.lines import APPEND, Lines, append_always, keep_stderr
+from ..records.lines import (
+    APPEND,
+    Lines,
+    append_always,
+    complain,
+    keep_stderr,
+    place,
+)
 from .habits import find_program, other_program
 from .options import Parser, make_parser, parse, read
 from .output import open_output
@@ -51,7 +58,7 @@ def _program(parser: Parser, given: argparse.Namespace) -> Program:
     if given.code:
         return Code(program, args)
     if program == "-":
-        return Stdin(args)
+        return Stdin(args, read=not given.from_start)
     try:
         return Script(program, args)
     except OSError as error:
@@ -122,8 +129,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(_version())
         return
     options = read(parser, given)
-    program = _program(parser, given)
     keep_stderr()
+    if given.from_start:
+        from .starting import hindrance
+
+        why = "there is no stderr" if place(2) == (0, 0) else hindrance()
+        if why is not None:
+            complain(f"the trace begins with the program, not before: {why}")
+            given.from_start = False
+    program = _program(parser, given)
     told = None
     if options.permissive:
         from .refusing import Told
@@ -135,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options = options._replace(decisions=told.path)
         if not hasattr(os, "fork"):  # and no keeper
             atexit.register(told.at_exit)  # first, so that it is called last
-    if options.progress:  # on a terminal
+    if options.progress and not given.from_start:  # on a terminal
         from .written import Written
 
         atexit.register(Written(options))  # first, so that it is called last
@@ -145,10 +159,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"can't write to {given.output!r}: {error.strerror}")
     is_nowhere = not options.output and lines.given < 0
     keeper = _keeper(parser, options, lines, told)
+    followed = options
+    if options.follow:
+        followed = _followed(parser, options, lines, keeper)
+    if given.from_start:
+        from .starting import restart
+
+        try:
+            restart(program, followed, options.progress, keeper)
+        except (OSError, ValueError) as error:
+            parser.error(f"can't start the program: {error}")
     if options.follow:
         from .following import set_environment
 
-        set_environment(_followed(parser, options, lines, keeper))
+        set_environment(followed)
     try:
         channel = keeper.channel if keeper else None
         start(options, lines, channel, begin=True)

@@ -18,7 +18,7 @@ import select
 import signal
 
 from .._real import Real
-from ..records.lines import Lines, duplicate, own, place
+from ..records.lines import Lines, duplicate, open_high, own, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Channel:
 
     def __init__(self, lines: Lines, answers: int = -1, path: str = "") -> None:
         self._lines = lines
+        if path and answers < 0:  # in a process that has replaced another by exec
+            answers = open_high(path, os.O_RDONLY)
         self._answers = answers
         self._place = place(answers)
         self._path = path
@@ -109,11 +111,12 @@ class Keeper:
         folder = f"/proc/{pid}/fd"
         self.output = f"{folder}/{lines.fd}"
         self.path = f"{folder}/{reader}"
+        self.answers = f"{folder}/{answer}"
         channel = Lines(writer)
         os.close(writer)
         channel.also_at(self.path)
         lines.also_at(self.output)
-        self.channel = Channel(channel, answers, f"{folder}/{answer}")
+        self.channel = Channel(channel, answers, self.answers)
 
 
 def _high(*fds: int) -> list[int]:

@@ -173,6 +173,12 @@ def make_parser() -> Parser:
         help="also trace child processes: forked ones, and Pythons that are started; "
         "-ff writes a file for each process, FILE.PID",
     )
+    what.add_argument(
+        "--from-start",
+        action="store_true",
+        help="also show what the interpreter does before the program, from its first "
+        "event on; needs Linux and CPython",
+    )
     may = parser.add_argument_group(
         "what the program may do",
         "RULE is a PATTERN, maybe with arguments: '@write(path!=./build)'.\n"
@@ -383,6 +389,8 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
             parser.error("-ff is for lines: --chrome and -C have all processes in one")
     if given.format != "text" and (given.summary or given.summary_only):
         parser.error(f"the summary is a text table, not for --{given.format}")
+    if given.from_start:
+        _refuse_from_start(parser, given)
     terminal = os.isatty(2)
     options = Options(
         events=given.patterns,
@@ -419,11 +427,26 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         refuse_doubts(options.events)
         Fields(options.redact)
         options = _with_rules(parser, given, options)
+        if given.from_start and Selection("events", options.events).needs_arguments:
+            parser.error("--from-start takes PATTERNs of -e without arguments")
     except OSError as error:
         parser.error(f"can't read {given.policy!r}: {error.strerror}")
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def _refuse_from_start(parser: Parser, given: argparse.Namespace) -> None:
+    """Exit if what is asked for takes more than there is before the program."""
+    table = given.summary or given.summary_only
+    if table or given.format == "chrome":
+        other = "-C" if table else "--chrome"
+        parser.error(f"--from-start is for lines of events, and not for {other}")
+    if given.mine is not None:
+        parser.error("--from-start shows what no file of yours does: not with --mine")
+    if given.frames:
+        option = "-k" if given.frames == 1 else "--stack"
+        parser.error(f"--from-start knows no callers before the program: no {option}")
 
 
 def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> Options:

@@ -34,7 +34,7 @@ def open_followed(options: Options) -> Lines:
     """Open the output of a process that is followed. Raises OSError."""
     if options.apart:
         return open_apart(options)
-    return Lines(options.output, wait=False, patience=inf)
+    return Lines(options.output or 2, wait=False, patience=inf)
 
 
 def open_apart(options: Options) -> Lines:

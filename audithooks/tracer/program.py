@@ -37,6 +37,14 @@ class Program:
         self._path0 = path0
         self._given = given  # what stands behind the interpreter in its command line
 
+    def command(self) -> list[str]:
+        """Return the command line by which this interpreter would run the program."""
+        if hasattr(sys, "orig_argv"):
+            return [*_interpreter(sys.orig_argv), *self._given]
+        from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
+
+        return [sys.executable, *_args_from_interpreter_flags(), *self._given]
+
     def load(self, main: ModuleType) -> CodeType:
         """Return the code to run, and set the attributes of *main* for it."""
         raise NotImplementedError
@@ -53,7 +61,7 @@ class Program:
         sys.modules["__main__"] = main
         sys.argv[:] = self._argv
         if hasattr(sys, "orig_argv"):  # programs that restart themselves run this
-            sys.orig_argv[:] = [*_interpreter(sys.orig_argv), *self._given]
+            sys.orig_argv[:] = self.command()
         if self._path0 is not None and not safe_path():
             sys.path.insert(0, self._path0)
         code = None
@@ -154,14 +162,18 @@ class Code(Program):
 
 
 class Stdin(Code):
-    """The program of `python -`, which is read as bytes: it may name its encoding."""
+    """The program of `python -`, which is read as bytes: it may name its encoding.
+
+    Without *read*, there is only its command().
+    """
 
     _name = "<stdin>"
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], read: bool = True) -> None:
         super(Code, self).__init__(["-", *args], "", ["-", *args])
         self._linecache = None
-        self._source = b"" if sys.stdin is None else sys.stdin.buffer.read()
+        is_there = read and sys.stdin is not None
+        self._source = sys.stdin.buffer.read() if is_there else b""
 
     def load(self, main: ModuleType) -> CodeType:
         main.__file__ = self._name

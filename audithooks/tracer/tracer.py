@@ -22,6 +22,7 @@ from ..records.origin import Mine
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
+from .starting import last_number, take_over
 from .text import NOT_FOLLOWED
 
 TYPE_CHECKING = False
@@ -266,7 +267,10 @@ def start(
         options.secrets,
         None if mine is None else mine.has,
     )
-    record = _record(options, fields, lines, begin) if options.lines else None
+    written = None if begin else last_number()
+    record = None
+    if options.lines:
+        record = _record(options, fields, lines, begin, written or 0)
     end: Callable[[], str | None] = str
     count = None
     if channel is not None:
@@ -311,6 +315,8 @@ def start(
     if rules is not None:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
     tracer.start()
+    if written is not None:
+        take_over()
 
 
 def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending | None:
@@ -334,7 +340,10 @@ def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
     return lambda: _record(options, fields, open_apart(options), begin=False)
 
 
-def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
+def _record(
+    options: Options, fields: Fields, lines: Lines, begin: bool, written: int = 0
+) -> Record:
+    """Return what writes events, of which so many were *written* already."""
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 
@@ -344,6 +353,7 @@ def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Reco
             frames=options.frames,
         )
         record._fields = fields  # which know what is mine
+        record._count_from(written + 1)
         return record
     if options.format == "chrome":
         from .chrome import ChromeTrace, take_end

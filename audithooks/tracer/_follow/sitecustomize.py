@@ -1,7 +1,8 @@
 """Every Python that a tracer follows imports this: see audithooks/tracer/following.py.
 
-It may be a Python of any version. The program finds the same sys.path and the same
-sitecustomize as without the tracer.
+Or a library that was there before runs it: see audithooks/tracer/starting.py. It may be
+a Python of any version. The program finds the same sys.path and the same sitecustomize
+as without the tracer.
 """
 
 import os
@@ -14,8 +15,22 @@ def complain(why):
         sys.stderr.write(message)
 
 
-def follow(folder):
-    """Trace this process with the audithooks around *folder*, whatever sys.path is."""
+def has_library(*going_on):
+    """Whether the library is there. With False, it no longer waits for the tracer."""
+    try:
+        sys.audit("audithooks.start", *going_on)
+    except InterruptedError:
+        return True
+    except AttributeError:  # an old version
+        pass
+    return False
+
+
+def follow(folder, *given):
+    """Trace this process with the audithooks around *folder*, whatever sys.path is.
+
+    Return whether it is traced.
+    """
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
 
@@ -35,22 +50,25 @@ def follow(folder):
     except ImportError as error:  # for instance, compiled for another version
         sys.modules.pop("audithooks", None)
         complain(error)
-    else:
-        follow()
+        return False
+    return follow(*given)
 
 
-folder = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [path for path in sys.path if os.path.abspath(path) != folder]
-sys.path_importer_cache.pop(folder, None)
-if sys.version_info >= (3, 9):
-    follow(folder)
-else:
-    complain("it is Python %d.%d, and 3.9 is the first" % sys.version_info[:2])
+if __name__ == "sitecustomize":
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != folder]
+    sys.path_importer_cache.pop(folder, None)
+    is_there = has_library()
+    is_traced = sys.version_info >= (3, 9) and follow(folder)
+    if is_there and not is_traced:
+        has_library(False)
+    elif sys.version_info < (3, 9):
+        complain("it is Python %d.%d, and 3.9 is the first" % sys.version_info[:2])
 
-# site.py would have imported this one without this file.
-this = sys.modules.pop("sitecustomize")
-try:
-    import sitecustomize  # noqa: F401
-except ImportError:
-    sys.modules["sitecustomize"] = this  # zipimport of Python 3.9 takes it away itself
-    raise
+    # site.py would have imported this one without this file.
+    this = sys.modules.pop("sitecustomize")
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError:
+        sys.modules["sitecustomize"] = this  # zipimport of Python 3.9 takes it away
+        raise

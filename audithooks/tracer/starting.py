@@ -1,0 +1,149 @@
+"""From the first event on: a library that is preloaded, made of _start/start.c.
+
+It adds a hook before the interpreter is initialised, in the program and, with -f, in
+what it starts, and writes the lines of events until the tracer takes over: where site
+imports _follow/sitecustomize.py, or before the interpreter runs the program. Then the
+library is silent. It has its options, and those for the tracer, from the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+
+from ..catalogue import expand
+from ..records.lines import own_descriptor
+from ..records.selection import Selection
+from .following import FOLDER, VARIABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .keeper import Keeper
+    from .options import Options
+    from .program import Program
+
+LIBRARY = os.path.join(os.path.dirname(FOLDER), "..", "_start", "preloaded.so")
+LIBRARY = os.path.normpath(LIBRARY)
+PRELOAD = "LD_PRELOAD"
+START = "AUDITHOOKS_START"  # the options of the library, a line each
+FIRST = "AUDITHOOKS_FIRST"  # what only the first process is to know
+
+PRIVATE = "audithooks.start"  # an event for the library, which has the only answer
+
+
+def hindrance() -> str | None:
+    """Return why a program cannot be traced from its start, or None if it can be."""
+    if sys.platform != "linux":
+        return "this needs Linux"
+    if sys.implementation.name != "cpython":
+        return "this needs CPython"
+    if not os.path.isfile(LIBRARY):
+        return "this installation has no compiled library for it"
+    if not {" ", ":", "\n"}.isdisjoint(LIBRARY):
+        return f"no library can be preloaded from {LIBRARY!r}"
+    mode = os.stat(sys.executable).st_mode
+    if mode & (stat.S_ISUID | stat.S_ISGID) or os.getuid() != os.geteuid():
+        return "nothing can be preloaded into a program with the setuid bit"
+    return _failure()
+
+
+def _failure() -> str | None:
+    """Return why the library does nothing in this Python: it is tried."""
+    import subprocess
+
+    environ = _with_library(os.environ, "output &1\nshow cpython.run_command\n")
+    tried = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ""],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if tried.stdout.startswith(b"cpython.run_command("):
+        return None
+    return f"{sys.executable} loads no library before it starts, as if linked statically"
+
+
+def _with_library(environ: Mapping[str, str], settings: str) -> dict[str, str]:
+    others = [path for path in environ.get(PRELOAD, "").split(":") if path]
+    if LIBRARY not in others:
+        others.insert(0, LIBRARY)
+    return {**environ, PRELOAD: ":".join(others), START: settings}
+
+
+def _settings(options: Options) -> str:
+    """Return the options of the library. Raises ValueError for one that it cannot have.
+
+    They are those of the tracer, as far as its lines depend on them.
+    """
+    own = own_descriptor(options.output) if options.output else 2
+    lines = [f"output {options.output if own is None or options.apart else f'&{own}'}"]
+    selection = Selection("events", options.events, True, options.folder)
+    lines += [f"show {pattern}" for pattern in expand(selection.events)]
+    lines += [f"hide {pattern}" for pattern in expand(selection.exclude)]
+    lines += [f"redact {pattern}" for pattern in options.redact]
+    lines += [f"longest {options.longest}", f"began {options.began}"]
+    lines += [f"python {FOLDER}"]
+    if options.timestamps:
+        lines.append(f"time {options.timestamps}")
+    flags = {
+        "json": options.format == "json",
+        "processes": options.follow,
+        **{
+            name: getattr(options, name)
+            for name in (
+                "apart",
+                "append",
+                "follow",
+                "threads",
+                "color",
+                "secrets",
+                "environments",
+            )
+        },
+    }
+    lines += [name for name, is_set in flags.items() if is_set]
+    for line in lines:
+        if "\n" in line:
+            raise ValueError(f"{line!r} has the end of a line")
+    return "\n".join(lines)
+
+
+def restart(
+    program: Program, options: Options, progress: bool, keeper: Keeper | None
+) -> None:
+    """Become the program, under the library. Raises OSError and ValueError.
+
+    *options* are those for child processes, if they are followed. With *progress*, a
+    line on the terminal shows the number of events.
+    """
+    environ = _with_library(os.environ, _settings(options))
+    environ[VARIABLE] = json.dumps(options._asdict())
+    answers = keeper.answers if keeper else ""
+    environ[FIRST] = json.dumps({"progress": progress, "answers": answers})
+    sys.stdout.flush()
+    os.execve(sys.executable, program.command(), environ)
+
+
+def last_number() -> int | None:
+    """Return the number of the last event that the library wrote, if it is there."""
+    return _ask()
+
+
+def take_over() -> None:
+    """Have the library be silent from now on."""
+    _ask(True)
+
+
+def _ask(*taking_over: bool) -> int | None:
+    try:
+        sys.audit(PRIVATE, *taking_over)
+    except InterruptedError as answer:
+        number: int = answer.args[0]
+        return number
+    return None
