@@ -18,8 +18,8 @@ from audithooks import __version__
 from audithooks.catalogue import BLIND, EVENTS, GROUPS
 from audithooks.records.fields import PATHS, Fields
 from audithooks.records.secrets import cleaner, is_secret
-from audithooks.tracer.text import COLORS
 from audithooks.tracer.options import make_parser
+from audithooks.tracer.text import COLORS
 
 SHARE = Path(__file__).parent
 FILES = {

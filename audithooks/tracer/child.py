@@ -40,9 +40,9 @@ def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
         lines = Lines(options.channel, wait=False, patience=inf)
         channel = Channel(lines, path=known["answers"])
     if options.follow:
-        from .following import set_environment
+        from .following import START, set_environment
 
-        set_environment(options)
+        set_environment(options, os.environ.get(START))
     if known["progress"]:
         from .written import Written
 
@@ -54,8 +54,9 @@ def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
 def follow(encoded: str | None = None, first: str = "") -> bool:
     """Trace this process if a parent wants it. If it fails, write why to stderr.
 
-    Return whether it is traced. *encoded* are the options of the trace, if the environment has lost them. *first* is
-    what only the process that the command line has become is told, and empty in others.
+    Return whether it is traced. *encoded* are the options of the trace, if the
+    environment has lost them. *first* is what only the process that the command line
+    has become is told, and empty in others.
     """
     encoded = encoded or os.environ.get(VARIABLE)
     if encoded is None:

@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         why = "there is no stderr" if place(2) == (0, 0) else hindrance()
         if why is not None:
             complain(f"the trace begins with the program, not before: {why}")
-            given.from_start = False
+            given.from_start = None
     program = _program(parser, given)
     told = None
     if options.permissive:
@@ -171,8 +171,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             parser.error(f"can't start the program: {error}")
     if options.follow:
         from .following import set_environment
+        from .starting import for_children
 
-        set_environment(followed)
+        is_early = given.from_start is not False
+        set_environment(followed, for_children(followed) if is_early else None)
     try:
         channel = keeper.channel if keeper else None
         start(options, lines, channel, begin=True)

@@ -3,14 +3,17 @@
 PYTHONPATH has a folder with a sitecustomize.py, which calls child.py and then imports
 that of the program. Forked children do not need this: they have the hooks of their
 parents. Where a program gives a child an environment of its own, subprocess passes on a
-copy of that with the variables. A child that will not be traced all the same is named
-in the trace, or refused if something is denied.
+copy of that with the variables. Where LD_PRELOAD has the library of starting.py, that
+does so for every way to start a process, and reaches Pythons that ignore PYTHONPATH. A
+child that will not be traced all the same is named in the trace, or refused if
+something is denied.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from os import environ, fsdecode, pathsep  # a program may replace those of os
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 VARIABLE = "AUDITHOOKS_TRACE"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_follow")
+PRELOAD = "LD_PRELOAD"
+START = "AUDITHOOKS_START"  # the options of the library that is preloaded
+LIBRARY = os.path.normpath(os.path.join(FOLDER, "..", "..", "_start", "preloaded.so"))
 SPAWNS = (
     "subprocess.Popen",
     "os.exec",
@@ -55,18 +61,32 @@ CLEARED = f"the environment has lost {VARIABLE} or PYTHONPATH"
 FOREIGN = "it is no Python"
 
 
-def set_environment(options: Options) -> None:
-    """Change the environment so that child processes are traced with *options*."""
-    environ.update(_variables(environ, json.dumps(options._asdict())))
+def set_environment(options: Options, start: str | None = None) -> None:
+    """Change the environment so that child processes are traced with *options*.
+
+    *start* are those of the library, if it is to be preloaded.
+    """
+    environ.update(_variables(environ, json.dumps(options._asdict()), start))
 
 
-def _variables(env: Mapping[Any, Any], encoded: str) -> dict[str, str]:
+def _variables(
+    env: Mapping[Any, Any], encoded: str, start: str | None
+) -> dict[str, str]:
     """Return the variables that are to be set in an environment."""
-    before = fsdecode(_of(env, "PYTHONPATH") or "")  # subprocess takes any path
-    path = before.split(pathsep) if before else []
-    if FOLDER not in path:
-        path = [FOLDER, *path]
-    return {VARIABLE: encoded, "PYTHONPATH": pathsep.join(path)}
+    variables = {VARIABLE: encoded, "PYTHONPATH": _with(env, "PYTHONPATH", FOLDER)}
+    return variables if start is None else {**variables, **preloading(env, start)}
+
+
+def preloading(env: Mapping[Any, Any], start: str) -> dict[str, str]:
+    """Return the variables by which the library is preloaded."""
+    return {PRELOAD: _with(env, PRELOAD, LIBRARY), START: start}
+
+
+def _with(env: Mapping[Any, Any], name: str, path: str) -> str:
+    """Return the value of a variable that is a list of paths, with *path* in it."""
+    before = fsdecode(_of(env, name) or "")  # subprocess takes any path
+    paths = before.split(pathsep) if before else []
+    return pathsep.join(paths if path in paths else [path, *paths])
 
 
 def _of(env: Mapping[Any, Any], name: str) -> Any:
@@ -83,6 +103,7 @@ class Follower:
     *expect* is called before a Python is started that will be. *tell* is called with an
     event, its arguments and the reason why a child will not. If there are *rules* that
     refuse, that raises PermissionError for a Python; what they refuse is left to them.
+    *preloaded* says whether the library is in this process.
     """
 
     def __init__(
@@ -90,11 +111,14 @@ class Follower:
         tell: Callable[[str, tuple[Any, ...], str, bool], None],
         expect: Callable[[], None],
         rules: Rules | None,
+        preloaded: bool,
     ) -> None:
         self._tell = tell
         self._expect = expect
         self._rules = rules
         self._encoded = environ[VARIABLE]
+        self._start = environ.get(START)
+        self._preloaded = preloaded
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
@@ -118,14 +142,20 @@ class Follower:
             return
         options = options_of_python(program, argv)
         why = None
-        if not _is_complete(environ if env is None else env):
+        whole = environ if env is None else env
+        has_library = self._start is not None and _has_library(whole)
+        if not _is_complete(whole) or (self._start is not None and not has_library):
             change = local_of("subprocess", "env") if is_popen else None
-            if change is None or not self._complete(env, change):
+            if change is not None and self._complete(env, change):
+                has_library = self._start is not None
+            elif not _is_complete(whole):
                 why = CLEARED if env is None else OWN
         if options is None:
             self._tell(event, args, FOREIGN, False)
             return
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
+        if (has_library or self._preloaded) and why is not None:
+            why = None if loads_library(program) else why
         if why is not None:
             refuse = self._rules is not None and self._rules.refuse
             self._tell(event, args, why, refuse)
@@ -137,7 +167,7 @@ class Follower:
         env = environ if env is None else env
         if not hasattr(env, "items"):
             return True  # that is an error of the program
-        added = _variables(env, self._encoded)
+        added = _variables(env, self._encoded, self._start)
         own = {key: value for key, value in env.items() if fsdecode(key) not in added}
         try:
             change({**own, **added})
@@ -149,12 +179,16 @@ class Follower:
 class Unnamed:
     """The hook for UNNAMED: says that what multiprocessing starts will not be traced.
 
-    Such a process has the options and the environment of this one. *tell* is that of
-    Follower; it is called once.
+    Such a process has the options and the environment of this one. *tell* and
+    *preloaded* are those of Follower; it is called once.
     """
 
-    def __init__(self, tell: Callable[[str, tuple[Any, ...], str, bool], None]) -> None:
-        self._tell: Any = tell
+    def __init__(
+        self,
+        tell: Callable[[str, tuple[Any, ...], str, bool], None],
+        preloaded: bool,
+    ) -> None:
+        self._tell: Any = None if preloaded else tell
         flags = sys.flags
         ignoring = "I" * flags.isolated or "E" * flags.ignore_environment
         self._why = IGNORING.get(ignoring or "S" * flags.no_site)
@@ -177,10 +211,12 @@ class Unnamed:
             return None
         else:  # the environment is changed after the event
             name, *value = map(fsdecode, args)
-            if name not in (VARIABLE, "PYTHONPATH"):
+            if name not in (VARIABLE, "PYTHONPATH", START, PRELOAD):
                 return None
             env = {key: old for key, old in environ.items() if key != name}
             env.update(zip([name], value))
+        if _has_library(env):
+            return None
         return self._why or (None if _is_complete(env) else CLEARED)
 
 
@@ -190,6 +226,40 @@ def _is_complete(env: Any) -> bool:
         path = fsdecode(_of(env, "PYTHONPATH") or "").split(pathsep)
         return _of(env, VARIABLE) is not None and FOLDER in path
     return False
+
+
+def _has_library(env: Any) -> bool:
+    """Whether the library is preloaded into a child with this environment."""
+    if env is environ or hasattr(env, "items"):
+        libraries = fsdecode(_of(env, PRELOAD) or "").split(pathsep)
+        return _of(env, START) is not None and LIBRARY in libraries
+    return False
+
+
+def loads_library(path: str) -> bool:
+    """Whether a library can be preloaded into a Python, and has something to do there.
+
+    That is none with the setuid bit, none that is linked statically, and a CPython that
+    may be 3.8 or later.
+    """
+    if not _is_python(path):  # it is a script
+        path = next((w for w in _interpreter_of(path) if _is_python(w)), path)
+    path = os.path.realpath(path)
+    name = path.rpartition("/")[2]
+    version = name[8:].rstrip("tdm") if name.startswith("python3.") else ""
+    is_old = version.isdigit() and int(version) < 8
+    if is_old or name.startswith(("pypy", "python2")):
+        return False
+    try:
+        has_bits = Real.stat(path).st_mode & (stat.S_ISUID | stat.S_ISGID)
+        fd = own(Real.open, path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        start = Real.read(fd, 4096)
+    finally:
+        Real.close(fd)
+    return not has_bits and b"/ld-" in start  # the loader, which an ELF file names
 
 
 def _found(program: str, env: Any, folder: Any) -> str | None:

@@ -176,8 +176,15 @@ def make_parser() -> Parser:
     what.add_argument(
         "--from-start",
         action="store_true",
+        default=None,
         help="also show what the interpreter does before the program, from its first "
         "event on; needs Linux and CPython",
+    )
+    what.add_argument(
+        "--no-from-start",
+        dest="from_start",
+        action="store_false",
+        help="do not show that of child processes either; preload nothing into them",
     )
     may = parser.add_argument_group(
         "what the program may do",

@@ -8,7 +8,6 @@ library is silent. It has its options, and those for the tracer, from the enviro
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -16,20 +15,14 @@ import sys
 from ..catalogue import expand
 from ..records.lines import own_descriptor
 from ..records.selection import Selection
-from .following import FOLDER, VARIABLE
+from .following import FOLDER, LIBRARY, VARIABLE, preloading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .keeper import Keeper
     from .options import Options
     from .program import Program
 
-LIBRARY = os.path.join(os.path.dirname(FOLDER), "..", "_start", "preloaded.so")
-LIBRARY = os.path.normpath(LIBRARY)
-PRELOAD = "LD_PRELOAD"
-START = "AUDITHOOKS_START"  # the options of the library, a line each
 FIRST = "AUDITHOOKS_FIRST"  # what only the first process is to know
 
 PRIVATE = "audithooks.start"  # an event for the library, which has the only answer
@@ -37,6 +30,17 @@ PRIVATE = "audithooks.start"  # an event for the library, which has the only ans
 
 def hindrance() -> str | None:
     """Return why a program cannot be traced from its start, or None if it can be."""
+    why = _absence()
+    if why is not None:
+        return why
+    mode = os.stat(sys.executable).st_mode
+    if mode & (stat.S_ISUID | stat.S_ISGID) or os.getuid() != os.geteuid():
+        return "nothing can be preloaded into a program with the setuid bit"
+    return _failure()
+
+
+def _absence() -> str | None:
+    """Return why there is no library, or None if there is."""
     if sys.platform != "linux":
         return "this needs Linux"
     if sys.implementation.name != "cpython":
@@ -45,20 +49,17 @@ def hindrance() -> str | None:
         return "this installation has no compiled library for it"
     if not {" ", ":", "\n"}.isdisjoint(LIBRARY):
         return f"no library can be preloaded from {LIBRARY!r}"
-    mode = os.stat(sys.executable).st_mode
-    if mode & (stat.S_ISUID | stat.S_ISGID) or os.getuid() != os.geteuid():
-        return "nothing can be preloaded into a program with the setuid bit"
-    return _failure()
+    return None
 
 
 def _failure() -> str | None:
     """Return why the library does nothing in this Python: it is tried."""
     import subprocess
 
-    environ = _with_library(os.environ, "output &1\nshow cpython.run_command\n")
+    start = "output &1\nshow cpython.run_command\n"
     tried = subprocess.run(
         [sys.executable, "-I", "-S", "-c", ""],
-        env=environ,
+        env={**os.environ, **preloading(os.environ, start)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -66,14 +67,23 @@ def _failure() -> str | None:
     )
     if tried.stdout.startswith(b"cpython.run_command("):
         return None
-    return f"{sys.executable} loads no library before it starts, as if linked statically"
+    return f"{sys.executable} loads no library, as if it was linked statically"
 
 
-def _with_library(environ: Mapping[str, str], settings: str) -> dict[str, str]:
-    others = [path for path in environ.get(PRELOAD, "").split(":") if path]
-    if LIBRARY not in others:
-        others.insert(0, LIBRARY)
-    return {**environ, PRELOAD: ":".join(others), START: settings}
+def for_children(options: Options) -> str | None:
+    """Return the options of the library for children, or None if they get none.
+
+    It has no table, no callers, and no rules with arguments.
+    """
+    has_lines = options.lines and not options.summary and options.format != "chrome"
+    if not has_lines or options.mine or options.frames or _absence() is not None:
+        return None
+    if Selection("events", options.events).needs_arguments:
+        return None
+    try:
+        return _settings(options)
+    except ValueError:  # a path with the end of a line
+        return None
 
 
 def _settings(options: Options) -> str:
@@ -82,7 +92,9 @@ def _settings(options: Options) -> str:
     They are those of the tracer, as far as its lines depend on them.
     """
     own = own_descriptor(options.output) if options.output else 2
-    lines = [f"output {options.output if own is None or options.apart else f'&{own}'}"]
+    is_path = own is None or options.apart
+    output = os.path.abspath(options.output) if is_path else f"&{own}"
+    lines = [f"output {output}"]
     selection = Selection("events", options.events, True, options.folder)
     lines += [f"show {pattern}" for pattern in expand(selection.events)]
     lines += [f"hide {pattern}" for pattern in expand(selection.exclude)]
@@ -122,12 +134,14 @@ def restart(
     *options* are those for child processes, if they are followed. With *progress*, a
     line on the terminal shows the number of events.
     """
-    environ = _with_library(os.environ, _settings(options))
+    import json
+
+    environ = {**os.environ, **preloading(os.environ, _settings(options))}
     environ[VARIABLE] = json.dumps(options._asdict())
     answers = keeper.answers if keeper else ""
     environ[FIRST] = json.dumps({"progress": progress, "answers": answers})
     sys.stdout.flush()
-    os.execve(sys.executable, program.command(), environ)
+    os.execve(sys.executable, program.command(), environ)  # noqa: S606
 
 
 def last_number() -> int | None:

@@ -22,7 +22,6 @@ from ..records.origin import Mine
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
-from .starting import last_number, take_over
 from .text import NOT_FOLLOWED
 
 TYPE_CHECKING = False
@@ -267,7 +266,11 @@ def start(
         options.secrets,
         None if mine is None else mine.has,
     )
-    written = None if begin else last_number()
+    written = None
+    if not begin:
+        from .starting import last_number, take_over
+
+        written = last_number()
     record = None
     if options.lines:
         record = _record(options, fields, lines, begin, written or 0)
@@ -308,10 +311,11 @@ def start(
         from .following import SPAWNS, UNNAMED, Follower, Unnamed
 
         expect = tracer.expect(channel)
-        follower = Follower(tracer.tell_not_followed, expect, rules)
+        preloaded = written is not None
+        follower = Follower(tracer.tell_not_followed, expect, rules, preloaded)
         subscribe(follower, *SPAWNS)
         if sys.version_info < (3, 14):
-            subscribe(Unnamed(tracer.tell_not_followed), *UNNAMED)
+            subscribe(Unnamed(tracer.tell_not_followed, preloaded), *UNNAMED)
     if rules is not None:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
     tracer.start()

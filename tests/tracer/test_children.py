@@ -117,7 +117,7 @@ NOT_FOLLOWED = {
 @pytest.mark.parametrize("how", NOT_FOLLOWED)
 def test_a_child_that_is_not_followed_is_named(trace, how):
     code, why = NOT_FOLLOWED[how]
-    done = trace("-e", "test.*", code=code)
+    done = trace("-e", "test.*", "--no-from-start", code=code)
     assert (done.stdout, done.returncode) == ("own\n", 0)
     (line,) = done.trace.splitlines()
     assert " audithooks: process [" in line
@@ -128,7 +128,7 @@ def test_a_child_that_is_not_followed_is_named(trace, how):
 @pytest.mark.parametrize("how", NOT_FOLLOWED)
 def test_a_child_that_cannot_be_held_to_deny_is_refused(trace, how):
     code, why = NOT_FOLLOWED[how]
-    done = trace("-e", "none", "--deny", "os.mkdir", code=code)
+    done = trace("-e", "none", "--deny", "os.mkdir", "--no-from-start", code=code)
     assert not done.made
     assert " = denied" in done.trace
     if "spawnv" not in code:  # whose child writes no traceback
@@ -137,7 +137,8 @@ def test_a_child_that_cannot_be_held_to_deny_is_refused(trace, how):
 
 
 def test_json_names_a_child_that_is_not_followed(trace):
-    done = trace("-e", "test.*", "--json", code=NOT_FOLLOWED["-I"][0])
+    options = "-e", "test.*", "--json", "--no-from-start"
+    done = trace(*options, code=NOT_FOLLOWED["-I"][0])
     (record,) = map(json.loads, done.trace.splitlines())
     assert record["event"] == "audithooks.not_followed"
     assert record["args"]["process"][:2] == [sys.executable, "-I"]
@@ -183,7 +184,8 @@ if __name__ == "__main__":
 def test_multiprocessing_hands_options_on(trace, option):
     path = os.path.dirname(os.path.dirname(audithooks.__file__))  # for -S
     code = "import multiprocessing.resource_tracker"
-    done = trace("-e", "test.*", code=code, python=[option], PYTHONPATH=path)
+    options = "-e", "test.*", "--no-from-start"
+    done = trace(*options, code=code, python=[option], PYTHONPATH=path)
     assert f" is not followed: it {'does' if option == '-S' else 'ign'}" in done.trace
 
 
@@ -199,7 +201,7 @@ def test_multiprocessing_without_the_environment_is_named(trace, how):
     before, after = LOST[how]
     start = MULTIPROCESSING.replace("    context", f"    {after}\n    context", 1)
     code = before + start
-    done = trace("-e", "os.mkdir", code=code)
+    done = trace("-e", "os.mkdir", "--no-from-start", code=code)
     assert (done.stdout, done.made) == ("end\n", True)
     assert "os.mkdir" not in done.trace
     assert " is not followed: the environment has lost " in done.trace
@@ -224,7 +226,7 @@ def test_a_child_gets_the_rest_of_its_environment(trace):
 child = "import os; print(sorted({*os.environ} - {'LC_CTYPE'}))"
 subprocess.run([X, "-c", child], env={"A": "1", b"B": b"2"})
 """
-    done = trace("-e", "none", code=code)
+    done = trace("-e", "none", "--no-from-start", code=code)
     assert done.stdout == "['A', 'AUDITHOOKS_TRACE', 'B', 'PYTHONPATH']\n"
 
 

@@ -1695,7 +1695,7 @@ folder = os.path.dirname(os.path.dirname(audithooks.__file__))
 at = f"import sys; sys.path.insert(0, {{folder!r}})"
 subprocess.run([sys.executable, "-S", "-c", at + {child!r}])
 """
-    done = trace("-f", "-e", "test.*", "-c", code)
+    done = trace("-f", "--no-from-start", "-e", "test.*", "-c", code)
     _, line = done.stderr.splitlines()  # the first is about the -S
     assert re.fullmatch(r"audithooks: process \d+ is not followed: .*refused.*", line)
 
@@ -1707,7 +1707,7 @@ os.remove("trace")
 os.mkdir("trace")
 subprocess.run([sys.executable, "-c", {AUDIT!r}])
 """
-    done = trace("-f", "-o", "trace", "-c", run)
+    done = trace("-f", "--no-from-start", "-o", "trace", "-c", run)
     assert re.fullmatch(r"audithooks: process \d+ is not followed: .*\n", done.stderr)
     assert done.returncode == 0
 
