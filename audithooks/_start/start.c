@@ -1050,6 +1050,7 @@ static int find_output(void)
 static void write_line(const char *line, size_t length)
 {
     size_t written = 0;
+    int is_lost = 0;
     if (out.is_pipe) { /* SIGPIPE may still end the process */
         struct pollfd asked = {out.fd, 0, 0};
         if (poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR)) {
@@ -1072,8 +1073,12 @@ static void write_line(const char *line, size_t length)
             poll(&asked, 1, -1);
             continue;
         }
-        if (errno == EBADF && find_output() == 0) /* closed in this moment */
+        if (errno == EBADF && !is_lost) { /* closed in this moment, or for reading */
+            is_lost = 1;
+            if (find_output() < 0)
+                return;
             continue;
+        }
         out.is_torn = written > 0;
         out.is_over = 1;
         if (errno != EPIPE)

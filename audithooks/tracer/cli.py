@@ -106,8 +106,11 @@ def _followed(
         except OSError:
             parser.error("on this system -f needs an output file: -o FILE")
         append_always(lines.fd)
-    channel = keeper.path if keeper and os.path.exists(keeper.path) else ""
-    return options._replace(output=output, channel=channel, progress=False)
+    return options._replace(output=output, channel=_channel(keeper), progress=False)
+
+
+def _channel(keeper: Keeper | None) -> str:
+    return keeper.path if keeper and os.path.exists(keeper.path) else ""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -159,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"can't write to {given.output!r}: {error.strerror}")
     is_nowhere = not options.output and lines.given < 0
     keeper = _keeper(parser, options, lines, told)
-    followed = options
+    followed = options._replace(channel=_channel(keeper), progress=False)
     if options.follow:
         followed = _followed(parser, options, lines, keeper)
     if given.from_start:

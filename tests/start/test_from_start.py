@@ -1,0 +1,441 @@
+"""audithooks --from-start, and -f with the library: what the tracer takes over."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from features import PROCESSES, needs
+from preloading import EXPECTED, HAS_LIBRARY, LIBRARY
+
+import audithooks
+
+pytestmark = needs(PROCESSES, "this system has no processes")
+WITH = HAS_LIBRARY
+PACKAGES = str(Path(audithooks.__file__).parents[1])
+
+
+@pytest.fixture
+def trace(child, tmp_path):
+    """Run the tracer in an empty folder; return the events of each process, too."""
+
+    def run(*options, code=None, python=(), environ=None, **others):
+        command = [*python, "-m", "audithooks", *options]
+        if code is not None:
+            (tmp_path / "code.py").write_text(code)
+            command.append("code.py")
+        done = child.start(*command, cwd=tmp_path, environ=environ or {}, **others)
+        path = tmp_path / "trace"
+        done.text = path.read_text() if path.exists() else ""
+        done.processes = defaultdict(list)
+        if "--json" in options:
+            for record in map(json.loads, done.text.splitlines()):
+                done.processes[record["pid"]].append(record)
+        return done
+
+    run.child = child
+    return run
+
+
+def are_numbered(records):
+    return [r["seq"] for r in records] == [*range(1, len(records) + 1)]
+
+
+def imports(records):
+    return [r["args"]["module"] for r in records if r["event"] == "import"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A virtual environment with a .pth file that raises events."""
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=False, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "early.pth").write_text("import sys; sys.audit('test.pth'); print(0)\n")
+    return folder / "bin" / "python"
+
+
+@WITH
+def test_events_are_there_from_the_first_on(environment, tmp_path):
+    """Of the interpreter, of site and of .pth files, in one stream."""
+    tracer = ["-m", "audithooks", "--from-start", "--json", "-o", "trace"]
+    plain, done = (
+        subprocess.run(
+            [environment, *options, "-c", "import json, csv; print(1)"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": PACKAGES},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for options in ([], tracer)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(plain.stdout)
+    records = [*map(json.loads, (tmp_path / "trace").read_text().splitlines())]
+    assert are_numbered(records)
+    events = [r["event"] for r in records]
+    assert events.count("test.pth") == plain.stdout.count("0\n") > 0
+    assert events.count("cpython.run_command") == 1
+    modules = imports(records)
+    assert modules.count("site") == 1
+    assert modules.index("site") < modules.index("csv")
+    first = events.index("import")
+    assert records[first]["args"]["module"] in ("_frozen_importlib_external", "_imp")
+    assert first < events.index("test.pth") < events.index("cpython.run_command")
+
+
+@WITH
+def test_the_tracer_itself_is_not_shown(trace):
+    done = trace("--from-start", "--json", "-o", "trace", code="import csv")
+    ((_, records),) = done.processes.items()
+    assert are_numbered(records)
+    shown = [m for m in imports(records) if "audithooks" in m]
+    assert shown == []
+    opened = [r["args"]["path"] for r in records if r["event"] == "open"]
+    ours = f"{PACKAGES}/audithooks/"
+    assert [path for path in opened if str(path).startswith(ours)] == []
+
+
+@WITH
+@pytest.mark.parametrize("how", ["script", "-c", "-m", "-"])
+def test_the_program_is_run_as_python_would(trace, tmp_path, how):
+    code = (
+        "import os, sys; print(sys.argv, sys.flags.dev_mode, sys.path[0], __name__)\n"
+        "print(sorted({*os.environ} - {'LC_CTYPE'}), getattr(sys, 'orig_argv', 0))\n"
+        "sys.exit(3)"
+    )
+    (tmp_path / "module.py").write_text(code)
+    program = {
+        "script": ["module.py", "a"],
+        "-c": ["-c", code, "a"],
+        "-m": ["-m", "module", "a"],
+        "-": ["-", "a"],
+    }[how]
+    others = {"input": code} if how == "-" else {}
+    python = ["-X", "dev"]
+    done = trace("--from-start", "-o", "trace", *program, python=python, **others)
+    plain = trace.child.start(*python, *program, cwd=tmp_path, **others)
+    assert plain.returncode == 3
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+    assert done.stderr == plain.stderr
+    assert "cpython.run_" in done.text
+
+
+@WITH
+@pytest.mark.parametrize("option", ["-I", "-E", "-S", "-B", "-O"])
+def test_options_of_python_are_kept(trace, option):
+    path = {"PYTHONPATH": PACKAGES}
+    if option in ("-I", "-S") and not _is_installed():
+        pytest.skip("audithooks is found by PYTHONPATH alone")
+    done = trace(
+        *("--from-start", "-e", "test.*", "-o", "trace"),
+        code="import sys; sys.audit('test.a'); print(sys.flags)",
+        python=[option],
+        environ=path,
+    )
+    if "No module named" in done.stderr:
+        pytest.skip("audithooks is not found with this option")
+    assert done.text == "test.a()\n"
+
+
+def _is_installed():
+    return PACKAGES in sys.path
+
+
+@WITH
+def test_lines_go_to_stderr_and_stdout(trace):
+    code = "import sys; sys.audit('test.a'); print('own', flush=True)"
+    done = trace("--from-start", "-e", "import,test.*", code=code)
+    assert done.stdout == "own\n"
+    assert "import(module='site'" in done.stderr
+    assert done.stderr.count("test.a()") == 1
+    done = trace("--from-start", "-e", "import,test.*", "-o", "-", code=code)
+    assert (done.stderr, done.stdout.count("test.a()\n")) == ("", 1)
+    assert "import(module='site'" in done.stdout
+
+
+@WITH
+def test_a_program_that_fails_has_its_own_traceback(trace, tmp_path):
+    code = "def f():\n    1 / 0\nf()\n"
+    done = trace("--from-start", "-o", "trace", code=code)
+    plain = trace.child.start("code.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (plain.returncode, plain.stderr) != (0, "")
+
+
+@WITH
+def test_rules_hold_as_soon_as_the_program_runs(trace, tmp_path):
+    code = "import os; os.mkdir('made')"
+    options = "--from-start", "--deny", "os.mkdir", "-e", "os.mkdir", "-o", "trace"
+    done = trace(*options, code=code)
+    assert done.returncode == 1
+    assert "PermissionError: [Errno 1] " in done.stderr
+    assert " = denied" in done.text
+    assert not (tmp_path / "made").exists()
+
+
+@WITH
+def test_what_a_policy_would_refuse_is_told_at_the_end(trace):
+    code = "import os; os.mkdir('made')"
+    options = "--from-start", "--deny", "os.mkdir", "--permissive", "-o", "trace"
+    done = trace(*options, code=code)
+    assert done.returncode == 0
+    assert "this would have been refused:\n" in done.stderr
+    assert "--allow '@write(path=./made)'" in done.stderr
+
+
+@WITH
+def test_a_file_for_each_process(trace, tmp_path):
+    code = """
+import os, subprocess, sys
+subprocess.run([sys.executable, "-I", "-c", "import sys; sys.audit('test.a')"])
+"""
+    done = trace("--from-start", "-ff", "-o", "trace", code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+    texts = [path.read_text() for path in tmp_path.glob("trace.*")]
+    assert len(texts) == 2
+    assert all("import(module='site'" in text for text in texts)
+    assert sum(text.count("test.a()") for text in texts) == 1
+
+
+START = """
+import multiprocessing, os, subprocess, sys
+X = sys.executable
+C = "import os, sys; sys.audit('test.child'); print('own')"
+def audit():
+    sys.audit("test.child")
+    print("own")
+def spawn(method):
+    process = multiprocessing.get_context(method).Process(target=audit)
+    process.start()
+    process.join()
+if __name__ == "__main__":
+"""
+CHILDREN = {
+    "plain": "subprocess.run([X, '-c', C])",
+    "-I": "subprocess.run([X, '-I', '-c', C])",
+    "-E": "subprocess.run([X, '-E', '-c', C])",
+    "-S": "subprocess.run([X, '-S', '-c', C])",
+    "-ISE": "subprocess.run([X, '-ISE', '-c', C])",
+    "-X dev": "subprocess.run([X, '-X', 'dev', '-I', '-c', C])",
+    "env={}": "subprocess.run([X, '-c', C], env={})",
+    "env={} and -I": "subprocess.run([X, '-I', '-c', C], env={})",
+    "env -i": "subprocess.run(['env', '-i', X, '-c', C])",
+    "a shell": "os.system(f'{X} -I -c \"{C}\"')",
+    "shells": "subprocess.run(['sh', '-c', 'sh -c \"exec env -i $X -S -c '"
+    "'\\\\\"$C\\\\\"\"'], env={'X': X, 'C': C})",
+    "os.execv": "os.environ.clear(); os.execv(X, [X, '-c', C])",
+    "os.execve": "os.execve(X, [X, '-I', '-c', C], {})",
+    "os.execvpe": "os.execvpe(X, [X, '-S', '-c', C], {'PATH': '/nowhere'})",
+    "os.posix_spawn": "os.waitpid(os.posix_spawn(X, [X, '-c', C], {}), 0)",
+    "os.posix_spawnp": "os.waitpid(os.posix_spawnp(X, [X, '-c', C], {b'A': b'1'}), 0)",
+    "os.spawnve": "os.spawnve(os.P_WAIT, X, [X, '-I', '-c', C], {})",
+    "a script": "open('x', 'w').write(f'#!{X} -I\\n{C}'); os.chmod('x', 0o755); "
+    "subprocess.run(['./x'], env={})",
+    "fork": "pid = os.fork(); os.waitpid(pid, 0) if pid else audit()",
+    "spawn": "spawn('spawn')",
+    "forkserver": "spawn('forkserver')",
+    "multiprocessing's fork": "spawn('fork')",
+    "spawn without variables": "os.environ.clear(); spawn('spawn')",
+    "asyncio": "import asyncio\n    async def main():\n"
+    "        p = await asyncio.create_subprocess_exec(X, '-I', '-c', C, env={})\n"
+    "        await p.wait()\n    asyncio.run(main())",
+    "a child of a child": "import shlex; code = f'import subprocess; "
+    'subprocess.run([{X!r}, "-I", "-c", {C!r}], env={{}})\'; '
+    "subprocess.run([X, '-I', '-c', code], env={})",
+}
+
+
+@WITH
+@pytest.mark.parametrize("how", CHILDREN)
+def test_children_of_all_kinds_are_there_from_their_first_event_on(trace, how):
+    code = f"{START}    {CHILDREN[how]}"
+    done = trace("--from-start", "-f", "--json", "-o", "trace", code=code)
+    assert (done.stdout, done.stderr, done.returncode) == ("own\n", "", 0)
+    events = [r["event"] for records in done.processes.values() for r in records]
+    assert events.count("test.child") == 1
+    (records,) = [
+        records
+        for records in done.processes.values()
+        if any(r["event"] == "test.child" for r in records)
+    ]
+    if "fork" in how:  # without exec
+        return
+    numbers = [r["seq"] for r in records]
+    start = len(numbers) - numbers[::-1].index(1) - 1  # before, it was another program
+    assert numbers[start:] == [*range(1, len(numbers) - start + 1)]
+    assert imports(records[start:])[0] in ("_frozen_importlib_external", "_imp")
+
+
+@WITH
+@pytest.mark.parametrize("how", ["-I", "env={}", "-S", "env -i", "spawn"])
+def test_with_f_alone_children_are_there_from_the_start(trace, how):
+    code = f"{START}    {CHILDREN[how]}"
+    done = trace("-f", "--json", "-o", "trace", code=code)
+    assert (done.stdout, done.stderr, done.returncode) == ("own\n", "", 0)
+    first, *others = done.processes.values()
+    assert not any("site" in imports(r)[:30] for r in [first])
+    assert sum(r["event"] == "test.child" for rs in others for r in rs) == 1
+    assert any("_frozen_importlib_external" in imports(rs) for rs in others)
+    assert all(map(are_numbered, done.processes.values()))
+    not_followed = done.text.count("audithooks.not_followed")
+    assert not_followed == done.text.count("it is no Python") == (how == "env -i")
+
+
+@WITH
+def test_a_child_that_clears_what_is_preloaded_is_refused_or_told(trace):
+    code = """
+import os, sys
+os.environ.pop("LD_PRELOAD")
+os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", "-c", ""])
+"""
+    done = trace("-f", "-e", "test.*", "-o", "trace", code=code)
+    assert "is not followed: it ignores the environment by -I" in done.text
+
+
+@WITH
+def test_rules_hold_in_children_that_ignore_the_environment(trace, tmp_path):
+    code = """
+import subprocess, sys
+code = "import os; os.mkdir('made')"
+subprocess.run([sys.executable, "-I", "-c", code], env={}, stderr=subprocess.DEVNULL)
+"""
+    done = trace("-f", "--deny", "os.mkdir", "-e", "none", "-o", "trace", code=code)
+    assert not (tmp_path / "made").exists()
+    assert " = denied" in done.text
+
+
+@WITH
+def test_the_library_is_silent_once_the_tracer_is_there(trace):
+    """In other interpreters, which the tracer does not see, it goes on."""
+    code = """
+import sys
+sys.audit("test.main")
+try:
+    import _interpreters as interpreters
+    run = interpreters.exec
+except ImportError:
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        sys.exit(7)
+    run = interpreters.run_string
+run(interpreters.create(), "import sys; sys.audit('test.other')")
+sys.audit("test.end")
+"""
+    done = trace("--from-start", "--json", "-e", "test.*", "-o", "trace", code=code)
+    if done.returncode == 7:
+        pytest.skip("this Python has no interpreters")
+    ((_, records),) = done.processes.items()
+    assert [r["event"] for r in records] == ["test.main", "test.other", "test.end"]
+    assert [r.get("seq") for r in records] == [1, None, 2]
+    assert records[1]["interpreter"] > 0
+
+
+@WITH
+def test_without_f_children_have_nothing_of_it(trace):
+    code = """
+import os, subprocess
+print(subprocess.run(["env"], capture_output=True, text=True).stdout, end="")
+"""
+    done = trace("--from-start", "-o", "trace", code=code)
+    assert "AUDITHOOKS_START" not in done.stdout
+    assert "AUDITHOOKS_TRACE" not in done.stdout
+    assert "AUDITHOOKS_FIRST" not in done.stdout
+    assert "preloaded" not in done.stdout
+
+
+@WITH
+def test_nothing_is_preloaded_if_that_is_not_wanted(trace):
+    code = f"{START}    {CHILDREN['-I']}"
+    done = trace("-f", "--no-from-start", "-o", "trace", code=code)
+    assert "is not followed: it ignores the environment by -I" in done.text
+    assert done.text.count("test.child()") == 0
+
+
+HINDRANCE = "audithooks: the trace begins with the program, not before: "
+HINDERED = {
+    "this needs CPython": "sys.implementation.name = 'other'",
+    "this needs Linux": "sys.platform = 'other'",
+    "this installation has no compiled library for it": "s.LIBRARY = '/none'",
+    "nothing can be preloaded into a program with the setuid bit": "os.getuid = int; "
+    "os.geteuid = lambda: 1",
+    "loads no library, as if it was linked statically": "s.preloading = lambda *_: {}",
+    "no library can be preloaded from ": "s.LIBRARY = 'a b'; os.path.isfile = len",
+}
+
+
+@WITH
+@pytest.mark.parametrize("why", HINDERED)
+def test_where_it_cannot_one_line_says_so_and_the_program_is_traced(trace, why):
+    main = f"""
+import os, sys
+from audithooks.tracer import cli, starting as s
+{HINDERED[why]}
+cli.main(["--from-start", "-e", "test.*", "-c", "import sys; sys.audit('test.a')"])
+"""
+    done = trace.child.start("-c", main)
+    first, second = done.stderr.splitlines()
+    assert first.startswith(HINDRANCE)
+    assert why in first
+    assert (second, done.returncode) == ("test.a()", 0)
+
+
+@needs(not EXPECTED, "it can be traced from its start here")
+def test_elsewhere_one_line_says_so(trace):
+    done = trace("--from-start", "-e", "test.*", code="import sys; sys.audit('test.a')")
+    first, second = done.stderr.splitlines()
+    assert first.startswith(HINDRANCE)
+    assert (second, done.returncode) == ("test.a()", 0)
+
+
+WRONG = {
+    ("-C",): "--from-start is for lines of events, and not for -C",
+    ("--summary-only",): "--from-start is for lines of events, and not for -C",
+    (
+        "--chrome",
+        "-o",
+        "x",
+    ): "--from-start is for lines of events, and not for --chrome",
+    ("--mine",): "--from-start shows what no file of yours does: not with --mine",
+    ("-k",): "--from-start knows no callers before the program: no -k",
+    ("--stack", "2"): "--from-start knows no callers before the program: no --stack",
+    ("-e", "open(path=x)"): "--from-start takes PATTERNs of -e without arguments",
+}
+
+
+@pytest.mark.parametrize("options", WRONG)
+def test_a_wrong_call_is_one_line_and_status_2(trace, options):
+    done = trace("--from-start", *options, code="")
+    expected = f"python -m audithooks: {WRONG[options]} (see --help)\n"
+    assert (done.stderr, done.returncode) == (expected, 2)
+
+
+@WITH
+def test_a_static_python_is_named_by_f(trace, tmp_path):
+    if not sysconfig.get_config_var("LIBDIR"):
+        pytest.skip("this is for Linux")
+    static = tmp_path / "python3"
+    if subprocess.run(
+        ["cc", "-static", "-o", str(static), "-xc", "-"],
+        input=b"int main(void) { return 0; }",
+        capture_output=True,
+        check=False,
+    ).returncode:
+        pytest.skip("no program can be linked statically here")
+    code = "import subprocess; subprocess.run(['./python3', '-I'])"
+    done = trace("-f", "-e", "test.*", "-o", "trace", code=code)
+    assert re.search(r"\./python3.* is not followed: it ignores", done.text)
+
+
+@WITH
+def test_the_library_is_found_by_what_is_installed():
+    from audithooks.tracer.following import LIBRARY as found
+
+    assert Path(found) == LIBRARY
