@@ -10,6 +10,7 @@ import venv
 from collections import defaultdict
 from pathlib import Path
 
+import building
 import pytest
 from features import PROCESSES, needs
 from preloading import EXPECTED, HAS_LIBRARY, LIBRARY
@@ -439,3 +440,8 @@ def test_the_library_is_found_by_what_is_installed():
     from audithooks.tracer.following import LIBRARY as found
 
     assert Path(found) == LIBRARY
+
+
+@needs(EXPECTED and building.COMPILED, "there was no compiler, or no use for it")
+def test_the_library_is_compiled_with_the_modules():
+    assert LIBRARY.exists()

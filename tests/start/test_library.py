@@ -9,11 +9,9 @@ import sysconfig
 
 import pytest
 from preloading import EXPECTED, HAS_LIBRARY, LIBRARY, start
-from preloading import test_the_library_is_there_where_there_is_a_compiler as test_there
 
 from audithooks.catalogue import EVENTS
 
-__all__ = ["test_there"]
 pytestmark = HAS_LIBRARY
 
 LAST = "cpython._PySys_ClearAuditHooks"
