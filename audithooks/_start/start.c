@@ -1469,7 +1469,8 @@ static int on_event(const char *event, PyObject *args, void *unused)
 {
     int error = errno, status;
     (void)unused;
-    if ((is_loading || is_calling) && strcmp(event, PRIVATE) == 0)
+    if (strcmp(event, PRIVATE) == 0
+        && (is_loading || is_calling || (trace == NULL && py.PyTuple_Size(args) == 0)))
         return answer(args);
     if (is_inside) /* it is raised by what this does */
         return 0;
