@@ -54,12 +54,14 @@ def missing(static: bool) -> str | None:
 def build(target: str, options: str, static: bool) -> None:
     """Build the launcher *target* with *options*, in the place of what is there.
 
+    Of several names in one folder, as in a virtual environment, all lead to it then.
     Raises OSError, and CalledProcessError with what the compiler said.
     """
     target = os.path.abspath(target)
-    with TemporaryDirectory(
-        prefix=".audithooks-", dir=os.path.dirname(target)
-    ) as folder:
+    beside = os.path.dirname(target)
+    while os.path.islink(target) and os.sep not in os.readlink(target):
+        target = os.path.join(beside, os.readlink(target))
+    with TemporaryDirectory(prefix=".audithooks-", dir=beside) as folder:
         with open(os.path.join(folder, "options.h"), "w", encoding="ascii") as header:
             header.write(f"#define OPTIONS {_literal(options)}\n")
         made = os.path.join(folder, "python")
@@ -70,7 +72,7 @@ def build(target: str, options: str, static: bool) -> None:
             os.path.join(SOURCES, "host.c"),
             *_linking(static),
         ]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
         os.replace(made, target)
 
 

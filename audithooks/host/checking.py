@@ -11,7 +11,8 @@ MARK = b"audithooks host:\n"
 
 PROGRAM = """
 import json, sys
-told = {"version": sys.version, "prefix": sys.base_prefix, "number": None, "refused": []}
+told = {"version": sys.version, "prefix": sys.base_prefix}
+told.update(number=None, refused=[])
 try:
     sys.audit("audithooks.start")
 except InterruptedError as answer:
@@ -35,14 +36,14 @@ def compiled_options(path: str) -> str:
 
 
 def check(path: str, options: str) -> int:
-    """Run the launcher at *path*; print what it does. Return 0 if it is as it should."""
+    """Run the launcher at *path* and print what it does. Return 0 if all is well."""
     settings = [line.partition(" ")[::2] for line in options.splitlines()]
     names = [
         value
         for name, value in settings
         if name == "refuse" and not {*"*?["} & {*value}
     ]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [os.path.abspath(path), "-I", "-S", "-c", PROGRAM, json.dumps(names)],
         capture_output=True,
         text=True,

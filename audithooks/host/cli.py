@@ -31,17 +31,15 @@ def _parser() -> _Parser:
         "runtime is initialised. In all else it is the Python that runs this.",
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(
-        dest="command", required=True, parser_class=_Parser
-    )
+    commands = parser.add_subparsers(dest="command", required=True)
     made = commands.add_parser("build", help="build one with the C compiler")
     made.add_argument(
         "-o",
         metavar="FILE",
         dest="target",
         default="python",
-        help="the executable, such as the bin/python of a virtual environment (default: "
-        "%(default)s)",
+        help="the executable, such as the bin/python of a virtual environment "
+        "(default: %(default)s)",
     )
     made.add_argument("--to", metavar="FILE", help="where the lines of events go")
     made.add_argument("--json", action="store_true", help="write JSON Lines")
@@ -79,9 +77,7 @@ def _options(parser: _Parser, given: argparse.Namespace) -> str:
     """Return the options that are compiled in, or exit with an error message."""
     if given.options is not None:
         if given.to or given.json or given.shown or given.refuse:
-            parser.error(
-                "--options has them all: it goes with no other but -o, --static"
-            )
+            parser.error("--options has them all: it goes with -o and --static alone")
         lines = [f"options {os.path.abspath(given.options)}"]
     else:
         if given.to is None:
@@ -104,9 +100,7 @@ def _options(parser: _Parser, given: argparse.Namespace) -> str:
 def _names(patterns: list[str]) -> tuple[str, ...]:
     for pattern in patterns:
         if not pattern or "(" in pattern:
-            raise ValueError(
-                f"{pattern!r} is no name of an event, and no pattern of some"
-            )
+            raise ValueError(f"{pattern!r} must be a name of events, or a pattern")
     return expand(patterns)
 
 
