@@ -229,6 +229,23 @@ AuditHooks_Import(void)
 #define AuditHooks_AUDIT(api, event, ...) \
     (AuditHooks_Enabled(event) ? (api)->raise_event((event), __VA_ARGS__) : 0)
 
+/* Add a hook before Py_Initialize(), which writes events from the first one on.
+
+   It is no function of the table: compile _start/start.c, which is beside this header,
+   with the program, and link it with -ldl -pthread. That is plain C for Linux; the
+   program must export the functions of Python, as it does if libpython is shared.
+
+   *options* has a line for each: "output PATH" must be there; "json" writes JSON Lines,
+   "show PATTERN" and "hide PATTERN" select events, "refuse PATTERN" refuses them with a
+   PermissionError, which ends the interpreter where it needs them to start; "processes"
+   begins lines with the process; "follow" goes on in forked children; "longest N" is
+   for arguments; "secrets" shows what may be one. It is copied.
+
+   Needs no GIL, as there is none yet. Returns NULL, or what is wrong in words, which stay
+   valid until the next call. After Py_FinalizeEx() the hook is gone, and this may be
+   called again; the numbers of the events go on. Call it from one thread at a time. */
+const char *AuditHooks_Start(const char *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -86,7 +86,7 @@ def cython_extension(source, folder):
     return extension(c_file, folder, options=[])
 
 
-def program(source, folder):
+def program(source, folder, *options):
     """Compile a program that embeds Python, and return its path."""
     target = folder / source.stem
     version = config("LDVERSION")
@@ -99,5 +99,6 @@ def program(source, folder):
         f"-lpython{version}",
         *shlex.split(f"{config('LIBS')} {config('SYSLIBS')}"),
         *shlex.split(config("LINKFORSHARED")),
+        *map(str, options),
     )
     return target

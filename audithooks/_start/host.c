@@ -54,7 +54,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    if ((wrong = AuditHooks_StartWith(options)) != NULL) {
+    if ((wrong = AuditHooks_Start(options)) != NULL) {
         fprintf(stderr, "audithooks: this Python does not start without its hook: %s\n",
                 wrong);
         return 1;

@@ -1223,6 +1223,8 @@ static void show_left_out(void)
 /* An event by which the Python side of audithooks speaks to this library. The answer is
    an InterruptedError with the number of the last event, so that no other hook sees it. */
 #define PRIVATE "audithooks.start"
+/* That by which the Python side asks whether its own hook is called. */
+#define PROBE "audithooks.connect"
 
 static char block[64] __attribute__((aligned(16))); /* for the entry of the hook */
 static int is_lent, is_running, has_tried, is_python_first;
@@ -1311,7 +1313,7 @@ static int tell(const char *event, PyObject *args, const char *action)
 {
     int64_t interpreter = 0;
     long long number = 0;
-    if (action == NULL && !is_shown(event))
+    if (action == NULL && (!is_shown(event) || strcmp(event, PROBE) == 0))
         return 0;
     if (find_output() < 0)
         return 0;
@@ -1507,7 +1509,7 @@ static int add_hook(void)
 
 /* ---- for a program that embeds Python ---- */
 
-EXPORTED const char *AuditHooks_StartWith(const char *options)
+EXPORTED const char *AuditHooks_Start(const char *options) /* see audithooks.h */
 {
     static char wrong[200];
     const char *missing;

@@ -3,8 +3,7 @@
 #ifndef AUDITHOOKS_START_H
 #define AUDITHOOKS_START_H
 
-/* Add the hook. *options* are lines such as "output /var/log/events.jsonl" and "json".
-   Returns NULL, or what is wrong in words. */
-const char *AuditHooks_StartWith(const char *options);
+/* See audithooks.h. */
+const char *AuditHooks_Start(const char *options);
 
 #endif
