@@ -7,7 +7,7 @@ SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.p
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
-	perf-rules perf-tracer \
+	perf-rules perf-start perf-tracer \
 	perf-pypy clean FORCE
 
 help:  ## list the targets
@@ -30,6 +30,9 @@ perf-pypy: $(VENV)/built  ## measure an event that no hook wants, on PyPy; PYTHO
 
 perf-tracer: $(VENV)/built  ## measure events the tracer writes in a second, and its cost for others
 	$(BIN)/python perf/tracer.py $(ARGS)
+
+perf-start: $(VENV)/built  ## measure what a hook from before the interpreter adds to its start
+	$(BIN)/python perf/start.py $(ARGS)
 
 perf-rules: $(VENV)/built  ## measure what rules cost, beside the operations themselves
 	$(BIN)/python perf/rules.py $(ARGS)
