@@ -22,7 +22,6 @@ MOST = 1.0  # ms that the start may take longer
 CASES = {
     "python -I -S -c pass": ["-I", "-S", "-c", "pass"],
     "python -I -c pass": ["-I", "-c", "pass"],
-    "python -I -c 'import json'": ["-I", "-c", "import json"],
 }
 
 

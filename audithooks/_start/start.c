@@ -69,6 +69,7 @@ enum { RAW = 0, FILE_INPUT = 257 };
     X(int, PyDict_SetItemString, (PyObject *, const char *, PyObject *)) \
     X(ssize_t, PyUnicode_GetLength, (PyObject *)) \
     X(uint32_t, PyUnicode_ReadChar, (PyObject *, ssize_t)) \
+    X(uint32_t *, PyUnicode_AsUCS4, (PyObject *, uint32_t *, ssize_t, int)) \
     X(PyObject *, PyUnicode_DecodeFSDefault, (const char *)) \
     X(int, PyBytes_AsStringAndSize, (PyObject *, char **, ssize_t *)) \
     X(PyObject *, PyLong_FromLongLong, (long long)) \
@@ -304,6 +305,29 @@ static void put(struct text *text, const char *bytes, size_t length)
     text->length += length;
 }
 
+static inline void put_byte(struct text *text, int byte)
+{
+    char one = (char)byte;
+    if (text->length < text->size)
+        text->at[text->length++] = one;
+    else
+        put(text, &one, 1);
+}
+
+static void put_escape(struct text *text, int letter)
+{
+    put_byte(text, '\\');
+    put_byte(text, letter);
+}
+
+static void put_hex(struct text *text, unsigned byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    put_escape(text, 'x');
+    put_byte(text, digits[byte >> 4 & 15]);
+    put_byte(text, digits[byte & 15]);
+}
+
 static void puts_(struct text *text, const char *string)
 {
     put(text, string, strlen(string));
@@ -323,10 +347,15 @@ putf(struct text *text, const char *format, ...)
 static void put_utf8(struct text *text, uint32_t c)
 {
     char bytes[4];
-    int length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, place;
+    int length, place;
+    if (c < 0x80) {
+        put_byte(text, (int)c);
+        return;
+    }
+    length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     for (place = length - 1; place > 0; place--, c >>= 6)
         bytes[place] = (char)(0x80 | (c & 0x3f));
-    bytes[0] = (char)(length == 1 ? c : (0xf00u >> length & 0xff) | c);
+    bytes[0] = (char)((0xf00u >> length & 0xff) | c);
     put(text, bytes, (size_t)length);
 }
 
@@ -334,7 +363,7 @@ static void put_utf8(struct text *text, uint32_t c)
    they are, as far as they can be printed. */
 enum { JSON = '"', PLAIN = 0, QUOTE = '\'', DOUBLE = 'd' };
 
-static void put_character(struct text *text, uint32_t c, int how)
+static void put_special(struct text *text, uint32_t c, int how)
 {
     if (c >= 0xd800 && c < 0xe000) { /* a surrogate that is alone */
         putf(text, how == PLAIN ? "\\u%04x" : "\\\\u%04x", (unsigned)c);
@@ -344,27 +373,35 @@ static void put_character(struct text *text, uint32_t c, int how)
         static const char named[] = "\b\f\n\r\t", letters[] = "bfnrt";
         const char *found = c != 0 && c < 0x20 ? strchr(named, (int)c) : NULL;
         if (found != NULL)
-            putf(text, "\\%c", letters[found - named]);
+            put_escape(text, letters[found - named]);
         else if (c < 0x20 || c == 0x85 || c == 0x2028 || c == 0x2029)
             putf(text, "\\u%04x", (unsigned)c);
         else if (c == '"' || c == '\\')
-            putf(text, "\\%c", (char)c);
+            put_escape(text, (int)c);
         else
             put_utf8(text, c);
         return;
     }
     if (how != PLAIN && (c == '\\' || c == (how == DOUBLE ? '"' : '\'')))
-        putf(text, "\\%c", (char)c);
+        put_escape(text, (int)c);
     else if (c == '\n' || c == '\r' || c == '\t')
-        putf(text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        put_escape(text, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
     else if (c < 0x20 || c == 0x7f)
-        putf(text, "\\x%02x", (unsigned)c);
+        put_hex(text, c);
     else if (c < 0x7f
              || (py._PyUnicode_IsPrintable != NULL && py._PyUnicode_IsPrintable(c)))
         put_utf8(text, c);
     else
         putf(text, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x",
              (unsigned)c);
+}
+
+static inline void put_character(struct text *text, uint32_t c, int how)
+{
+    if (c >= 0x20 && c < 0x7f && c != '\\' && c != '"' && c != '\'')
+        put_byte(text, (int)c);
+    else
+        put_special(text, c, how);
 }
 
 static void put_name(struct text *text, const char *name, size_t most, int how)
@@ -393,15 +430,19 @@ struct shown {
     size_t room;
 };
 
-/* Some characters: of a str, or of ASCII. */
+/* Some characters: of a str, maybe copied, or of ASCII. */
 struct characters {
     PyObject *str;
     const char *ascii;
     size_t length;
+    const uint32_t *copy;
 };
+enum { MOST_COPIED = 2048 };
 
-static uint32_t character(const struct characters *from, size_t place)
+static inline uint32_t character(const struct characters *from, size_t place)
 {
+    if (from->copy != NULL)
+        return from->copy[place];
     return from->str == NULL ? (unsigned char)from->ascii[place]
                              : py.PyUnicode_ReadChar(from->str, (ssize_t)place);
 }
@@ -409,6 +450,8 @@ static uint32_t character(const struct characters *from, size_t place)
 static int has(const struct characters *from, size_t length, const char *what)
 {
     size_t place, offset, size = strlen(what);
+    if (from->str == NULL)
+        return memmem(from->ascii, length, what, size) != NULL;
     for (place = 0; place + size <= length; place++) {
         for (offset = 0; offset < size; offset++)
             if (character(from, place + offset) != (unsigned char)what[offset])
@@ -502,13 +545,17 @@ static void put_text(struct shown *shown, const struct characters *from, size_t 
 static void put_ascii(struct shown *shown, const char *ascii, size_t length,
                       size_t beyond)
 {
-    struct characters from = {NULL, ascii, length};
+    struct characters from = {NULL, ascii, length, NULL};
     put_text(shown, &from, beyond, 1);
 }
 
 static void put_str(struct shown *shown, PyObject *str, int marked)
 {
-    struct characters from = {str, NULL, (size_t)py.PyUnicode_GetLength(str)};
+    struct characters from = {str, NULL, (size_t)py.PyUnicode_GetLength(str), NULL};
+    uint32_t copy[MOST_COPIED];
+    if (from.length <= MOST_COPIED
+        && py.PyUnicode_AsUCS4(str, copy, (ssize_t)from.length, 0) != NULL)
+        from.copy = copy;
     if (may_be_secret(shown, &from, marked))
         put_hidden(shown);
     else
@@ -517,7 +564,7 @@ static void put_str(struct shown *shown, PyObject *str, int marked)
 
 static void put_bytes(struct shown *shown, const char *bytes, size_t length)
 {
-    struct characters from = {NULL, bytes, length};
+    struct characters from = {NULL, bytes, length, NULL};
     struct text repr;
     size_t some = length, place;
     int how;
@@ -536,7 +583,7 @@ static void put_bytes(struct shown *shown, const char *bytes, size_t length)
         if (c < 0x7f)
             put_character(&repr, c, how);
         else
-            putf(&repr, "\\x%02x", c);
+            put_hex(&repr, c);
     }
     puts_(&repr, how == QUOTE ? "'" : "\"");
     shown->text->failed |= repr.failed;
@@ -590,7 +637,7 @@ static void put_other(struct shown *shown, PyObject *value, PyObject *type)
 /* Whether some items are a name and a secret, as a header may be. */
 static int is_secret_pair(PyObject *items, ssize_t length)
 {
-    struct characters from = {NULL, NULL, 0};
+    struct characters from = {NULL, NULL, 0, NULL};
     PyObject *name, *type;
     int found = 0;
     if (length != 2 || wanted.secrets)
@@ -652,7 +699,8 @@ static void put_items(struct shown *shown, PyObject *value, int depth, int is_di
         type = py.PyObject_Type(py.PyTuple_GetItem(item, 0));
         if (type == py.PyUnicode_Type) {
             PyObject *key = py.PyTuple_GetItem(item, 0);
-            struct characters from = {key, NULL, (size_t)py.PyUnicode_GetLength(key)};
+            struct characters from = {key, NULL, (size_t)py.PyUnicode_GetLength(key),
+                                      NULL};
             put_text(shown, &from, 0, 0);
             puts_(shown->text, shown->json ? ":" : ": ");
             if (!wanted.secrets && has_secret_name(&from))
@@ -1028,7 +1076,8 @@ static int find_output(void)
         return -1;
     while (atomic_exchange(&lock, 1))
         sched_yield();
-    if (!is_there(out.fd)) {
+    /* Before that, there is no program that could have closed it. */
+    if (out.fd < 0 || (py.Py_IsInitialized() && !is_there(out.fd))) {
         out.fd = -1;
         status = open_output();
     }
@@ -1075,6 +1124,7 @@ static void write_line(const char *line, size_t length)
         }
         if (errno == EBADF && !is_lost) { /* closed in this moment, or for reading */
             is_lost = 1;
+            out.fd = -1;
             if (find_output() < 0)
                 return;
             continue;
@@ -1270,7 +1320,7 @@ static void expect_free(void)
 
 static int is_of_tracer(PyObject *args)
 {
-    struct characters from = {NULL, NULL, 0};
+    struct characters from = {NULL, NULL, 0, NULL};
     PyObject *type;
     size_t place, length;
     if (wanted.python == NULL || args == NULL || py.PyTuple_Size(args) < 1)
@@ -1290,7 +1340,7 @@ static int is_of_tracer(PyObject *args)
 
 static int is_sitecustomize(const char *event, PyObject *args)
 {
-    struct characters from = {NULL, NULL, 0};
+    struct characters from = {NULL, NULL, 0, NULL};
     PyObject *type;
     if (!is_python_first || strcmp(event, "import") != 0 || py.PyTuple_Size(args) < 1)
         return 0;
@@ -1413,16 +1463,6 @@ static int refuse(const char *event)
 
 static int handle(const char *event, PyObject *args)
 {
-    if (getpid() != pid) { /* in a forked child */
-        pid = getpid();
-        atomic_store(&lock, 0);
-        if (wanted.apart) {
-            close_output();
-            out.path[0] = '\0';
-            out.device = 0;
-            out.inode = 0;
-        }
-    }
     if (is_last(event))
         is_running = 0;
     if (pid != first_pid && !wanted.follow && wanted.refuse.length == 0)
@@ -1489,12 +1529,28 @@ static int on_event(const char *event, PyObject *args, void *unused)
     return status;
 }
 
+static void after_fork(void)
+{
+    pid = getpid();
+    atomic_store(&lock, 0);
+    if (wanted.apart) {
+        close_output();
+        out.path[0] = '\0';
+        out.device = 0;
+        out.inode = 0;
+    }
+}
+
 /* Add the hook, before there is a runtime. Return 0 or -1. */
 static int add_hook(void)
 {
+    static int is_told_of_forks;
     Allocator changed;
     struct stat found;
     int status;
+    if (!is_told_of_forks && pthread_atfork(NULL, NULL, after_fork) != 0)
+        return -1;
+    is_told_of_forks = 1;
     py.PyMem_GetAllocator(RAW, &lender);
     changed = lender;
     changed.malloc = lend;
