@@ -1,4 +1,5 @@
-"""The tests under AddressSanitizer and UndefinedBehaviorSanitizer, and memcheck.
+"""The tests under AddressSanitizer and UndefinedBehaviorSanitizer, and memcheck; the
+library of _start/ by preloaded.py, with ThreadSanitizer, too.
 
     python tests/soak/sanitize.py [arguments of pytest]
 
@@ -24,6 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import building
 import figures
+import preloaded
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
@@ -34,12 +36,13 @@ COPIED.append("build_ext.py")
 # starts a program without the libraries of the sanitizers. A fork while other threads
 # are busy may leave the allocator of AddressSanitizer locked in the child permanently.
 # A Python with another environment lacks those libraries, as do many children that the
-# tracer follows. Greenlets copy pieces of the stack, with the bytes around variables
-# that AddressSanitizer guards.
+# tracer follows, and those with another LD_PRELOAD. Greenlets copy pieces of the stack,
+# with the bytes around variables that AddressSanitizer guards.
 LEFT_OUT = [f"--ignore=tests/test_{name}.py" for name in ("gate", "build", "frozen")]
 LEFT_OUT += ["--ignore=tests/core/test_greenlets.py"]
 LEFT_OUT += ["--ignore=tests/sinks/test_gevent.py"]
 LEFT_OUT += ["--ignore=tests/tracer/test_children.py"]
+LEFT_OUT += ["--ignore=tests/start", "--ignore=tests/host"]
 WORDS = ["memcheck", "fork_while", "another_environment", "environment_is_replaced"]
 LEFT_OUT += ["-k", " and ".join(f"not {word}" for word in WORDS)]
 
@@ -119,12 +122,14 @@ def main():
         print(*found, sep="\n")
     memcheck = ["tests/core/test_capi.py", "-k", "memcheck"]
     mistaken, programs = run_tests(memcheck, figures.ROOT)
-    failed = failed or mistaken or bool(found)
+    torn, lines = preloaded.main(seconds=20)
+    failed = failed or mistaken or torn or bool(found)
     numbers = [
         ("modules built with AddressSanitizer and UBSan", len(modules)),
         ("tests passed with them", passed),
         ("findings", len(found)),
         ("programs of the C API passed under memcheck", programs),
+        *lines,
         ("seconds", round(time.monotonic() - start)),
     ]
     figures.print_table(numbers)
