@@ -62,11 +62,11 @@ def tracked(*folders: str) -> set[str]:
 
 def meant(*, compiled: bool) -> set[str]:
     """Return the files that a wheel should have."""
-    data = PROJECT["tool"]["setuptools"]["package-data"]["audithooks"]
+    data = PROJECT["tool"]["setuptools"]["package-data"]
     files = {
         str(path.relative_to(ROOT))
         for package in PROJECT["tool"]["setuptools"]["packages"]
-        for pattern in ("*.py", *data)
+        for pattern in ("*.py", *data.get(package, ()))
         for path in (ROOT / package.replace(".", "/")).glob(pattern)
     }
     if compiled:

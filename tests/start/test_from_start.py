@@ -1,5 +1,6 @@
 """audithooks --from-start, and -f with the library: what the tracer takes over."""
 
+import itertools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import building
 import pytest
 from features import PROCESSES, needs
-from preloading import EXPECTED, HAS_LIBRARY, LIBRARY
+from preloading import EXPECTED, HAS_LIBRARY, LIBRARY, start
 
 import audithooks
 
@@ -90,6 +91,38 @@ def test_events_are_there_from_the_first_on(environment, tmp_path):
     first = events.index("import")
     assert records[first]["args"]["module"] in ("_frozen_importlib_external", "_imp")
     assert first < events.index("test.pth") < events.index("cpython.run_command")
+
+
+@WITH
+@pytest.mark.parametrize("flag", ["-B", "-I"])
+@pytest.mark.parametrize("options", [["--from-start"], ["--from-start", "-f"], ["-f"]])
+def test_nothing_is_missing_and_nothing_is_twice(trace, tmp_path, options, flag):
+    """The imports before the program are those that the library alone sees."""
+    (tmp_path / "code.py").write_text("")
+    alone = start(tmp_path / "alone", "json", command=[flag, "code.py"], cwd=tmp_path)
+    expected = imports(before_the_program(map(json.loads, alone.lines)))
+    child = (
+        "import subprocess as s, sys; s.run([sys.executable, sys.argv[1], 'code.py'])"
+    )
+    if options == ["-f"]:
+        done = trace(*options, "--json", "-o", "trace", "-c", child, flag)
+        records = [*done.processes.values()][1]
+    else:
+        done = trace(*options, "--json", "-o", "trace", code="", python=[flag])
+        if "No module named" in done.stderr:
+            pytest.skip("audithooks is not found with this option")
+        (records,) = done.processes.values()
+    found = imports(before_the_program(records))
+    assert found == expected
+    assert found.count("sitecustomize") == 1
+
+
+def before_the_program(records):
+    return [
+        *itertools.takewhile(
+            lambda r: not r["event"].startswith("cpython.run"), records
+        )
+    ]
 
 
 @WITH
