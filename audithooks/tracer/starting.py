@@ -144,14 +144,14 @@ def restart(
     os.execve(sys.executable, program.command(), environ)  # noqa: S606
 
 
-def last_number() -> int | None:
-    """Return the number of the last event that the library wrote, if it is there."""
-    return _ask()
+def is_preloaded() -> bool:
+    """Whether the library is in this process, and has not been told to be silent."""
+    return _ask() is not None
 
 
-def take_over() -> None:
-    """Have the library be silent from now on."""
-    _ask(True)
+def take_over() -> int:
+    """Have the library be silent from now on; return the number of its last event."""
+    return _ask(True) or 0
 
 
 def _ask(*taking_over: bool) -> int | None:

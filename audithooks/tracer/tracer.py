@@ -266,14 +266,12 @@ def start(
         options.secrets,
         None if mine is None else mine.has,
     )
-    written = None
+    preloaded = False
     if not begin:
-        from .starting import last_number, take_over
+        from .starting import is_preloaded, take_over
 
-        written = last_number()
-    record = None
-    if options.lines:
-        record = _record(options, fields, lines, begin, written or 0)
+        preloaded = is_preloaded()
+    record = _record(options, fields, lines, begin) if options.lines else None
     end: Callable[[], str | None] = str
     count = None
     if channel is not None:
@@ -311,7 +309,6 @@ def start(
         from .following import SPAWNS, UNNAMED, Follower, Unnamed
 
         expect = tracer.expect(channel)
-        preloaded = written is not None
         follower = Follower(tracer.tell_not_followed, expect, rules, preloaded)
         subscribe(follower, *SPAWNS)
         if sys.version_info < (3, 14):
@@ -319,8 +316,10 @@ def start(
     if rules is not None:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
     tracer.start()
-    if written is not None:
-        take_over()
+    if preloaded:  # events of other threads may be there twice in this moment
+        number = take_over()
+        if options.format == "json" and record is not None:
+            record._count_from(number + 1)  # type: ignore[attr-defined]
 
 
 def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending | None:
@@ -344,10 +343,7 @@ def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
     return lambda: _record(options, fields, open_apart(options), begin=False)
 
 
-def _record(
-    options: Options, fields: Fields, lines: Lines, begin: bool, written: int = 0
-) -> Record:
-    """Return what writes events, of which so many were *written* already."""
+def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 
@@ -357,7 +353,6 @@ def _record(
             frames=options.frames,
         )
         record._fields = fields  # which know what is mine
-        record._count_from(written + 1)
         return record
     if options.format == "chrome":
         from .chrome import ChromeTrace, take_end

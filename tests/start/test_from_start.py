@@ -117,6 +117,37 @@ def test_nothing_is_missing_and_nothing_is_twice(trace, tmp_path, options, flag)
     assert found.count("sitecustomize") == 1
 
 
+@WITH
+def test_a_thread_of_a_pth_file_loses_nothing_meanwhile(environment, tmp_path):
+    """It raises events while the tracer is loaded and takes over."""
+    early = """
+import sys, threading
+if not hasattr(sys, "early"):
+    def work():
+        for number in range(30000):
+            sys.audit("test.thread", number)
+    sys.early = threading.Thread(target=work)
+    sys.early.start()
+"""
+    packages = environment.parents[1].glob("lib/python*/site-packages")
+    path = next(packages) / "thread.pth"
+    path.write_text(f"import sys; exec({early!r})\n")
+    try:
+        tracer = ["-m", "audithooks", "--from-start", "--json", "-o", "trace"]
+        program = "-e", "test.thread", "-c", "import sys; sys.early.join()"
+        subprocess.run(
+            [environment, *tracer, *program],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": PACKAGES},
+            check=True,
+        )
+    finally:
+        path.unlink()
+    records = [*map(json.loads, (tmp_path / "trace").read_text().splitlines())]
+    assert {r["args"]["arg0"] for r in records} == {*range(30000)}
+    assert len(records) < 30010  # as one may be twice, in the moment of the change
+
+
 def before_the_program(records):
     return [
         *itertools.takewhile(

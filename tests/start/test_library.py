@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -36,6 +37,21 @@ def test_no_option_of_python_leaves_it_out(tmp_path, flags):
     done = start(tmp_path / "out", command=[*flags, "-c", "import json"])
     assert names(done)[-1] == LAST
     assert any("module='json'" in line for line in done.lines)
+
+
+@pytest.mark.parametrize("minor", range(8, 16))
+def test_one_file_serves_every_python(tmp_path, minor):
+    """Those that are on PATH."""
+    python = shutil.which(f"python3.{minor}")
+    code = f"import sys; sys.exit(sys.version_info[1] != {minor})"
+    if python is None or subprocess.run([python, "-c", code], check=False).returncode:
+        pytest.skip(f"there is no Python 3.{minor}")
+    command = [python, "-X", "dev", "-I", "-c", "import sys; sys.audit('test.a', 'x')"]
+    done = start(tmp_path / "out", "follow", command=command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert any("module='site'" in line for line in done.lines)
+    assert "test.a('x')" in done.lines
+    assert names(done)[-1] == LAST
 
 
 def test_lines_of_json_are_numbered_from_1_on(tmp_path):
