@@ -952,6 +952,7 @@ enum { STILL = 2000000000 }; /* nanoseconds that the clock of a file system may 
 
 static struct {
     int fd, is_pipe, is_over, is_torn, has_stderr;
+    int failure; /* an errno that nobody was told of yet */
     dev_t device;
     ino_t inode;
     size_t most; /* bytes that stay together in one write */
@@ -1090,7 +1091,11 @@ static int find_output(void)
         return -1;
     }
     out.is_over = 1;
-    if (error != ENXIO && error != EPIPE) /* nobody reads any more */
+    if (error == ENXIO || error == EPIPE) /* nobody reads any more */
+        return -1;
+    if (wanted.python != NULL && out.inode == 0)
+        out.failure = error; /* the tracer will say so, if it comes */
+    else
         complain("the trace ends here", error);
     return -1;
 }
@@ -1439,6 +1444,7 @@ static int answer(PyObject *args)
     py.Py_DecRef(number);
     if (length > 0) { /* it takes over, or it goes on without */
         is_loading = 0;
+        has_tried = 1;
         if (py.PyTuple_GetItem(args, 0) == py.true_
             && py.PyInterpreterState_Get != NULL) {
             owner = py.PyInterpreterState_Get();
@@ -1520,6 +1526,8 @@ static int on_event(const char *event, PyObject *args, void *unused)
     status = handle(event, args);
     is_inside = 0;
     if (!is_running) { /* that was the last */
+        if (out.failure != 0 && !has_tried)
+            complain("the trace ends here", out.failure);
         close_output();
         expect_free();
         owner = NULL;
@@ -1670,20 +1678,41 @@ static char **completed(char *const *envp, void *space)
 
 #define WITH(envp) \
     (is_following ? completed(envp, alloca(space_for(envp))) : (char **)(envp))
-#define REAL(result, name, arguments) \
-    static result (*real) arguments; \
-    if (real == NULL) { \
-        void *found = dlsym(RTLD_NEXT, name); \
-        memcpy(&real, &found, sizeof found); \
-    } \
-    if (real == NULL) \
-        return errno = ENOSYS, failed;
+#define ACTIONS const posix_spawn_file_actions_t *, const posix_spawnattr_t *
+#define WORDS char *const[], char *const[]
+#define REAL(X) \
+    X(execve, (const char *, WORDS)) \
+    X(execvpe, (const char *, WORDS)) \
+    X(fexecve, (int, WORDS)) \
+    X(posix_spawn, (pid_t *, const char *, ACTIONS, WORDS)) \
+    X(posix_spawnp, (pid_t *, const char *, ACTIONS, WORDS))
+
+static struct {
+#define FIELD(name, arguments) int (*name) arguments;
+    REAL(FIELD)
+#undef FIELD
+} real;
+
+/* Find the functions that are replaced: beforehand, as in a child it may be too late. */
+static void find_real(void)
+{
+    void *found;
+#define FIND_REAL(name, arguments) \
+    found = dlsym(RTLD_NEXT, #name); \
+    memcpy(&real.name, &found, sizeof found);
+    REAL(FIND_REAL)
+}
+
+#define CALL(name, failed, ...) \
+    if (real.name == NULL) \
+        find_real(); \
+    if (real.name == NULL) \
+        return errno = ENOSYS, failed; \
+    return real.name(__VA_ARGS__)
 
 EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
 {
-    enum { failed = -1 };
-    REAL(int, "execve", (const char *, char *const[], char *const[]))
-    return real(path, argv, WITH(envp));
+    CALL(execve, -1, path, argv, WITH(envp));
 }
 
 EXPORTED int execv(const char *path, char *const argv[])
@@ -1693,9 +1722,7 @@ EXPORTED int execv(const char *path, char *const argv[])
 
 EXPORTED int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-    enum { failed = -1 };
-    REAL(int, "execvpe", (const char *, char *const[], char *const[]))
-    return real(file, argv, WITH(envp));
+    CALL(execvpe, -1, file, argv, WITH(envp));
 }
 
 EXPORTED int execvp(const char *file, char *const argv[])
@@ -1705,9 +1732,7 @@ EXPORTED int execvp(const char *file, char *const argv[])
 
 EXPORTED int fexecve(int fd, char *const argv[], char *const envp[])
 {
-    enum { failed = -1 };
-    REAL(int, "fexecve", (int, char *const[], char *const[]))
-    return real(fd, argv, WITH(envp));
+    CALL(fexecve, -1, fd, argv, WITH(envp));
 }
 
 EXPORTED int posix_spawn(pid_t *child, const char *path,
@@ -1715,10 +1740,7 @@ EXPORTED int posix_spawn(pid_t *child, const char *path,
                          const posix_spawnattr_t *attributes, char *const argv[],
                          char *const envp[])
 {
-    enum { failed = ENOSYS };
-    REAL(int, "posix_spawn", (pid_t *, const char *, const posix_spawn_file_actions_t *,
-         const posix_spawnattr_t *, char *const[], char *const[]))
-    return real(child, path, actions, attributes, argv, WITH(envp));
+    CALL(posix_spawn, ENOSYS, child, path, actions, attributes, argv, WITH(envp));
 }
 
 EXPORTED int posix_spawnp(pid_t *child, const char *file,
@@ -1726,10 +1748,7 @@ EXPORTED int posix_spawnp(pid_t *child, const char *file,
                           const posix_spawnattr_t *attributes, char *const argv[],
                           char *const envp[])
 {
-    enum { failed = ENOSYS };
-    REAL(int, "posix_spawnp", (pid_t *, const char *, const posix_spawn_file_actions_t *,
-         const posix_spawnattr_t *, char *const[], char *const[]))
-    return real(child, file, actions, attributes, argv, WITH(envp));
+    CALL(posix_spawnp, ENOSYS, child, file, actions, attributes, argv, WITH(envp));
 }
 
 static char *copy_of(const char *value)
@@ -1760,6 +1779,7 @@ __attribute__((constructor)) static void begin(void)
     const char *text = getenv(START);
     char wrong[200];
     Dl_info self;
+    find_real();
     if (text == NULL || dladdr((void *)begin, &self) == 0)
         return;
     if (read_wanted(text, wrong, sizeof wrong) < 0) {

@@ -1707,7 +1707,7 @@ os.remove("trace")
 os.mkdir("trace")
 subprocess.run([sys.executable, "-c", {AUDIT!r}])
 """
-    done = trace("-f", "--no-from-start", "-o", "trace", "-c", run)
+    done = trace("-f", "-o", "trace", "-c", run)
     assert re.fullmatch(r"audithooks: process \d+ is not followed: .*\n", done.stderr)
     assert done.returncode == 0
 
