@@ -66,7 +66,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("what", PROGRAMS)
 @pytest.mark.parametrize("flags", [[], ["-X", "dev"], ["-I", "-S"]])
 def test_it_is_that_python(launcher, what, flags):
-    base = getattr(sys, "_base_executable", sys.executable)
+    base = os.path.realpath(sys.executable)  # outside of a virtual environment
     command = [*flags, "-c", PROGRAMS[what], "a", "b"]
     done, plain = run(launcher, *command), run(base, *command)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
