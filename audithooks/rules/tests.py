@@ -53,7 +53,7 @@ _NULL = os.devnull
 class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
-    Not that of a folder, if *files* alone are meant.
+    With *some*, not that of a descriptor, nor that of a folder if *files* are meant.
     """
 
     __slots__ = ()
@@ -69,9 +69,13 @@ class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
             return not strict
         if bits & self.every != self.every or bits & self.no:
             return None
+        if not self.some:
+            return True
+        if isinstance(subject.args[0], int):  # it was judged when it was opened
+            return None
         if self.files and subject.args[2] & _FOLDER:
             return None
-        return True if bits & self.some or not self.some else None
+        return True if bits & self.some else None
 
 
 class Paths:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from math import inf
 
 from ..records.lines import Lines, complain, keep_stderr
 from ..records.secrets import hide_words
-from .following import VARIABLE
+from .following import VARIABLE, decoded
 from .options import Options
 from .output import open_followed
 from .tracer import start
@@ -35,7 +34,7 @@ def follow() -> None:
     if encoded is None:
         return
     try:
-        options = Options(**json.loads(encoded))
+        options = Options(**decoded(encoded))
         # The command line is known only from 3.10 on.
         command = getattr(sys, "orig_argv", [sys.executable])
         shown = command if options.secrets else hide_words(command)

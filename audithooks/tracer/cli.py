@@ -148,7 +148,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.follow:
         from .following import set_environment
 
-        set_environment(_followed(parser, options, lines, keeper))
+        try:
+            set_environment(_followed(parser, options, lines, keeper))
+        except ValueError as error:
+            parser.error(str(error))
     try:
         channel = keeper.channel if keeper else None
         start(options, lines, channel, begin=True)
