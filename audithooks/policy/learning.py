@@ -113,45 +113,47 @@ class Learned:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
-            if self._is_passing(path):
-                return self._passing(path)
+            inside = self._in_tmp(path)
+            if inside:
+                return self._passing(inside)
             return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]
         return _pattern(f"./{'/'.join(parts)}")
 
-    def _is_passing(self, path: str) -> bool:
-        """Whether a path is among temporary files, beside project and home."""
-        if not _is_below(path, self._tmp) or path == self._tmp:
-            return False
-        if _is_below(self._home, self._tmp):
-            return False
-        name = path[len(self._tmp.rstrip("/")) + 1 :].partition("/")[0]
-        top = f"{self._tmp.rstrip('/')}/{name}"
-        return not _is_below(self._folder, top)
+    def _in_tmp(self, path: str) -> str:
+        """Return what follows the temporary folder in a path beside project and home.
 
-    def _passing(self, path: str) -> str:
-        """Return a pattern for what is in the temporary folder and has *path*."""
-        name = path[len(self._tmp.rstrip("/")) + 1 :].partition("/")[0]
+        That is "" for every other path.
+        """
+        tmp = f"{self._tmp.rstrip('/')}/"
+        if not path.startswith(tmp) or _is_below(self._home, self._tmp):
+            return ""
+        inside = path[len(tmp) :]
+        return "" if _is_below(self._folder, tmp + inside.split("/")[0]) else inside
+
+    @staticmethod
+    def _passing(inside: str) -> str:
+        """Return a pattern for a path in the temporary folder and those beside it."""
+        name = inside.split("/")[0]
         if _TEMPORARY.fullmatch(name):
             # That, what is below, and how tempfile tries whether it can write.
             return "{tmp}/tmp*/**|{tmp}/????????"
         pattern = _PASSING.sub("*", name)
         if "*" not in pattern:
             pattern = _MADE.sub("*", name)
-        pattern = re.sub(r"[^\w.:@+=*-]", "?", pattern)
-        is_exact = pattern == name
-        return f"{{tmp}}/{pattern}" if is_exact else f"{{tmp}}/{pattern}/**"
+        pattern = _escaped(pattern)
+        below = "" if pattern == name else "/**"  # of a name it is meant anyway
+        return f"{{tmp}}/{pattern}{below}"
 
     def _program(self, path: str) -> str:
         """Return a program; of one among temporary files the numbers may differ."""
-        if not self._is_passing(path):
+        inside = self._in_tmp(path)
+        if not inside:
             return quoted(path)
-        *folders, name = path[len(self._tmp.rstrip("/")) + 1 :].split("/")
+        *folders, name = inside.split("/")
         parts = [_NUMBER.sub("*", _PASSING.sub("*", part)) for part in folders]
-        parts.append(name)
-        pattern = re.sub(r"[^\w./:@+=*-]", "?", "/".join(parts))
-        return f"{{tmp}}/{pattern}"
+        return f"{{tmp}}/{_escaped('/'.join([*parts, name]))}"
 
     def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
         """Let a pattern stand for files of one suffix in a folder of the project."""
@@ -241,7 +243,12 @@ def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
     if re.fullmatch(r"[\w./:@+=* -]+", text):
         return text
-    return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
+    return repr(text) if "*" not in text else _escaped(text)
+
+
+def _escaped(pattern: str) -> str:
+    """Return a pattern in which ? stands for what a rule would take for its own."""
+    return re.sub(r"[^\w./:@+=*-]", "?", pattern)
 
 
 def _toml_quoted(text: str) -> str:
