@@ -3,8 +3,9 @@
 A rule for what was done once may not fit the next time. So temporary names and numbers
 become a *, what is in the folder for temporary files becomes {tmp}, a port that the
 system chose is left out, and four files of one kind in a folder of the project stand
-for all of them. Nothing is loosened outside of the project, and the home folder, or one
-above it, is none.
+for all of them. Nothing else is loosened outside of the project, and the home folder,
+or one above it, is none. If the project is among temporary files itself, what is beside
+it becomes {tmp}/name.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _PASSING = re.compile(
     r"|\d{4,}"
 )
 _TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
+_NUMBER = re.compile(r"(?<=-)\d+$")
+_MADE = re.compile(r"[a-z0-9_]{8}(?=$|\.\w+$)|(?<=-)\d+$")  # of tempfile, with a suffix
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
 
 
@@ -48,15 +51,17 @@ class Learned:
         self._folder = paths.resolve(folder)
         known = paths.variables(folder)
         self._tmp = paths.resolve(known["tmp"])
-        home = paths.resolve(known["home"])
+        self._home = home = paths.resolve(known["home"])
         self._is_project = not _is_below(home, self._folder)
         self._has_tmp = not any(_is_below(f, self._tmp) for f in (home, self._folder))
         self._given: Counter[str] = Counter()
+        self._too_much: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
     def add(self, rule: str) -> None:
         """Add a rule that would have allowed an event."""
-        self._given[rule] += 1
+        kind = self._too_much if rule in ("@read", "@write") else self._given
+        kind[rule] += 1
 
     def refuse(self, rule: str, subject: str) -> None:
         """Add an event that a rule refuses which nothing can lift."""
@@ -91,7 +96,7 @@ class Learned:
                 yield f"path={self._path(value.text)}"
         elif "program" in items:
             for value in items["program"]:
-                yield f"program={quoted(value.text)}"
+                yield f"program={self._program(value.text)}"
         elif "host" in items:
             host = items["host"][0].text
             text = f"host={'localhost' if _is_loopback(host) else quoted(host)}"
@@ -108,14 +113,47 @@ class Learned:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
-            name = path[len(self._tmp) + 1 :].partition("/")[0]
-            if _is_below(path, self._tmp) and _TEMPORARY.fullmatch(name):
-                # That, what is below, and how tempfile tries whether it can write.
-                return "{tmp}/tmp*/**|{tmp}/????????"
+            inside = self._in_tmp(path)
+            if inside:
+                return self._passing(inside)
             return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [_PASSING.sub("*", part) for part in parts]
         return _pattern(f"./{'/'.join(parts)}")
+
+    def _in_tmp(self, path: str) -> str:
+        """Return what follows the temporary folder in a path beside project and home.
+
+        That is "" for every other path.
+        """
+        tmp = f"{self._tmp.rstrip('/')}/"
+        if not path.startswith(tmp) or _is_below(self._home, self._tmp):
+            return ""
+        inside = path[len(tmp) :]
+        return "" if _is_below(self._folder, tmp + inside.split("/")[0]) else inside
+
+    @staticmethod
+    def _passing(inside: str) -> str:
+        """Return a pattern for a path in the temporary folder and those beside it."""
+        name = inside.split("/")[0]
+        if _TEMPORARY.fullmatch(name):
+            # That, what is below, and how tempfile tries whether it can write.
+            return "{tmp}/tmp*/**|{tmp}/????????"
+        pattern = _PASSING.sub("*", name)
+        if "*" not in pattern:
+            pattern = _MADE.sub("*", name)
+        pattern = _escaped(pattern)
+        below = "" if pattern == name else "/**"  # of a name it is meant anyway
+        return f"{{tmp}}/{pattern}{below}"
+
+    def _program(self, path: str) -> str:
+        """Return a program; of one among temporary files the numbers may differ."""
+        inside = self._in_tmp(path)
+        if not inside:
+            return quoted(path)
+        *folders, name = inside.split("/")
+        parts = [_NUMBER.sub("*", _PASSING.sub("*", part)) for part in folders]
+        return f"{{tmp}}/{_escaped('/'.join([*parts, name]))}"
 
     def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
         """Let a pattern stand for files of one suffix in a folder of the project."""
@@ -158,6 +196,8 @@ class Learned:
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
         rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
+        for rule, count in self._too_much.items():
+            rows.append(f"{count:>7,}  --allow {rule}, which allows all of its kind")
         for (rule, subject), count in self._refused.items():
             rows.append(f"{count:>7,}  {subject}: {rule} has arguments, and stays")
         return rows
@@ -167,6 +207,10 @@ class Learned:
         lines = [
             f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
             "# Behind each rule is how often it was needed. Reading is not limited.",
+            *(
+                f"# Not written, as it allows everything of its kind: {rule}  # {n:,}"
+                for rule, n in self._too_much.items()
+            ),
             'default = "deny"',
             "allow = [",
         ]
@@ -199,7 +243,12 @@ def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
     if re.fullmatch(r"[\w./:@+=* -]+", text):
         return text
-    return repr(text) if "*" not in text else re.sub(r"[^\w./*-]", "?", text)
+    return repr(text) if "*" not in text else _escaped(text)
+
+
+def _escaped(pattern: str) -> str:
+    """Return a pattern in which ? stands for what a rule would take for its own."""
+    return re.sub(r"[^\w./:@+=*-]", "?", pattern)
 
 
 def _toml_quoted(text: str) -> str:

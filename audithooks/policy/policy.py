@@ -204,13 +204,15 @@ class Policy:
 
         They do it without an event. An `import` event tells of a module, too.
         """
-        found = [module for module in [*self._unseen] if module in modules]
-        told = [(module, self._unseen.pop(module, "")) for module in found]
-        return [
-            f"no rule sees the {what} of {module}, which raise no events"
-            for module, what in told
-            if what  # another thread may have said it
-        ]
+        said = []
+        for module in [*self._unseen]:
+            if module in modules:
+                what = self._unseen.pop(module, None)
+                if what is not None:  # or else another thread said it
+                    said.append(
+                        f"no rule sees the {what} of {module}, which raise no events"
+                    )
+        return said
 
     def warn(self, modules: Container[object]) -> None:
         """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""

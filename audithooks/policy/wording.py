@@ -147,7 +147,9 @@ def suggestion(subject: Subject, others: Collection[str] = ()) -> str:
         and (capability is None or capability[0] in place.use)
     ]
     paths = [quoted(path) for path in dict.fromkeys(leads) if path is not None]
-    return f"{name}(path={'|'.join(paths)})" if paths else name
+    if paths:
+        return f"{name}(path={'|'.join(paths)})"
+    return name if event == "open" else event  # of a descriptor
 
 
 def _allow_address(event: str, address: Any) -> str:

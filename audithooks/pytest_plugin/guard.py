@@ -123,12 +123,12 @@ class Guard:
             if not watching:
                 return
             decision = None
+            if policy is not None and event == "import":
+                policy.warn(args)
             try:
                 rule = forbidden.find(Subject(event, args)) if forbidden else None
                 if rule is None:
                     decision = policy.decide(event, args) if policy else None
-                    if policy is not None and event == "import":
-                        policy.warn(args)
                     if decision is None or decision.action != DENIED:
                         return
                 if allowed.has(event, args) or is_of_loop(event):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from .grammar import Rule
+    from .grammar import Item, Rule
     from .tests import Outcome, Test
 
 _UNKNOWN = ""  # stands for events that the catalogue does not know
@@ -54,7 +54,8 @@ class Rules:
                 rule = parse(text)
                 # Now, as a program may change PATH, and where links lead.
                 events = (*events_of(rule), _UNKNOWN)
-                made = {event: tests_of(rule, event, self.folder) for event in events}
+                known: dict[tuple[Item, bool], str] = {}
+                made = {e: tests_of(rule, e, self.folder, known) for e in events}
             except ValueError as error:
                 raise ValueError(f"{argument}: {error}") from None
             self.rules.append(rule)
@@ -153,7 +154,7 @@ class Rules:
             if not matches(event):
                 continue
             if event in EVENTS and event not in made:  # it was described since
-                made[event] = tests_of(rule, event, self.folder)
+                made[event] = tests_of(rule, event, self.folder, {})
             tests = made[event if event in made else _UNKNOWN]
             if tests is None:
                 continue

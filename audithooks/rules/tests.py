@@ -14,6 +14,7 @@ import os
 import re
 from collections import namedtuple
 from fnmatch import translate
+from functools import cached_property
 
 from .._globs import glob_of, is_glob
 from ..catalogue import CAPABILITIES, EVENTS
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .subjects import Subject
 
     Outcome = Optional[bool]
+    _Match = Callable[[str], Optional[re.Match[str]]]
 
     class Test(Protocol):
         def about(self, subject: Subject, strict: bool) -> Outcome: ...
@@ -53,7 +55,7 @@ _NULL = os.devnull
 class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
-    Not that of a folder, if *files* alone are meant.
+    With *some*, not that of a descriptor, nor that of a folder if *files* are meant.
     """
 
     __slots__ = ()
@@ -69,9 +71,13 @@ class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
             return not strict
         if bits & self.every != self.every or bits & self.no:
             return None
+        if not self.some:
+            return True
+        if isinstance(subject.args[0], int):  # it was judged when it was opened
+            return None
         if self.files and subject.args[2] & _FOLDER:
             return None
-        return True if bits & self.some or not self.some else None
+        return True if bits & self.some else None
 
 
 class Paths:
@@ -88,8 +94,15 @@ class Paths:
         self.use = use
         self.positive = positive
         self.negative = negative
-        self._yes = [paths.compiled([regex]).fullmatch for regex in positive]
-        self._no = [paths.compiled([regex]).fullmatch for regex in negative]
+
+    # When they are asked: of rules that are merged, most never are.
+    @cached_property
+    def _yes(self) -> list[_Match]:
+        return [paths.compiled([regex]).fullmatch for regex in self.positive]
+
+    @cached_property
+    def _no(self) -> list[_Match]:
+        return [paths.compiled([regex]).fullmatch for regex in self.negative]
 
     def about(self, subject: Subject, strict: bool) -> Outcome:
         spoke = False
@@ -259,10 +272,13 @@ _USES = {"@write": "w", "@read": "r"}
 _OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
 
 
-def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
+def tests_of(
+    rule: Rule, event: str, folder: str, known: dict[tuple[Item, bool], str]
+) -> list[Test] | None:
     """Return the tests of a rule for an event that it names, cheap ones first.
 
     None if the rule never speaks about the event. Raises ValueError for a wrong value.
+    *known* is where it keeps what it found out about the rule for its other events.
     """
     is_capability = not rule.is_exact and rule.events in _OF_CAPABILITY
     use = _USES.get(rule.events, "") if is_capability else ""
@@ -284,7 +300,7 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             is_left = True
             continue
         if item.name in ("port", "family") and is_capability and event in LOOK_UPS:
-            tests.append(OfLookUp(_semantic(item, event, folder)))
+            tests.append(OfLookUp(_semantic(item, event, folder, known)))
             continue
         is_left = True
         semantic = SEMANTIC.get(event, ())
@@ -292,12 +308,14 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
             tests.append(_plain(item, event, arguments.index(item.name), folder))
         elif item.name == "path" and "path" in semantic and has_places(event):
             found = negative if item.is_negated else positive
-            found.setdefault("", []).append(_path_regex(item, folder, event))
+            found.setdefault("", []).append(_path_regex(item, folder, event, known))
         elif is_place(event, item.name):
             found = negative if item.is_negated else positive
-            found.setdefault(item.name, []).append(_path_regex(item, folder, event))
+            found.setdefault(item.name, []).append(
+                _path_regex(item, folder, event, known)
+            )
         elif item.name in semantic:
-            tests.append(_semantic(item, event, folder))
+            tests.append(_semantic(item, event, folder, known))
         elif item.name in arguments:
             tests.append(_plain(item, event, arguments.index(item.name), folder))
         elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
@@ -313,16 +331,24 @@ def tests_of(rule: Rule, event: str, folder: str) -> list[Test] | None:
     return tests
 
 
-def _path_regex(item: Item, folder: str, event: str) -> str:
-    found = []
-    for text, is_exact in item.values:
-        if is_exact and event == "sqlite3.connect":
-            text = paths.of_database(text) or text
-        found.append(f"(?:{paths.path_regex(text, is_exact, folder)})")
-    return "|".join(found)
+def _path_regex(
+    item: Item, folder: str, event: str, known: dict[tuple[Item, bool], str]
+) -> str:
+    is_database = event == "sqlite3.connect"
+    regex = known.get((item, is_database))
+    if regex is None:
+        found = []
+        for text, is_exact in item.values:
+            if is_exact and is_database:
+                text = paths.of_database(text) or text
+            found.append(f"(?:{paths.path_regex(text, is_exact, folder)})")
+        regex = known[item, is_database] = "|".join(found)
+    return regex
 
 
-def _semantic(item: Item, event: str, folder: str) -> Test:
+def _semantic(
+    item: Item, event: str, folder: str, known: dict[tuple[Item, bool], str]
+) -> Test:
     if event not in SPAWNS:  # now, so that no event has to import it
         from . import hosts as hosts
     if item.name == "host":
@@ -333,7 +359,7 @@ def _semantic(item: Item, event: str, folder: str) -> Test:
     if item.name == "argv":
         return Argv(_regex_of(item, folder), item.is_negated)
     if item.name == "path":  # of a Unix socket
-        found = [_path_regex(item, folder, event)]
+        found = [_path_regex(item, folder, event, known)]
         lists = ((), found) if item.is_negated else (found, ())
         return Paths("path", "", *lists)
     if item.name == "port":

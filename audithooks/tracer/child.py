@@ -10,7 +10,7 @@ from math import inf
 
 from ..records.lines import Lines, complain, keep_stderr
 from ..records.secrets import hide_words
-from .following import VARIABLE
+from .following import VARIABLE, decoded
 from .options import Options
 from .output import open_followed
 from .tracer import start
@@ -62,7 +62,7 @@ def follow(encoded: str | None = None, first: str = "") -> bool:
     if encoded is None:
         return False
     try:
-        options = Options(**json.loads(encoded))
+        options = Options(**decoded(encoded))
         keep_stderr()
         if first:
             options, channel = _begin(options, first)

@@ -177,7 +177,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from .starting import for_children
 
         is_early = given.from_start is not False
-        set_environment(followed, for_children(followed) if is_early else None)
+        try:
+            set_environment(followed, for_children(followed) if is_early else None)
+        except ValueError as error:
+            parser.error(str(error))
     try:
         channel = keeper.channel if keeper else None
         start(options, lines, channel, begin=True)

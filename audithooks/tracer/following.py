@@ -60,13 +60,42 @@ OWN = "it is started with an environment of its own"
 CLEARED = f"the environment has lost {VARIABLE} or PYTHONPATH"
 FOREIGN = "it is no Python"
 
+# Characters: Linux takes 131,071 bytes of a variable, with its name.
+_PLAIN = 30_000
+_MOST = 120_000
+
 
 def set_environment(options: Options, start: str | None = None) -> None:
     """Change the environment so that child processes are traced with *options*.
 
-    *start* are those of the library, if it is to be preloaded.
+    *start* are those of the library, if it is to be preloaded. Raises ValueError if
+    they are too long for it, as with thousands of rules.
     """
-    environ.update(_variables(environ, json.dumps(options._asdict()), start))
+    environ.update(_variables(environ, encoded(options), start))
+
+
+def encoded(options: Options) -> str:
+    """Return *options* as decoded() takes them, compressed if they are long."""
+    text = json.dumps(options._asdict())
+    if len(text) > _PLAIN:
+        from base64 import b85encode
+        from zlib import compress
+
+        text = b85encode(compress(text.encode())).decode()
+        if len(text) > _MOST:
+            raise ValueError("the rules are too long to be handed to child processes")
+    return text
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """Return the options in what encoded() returned."""
+    if not text.startswith("{"):  # which no compressed text does
+        from base64 import b85decode
+        from zlib import decompress
+
+        text = decompress(b85decode(text)).decode()
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def _variables(

@@ -15,7 +15,7 @@ import sys
 from ..catalogue import expand
 from ..records.lines import own_descriptor
 from ..records.selection import Selection
-from .following import FOLDER, LIBRARY, VARIABLE, preloading
+from .following import FOLDER, LIBRARY, VARIABLE, encoded, preloading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def restart(
     import json
 
     environ = {**os.environ, **preloading(os.environ, _settings(options))}
-    environ[VARIABLE] = json.dumps(options._asdict())
+    environ[VARIABLE] = encoded(options)
     answers = keeper.answers if keeper else ""
     environ[FIRST] = json.dumps({"progress": progress, "answers": answers})
     sys.stdout.flush()

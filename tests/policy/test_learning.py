@@ -68,9 +68,39 @@ def test_in_a_project_among_temporary_files_their_names_pass(learn):
     )
     assert [rule for rule, _ in rules] == [
         "@write(path=./file)",
-        "@write(path=/scratch/other)",
+        "@write(path={tmp}/other)",
         "@write(path={tmp}/tmp*/**|{tmp}/????????)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "learned"),
+    [
+        ("@write(path=/scratch/of-me/x/y)", "@write(path={tmp}/of-me)"),
+        ("@write(path=/scratch/of-12/x)", "@write(path={tmp}/of-*/**)"),
+        ("@write(path=/scratch/of_ab12_xyz/x)", "@write(path={tmp}/of_*/**)"),
+        ("@write(path=/scratch/edit-ab12_xyz.txt)", "@write(path={tmp}/edit-*.txt/**)"),
+        ("@write(path='/scratch/a b/c')", "@write(path={tmp}/a?b/**)"),
+        (
+            "@spawn(program=/scratch/of-me/run-12/less)",
+            "@spawn(program={tmp}/of-me/run-*/less)",
+        ),
+        ("@spawn(program=/scratch/mine/less)", "@spawn(program=/scratch/mine/less)"),
+    ],
+)
+def test_what_is_beside_a_project_among_temporary_files_outlives_the_run(
+    learn, rule, learned
+):
+    assert learn(rule, folder="/scratch/mine") == [(learned, 1)]
+
+
+def test_what_allows_everything_is_not_learned_but_said(tmp_path):
+    learned = Learned(str(tmp_path))
+    learned.add("@write")
+    assert learned.rules() == []
+    assert "# Not written, as it allows everything of its kind: @write  # 1\n" in (
+        learned.policy("x")
+    )
 
 
 @pytest.mark.parametrize("kind", ["@connect", "@listen"])

@@ -67,6 +67,18 @@ def test_a_rule_that_allows_closes_its_kind_and_nothing_else():
     assert decided(policy, "os.mkdir", "/b", 0, -1) is None
 
 
+@pytest.mark.parametrize("given", [{"default": "deny"}, {"deny": "@write"}])
+def test_a_descriptor_was_judged_when_it_was_opened(given):
+    policy = Policy.from_rules(**given)
+    assert decided(policy, "open", 3, *WRITE) is None
+    assert decided(policy, "open", "3", *WRITE)[0] == "denied"
+
+
+def test_what_would_allow_an_event_of_a_descriptor_is_no_more_than_its_name():
+    decision = Policy.from_rules(default="deny").decide("os.truncate", (3, 0))
+    assert (decision.action, decision.to_allow) == ("denied", "os.truncate")
+
+
 def test_what_a_rule_that_allows_needs_is_allowed_by_it():
     policy = Policy.from_rules(
         allow="@connect(host=localhost)", deny="@network", report="socket.__new__"

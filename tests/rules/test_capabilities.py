@@ -37,7 +37,7 @@ RULES = {
     "read": (
         "deny @read(path={root}/folder)",
         "allow @read(path={root}/other)",
-        "allow @read(path={root}|{{python}}|/usr|/lib*|/root|/opt|/home|/etc)",
+        "allow @read(path={root}|{{python}}|/usr|/lib*|~|/opt|/home|/etc)",
     ),
     "connect": (
         "deny @connect(host=localhost)",

@@ -21,13 +21,13 @@ def root(tmp_path, monkeypatch):
     """Two programs called git: that of PATH, in bin, and one in the current folder."""
     root = tmp_path.resolve()
     (root / "empty").mkdir()
-    for folder, names in [("bin", "git got"), ("work", "git other"), ("new", "git")]:
+    for folder, names in [("bin", "git got"), ("tools", "git other"), ("new", "git")]:
         (root / folder).mkdir()
         for name in names.split():
             (root / folder / name).write_text("#!/bin/sh\n")
             (root / folder / name).chmod(0o755)
-    (root / "work" / "text").write_text("no program")
-    monkeypatch.chdir(root / "work")
+    (root / "tools" / "text").write_text("no program")
+    monkeypatch.chdir(root / "tools")
     monkeypatch.setenv("PATH", f"{root}/empty:{root}/bin")
     return root
 
@@ -50,9 +50,9 @@ def popen(rule, program, env=None, cwd=None, args=()):
         (b"git", BOTH),
         ("{root}/bin/git", BOTH),
         ("../bin/git", BOTH),
-        ("{root}/work/../bin/./git", BOTH),
+        ("{root}/tools/../bin/./git", BOTH),
         ("./git", DENIED_ONLY),
-        ("{root}/work/git", DENIED_ONLY),
+        ("{root}/tools/git", DENIED_ONLY),
         ("got", NEITHER),
         ("./other", NEITHER),
         ("{root}/bin/got", NEITHER),
@@ -106,7 +106,7 @@ def test_a_relative_program_stands_on_the_folder_of_the_child(root):
 
 def test_links_count_by_where_they_lead(root):
     os.symlink("../bin/git", "harmless")
-    os.symlink("../work/other", root / "bin" / "link")
+    os.symlink("../tools/other", root / "bin" / "link")
     assert popen("@spawn(program=git)", "./harmless") == BOTH
     assert popen("@spawn(program=link)", "link") == BOTH
     assert popen("@spawn(program=link)", "./other") == BOTH
@@ -172,7 +172,7 @@ def test_the_name_alone_is_enough_for_a_rule_that_denies(root):
         ("os.exec", ("{root}/bin/git", ["git"], None), BOTH),
         ("os.exec", (b"../bin/git", ["git"], None), BOTH),
         ("os.exec", ("git", ["git"], None), DENIED_ONLY),  # that of the current folder
-        ("os.exec", ("{root}/work/git", ["git"], {}), DENIED_ONLY),
+        ("os.exec", ("{root}/tools/git", ["git"], {}), DENIED_ONLY),
         ("os.posix_spawn", ("{root}/bin/git", ["x"], {}), BOTH),
         ("os.posix_spawn", ("git", ["git"], {}), DENIED_ONLY),  # which one, is not told
         ("os.posix_spawn", ("got", ["git"], {}), NEITHER),
@@ -263,7 +263,7 @@ def test_functions_of_os_that_a_program_replaced_are_not_called(root, monkeypatc
         for name in names:
             replaced.setattr(f"os.{name}", None)
         found = [
-            rules.has("subprocess.Popen", ("git", ["git"], "../work", None)),
+            rules.has("subprocess.Popen", ("git", ["git"], "../tools", None)),
         ]
     assert all(found)
 
@@ -297,7 +297,7 @@ if pid == 0:
     os.execvp("git", ["git"])
 print(os.waitpid(pid, 0)[1])
 """
-    assert child_of(None).run(code, cwd=root / "work").split() == [
+    assert child_of(None).run(code, cwd=root / "tools").split() == [
         *("ran", "PermissionError", "PermissionError", "PermissionError"),
         *("PermissionError", "ran", "ran", "FileNotFoundError", "0"),
     ]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import random
 import re
 import shlex
 import sys
@@ -462,6 +463,38 @@ def test_a_forked_child_has_a_file_of_its_own_whatever_is_denied(run, tmp_path, 
     done = run(*options, "-c", FORKS)
     assert (done.returncode, done.stderr) == (0, "")
     assert "chdir" in (tmp_path / f"trace.{done.stdout.strip()}").read_text()
+
+
+CHILD = """
+import subprocess, sys
+code = "import sys; sys.audit('test.child')"
+subprocess.run([sys.executable, "-c", code], check=True)
+"""
+
+
+@pytest.fixture
+def run_by(run, tmp_path):
+    """Trace children by a policy with these rules that deny."""
+
+    def start(rules):
+        (tmp_path / "p.toml").write_text(f"deny = {json.dumps(rules)}")
+        options = "-f", "-o", "trace", "-e", "test.*", "--policy", "p.toml"
+        return run(*options, "-c", CHILD)
+
+    return start
+
+
+def test_many_long_rules_reach_the_children(run_by, tmp_path):
+    done = run_by([f"@write(path=/{'away' * 100}/{n})" for n in range(400)])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "test.child()" in (tmp_path / "trace").read_text()
+
+
+def test_rules_that_cannot_reach_the_children_are_an_error(run_by):
+    names = [random.Random(n).randbytes(400).hex() for n in range(500)]
+    done = run_by([f"@write(path=/{name})" for name in names])
+    assert done.returncode == 2
+    assert "the rules are too long to be handed to child processes" in done.stderr
 
 
 UVLOOP = """
