@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from _thread import RLock, _count, get_ident
 
 from ..catalogue import expand
 from ..records.lines import own_descriptor
@@ -19,9 +20,12 @@ from .following import FOLDER, LIBRARY, VARIABLE, encoded, preloading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .keeper import Keeper
     from .options import Options
     from .program import Program
+    from .tracer import Record
 
 FIRST = "AUDITHOOKS_FIRST"  # what only the first process is to know
 
@@ -149,14 +153,51 @@ def is_preloaded() -> bool:
     return _ask() is not None
 
 
-def take_over() -> int:
-    """Have the library be silent from now on; return the number of its last event."""
-    return _ask(True) or 0
+class Handover:
+    """A record of the tracer while it takes over from the library.
+
+    Other threads raise events meanwhile, which both see. It writes those of which the
+    library has not told, and counts on from the last that it has.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._lock = RLock()
+        self._is_counting = False
+        self._past: set[int] = set()  # threads in which the library has become silent
+
+    def __call__(self, event: str, args: tuple[Any, ...], action: Any) -> None:
+        thread = get_ident()
+        if thread not in self._past:
+            number = _ask(None)
+            if number is not None and number < 0:
+                return
+            with self._lock:
+                self._count_from(number)
+            self._past.add(thread)
+        self._record(event, args, action)
+
+    def finish(self) -> Record:
+        """Have the library be silent from now on, and return what goes on.
+
+        With other threads, that is this: one may be in an event that was told already.
+        """
+        number = _ask(True)
+        with self._lock:
+            self._count_from(number)
+        return self if _count() else self._record
+
+    def _count_from(self, number: int | None) -> None:
+        count = getattr(self._record, "_count_from", None)
+        if not self._is_counting and count is not None:
+            count((number or 0) + 1)
+        self._is_counting = True
 
 
-def _ask(*taking_over: bool) -> int | None:
+def _ask(*what: bool | None) -> int | None:
+    """Return what the library answers, or None if it is not there."""
     try:
-        sys.audit(PRIVATE, *taking_over)
+        sys.audit(PRIVATE, *what)
     except InterruptedError as answer:
         number: int = answer.args[0]
         return number

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .keeper import Channel, Ending
     from .options import Options
     from .refusing import Rules
+    from .starting import Handover
     from .summary import Summary
 
     Record = Callable[[str, tuple[Any, ...], Any], None]
@@ -79,9 +80,11 @@ class Tracer:
         self._chosen: Callable[[str, tuple[Any, ...]], bool] | None = None
         self._refusing: set[int] = set()  # the threads that show what they refuse
 
-    def start(self) -> None:
+    def start(self, handover: Handover | None) -> None:
         """Begin. Events of the set-up, which were raised before, are left out."""
         self._running = True
+        if handover is not None:
+            self._record = handover.finish()
 
     def choose(self, shown: Selection, rules: Rules | None, mine: Mine | None) -> None:
         """Show the events that are *shown* and *mine*, but not what *rules* refuse."""
@@ -268,10 +271,11 @@ def start(
     )
     preloaded = False
     if not begin:
-        from .starting import is_preloaded, take_over
+        from .starting import Handover, is_preloaded
 
         preloaded = is_preloaded()
     record = _record(options, fields, lines, begin) if options.lines else None
+    handover = Handover(record) if preloaded and record is not None else None
     end: Callable[[], str | None] = str
     count = None
     if channel is not None:
@@ -286,7 +290,7 @@ def start(
 
         summary = Summary(count, fields)
     tracer = Tracer(
-        record,
+        handover or record,
         summary,
         end,
         fields,
@@ -315,11 +319,7 @@ def start(
             subscribe(Unnamed(tracer.tell_not_followed, preloaded), *UNNAMED)
     if rules is not None:  # last, as it may deny sys.addaudithook
         subscribe(tracer.deny, *rules.policy.patterns, reentrant=True)
-    tracer.start()
-    if preloaded:  # events of other threads may be there twice in this moment
-        number = take_over()
-        if options.format == "json" and record is not None:
-            record._count_from(number + 1)  # type: ignore[attr-defined]
+    tracer.start(handover)
 
 
 def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending | None:

@@ -1,0 +1,212 @@
+/* start.c as a library that is preloaded: what adds the hook by itself, and the functions
+   by which children are started. */
+
+#define START "AUDITHOOKS_START"
+#define TRACE "AUDITHOOKS_TRACE"
+#define PRELOAD "LD_PRELOAD"
+#define FIRST "AUDITHOOKS_FIRST"
+
+/* What the environment of a child must have. */
+static struct {
+    const char *name;
+    char *value;
+    int is_list; /* with colons */
+} added[] = {{PRELOAD, NULL, 1}, {START, NULL, 0}, {TRACE, NULL, 0}};
+enum { ADDED = sizeof added / sizeof *added };
+static int is_following;
+
+extern char **environ;
+
+/* Return where an item of a list with colons is, or NULL. */
+static char *find_item(char *list, const char *item)
+{
+    size_t length = strlen(item);
+    for (; list != NULL; list = strchr(list, ':')) {
+        list += *list == ':';
+        if (strncmp(list, item, length) == 0
+            && (list[length] == ':' || list[length] == '\0'))
+            return list;
+    }
+    return NULL;
+}
+
+static const char *value_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1
+                                                                     : NULL;
+}
+
+static size_t space_for(char *const *envp)
+{
+    size_t space = (ADDED + 1) * sizeof *envp, number;
+    for (number = 0; number < ADDED; number++)
+        if (added[number].value != NULL)
+            space += strlen(added[number].name) + strlen(added[number].value) + 3;
+    for (; envp != NULL && *envp != NULL; envp++) {
+        space += sizeof *envp;
+        for (number = 0; number < ADDED; number++)
+            if (value_of(*envp, added[number].name) != NULL)
+                space += strlen(*envp);
+    }
+    return space;
+}
+
+/* Return an environment with what is added, in *space*: after vfork() there may be no
+   other memory. */
+static char **completed(char *const *envp, void *space)
+{
+    char **made = space, *text;
+    size_t length = 0, number;
+    for (; envp != NULL && envp[length] != NULL; length++)
+        made[length] = envp[length];
+    text = (char *)(made + length + ADDED + 1);
+    for (number = 0; number < ADDED; number++) {
+        const char *value = NULL;
+        size_t place;
+        if (added[number].value == NULL)
+            continue;
+        for (place = 0; place < length && value == NULL; place++)
+            value = value_of(made[place], added[number].name);
+        if (value != NULL
+            && (!added[number].is_list || find_item((char *)value, added[number].value)))
+            continue;
+        place = value == NULL ? length++ : place - 1;
+        made[place] = text;
+        text += sprintf(text, "%s=%s%s%s", added[number].name, added[number].value,
+                        value != NULL && *value ? ":" : "", value != NULL ? value : "")
+            + 1;
+    }
+    made[length] = NULL;
+    return made;
+}
+
+#define WITH(envp) \
+    (is_following ? completed(envp, alloca(space_for(envp))) : (char **)(envp))
+#define ACTIONS const posix_spawn_file_actions_t *, const posix_spawnattr_t *
+#define WORDS char *const[], char *const[]
+#define REAL(X) \
+    X(execve, (const char *, WORDS)) \
+    X(execvpe, (const char *, WORDS)) \
+    X(fexecve, (int, WORDS)) \
+    X(posix_spawn, (pid_t *, const char *, ACTIONS, WORDS)) \
+    X(posix_spawnp, (pid_t *, const char *, ACTIONS, WORDS))
+
+static struct {
+#define FIELD(name, arguments) int (*name) arguments;
+    REAL(FIELD)
+#undef FIELD
+} real;
+
+/* Find the functions that are replaced: beforehand, as in a child it may be too late. */
+static void find_real(void)
+{
+    void *found;
+#define FIND_REAL(name, arguments) \
+    found = dlsym(RTLD_NEXT, #name); \
+    memcpy(&real.name, &found, sizeof found);
+    REAL(FIND_REAL)
+}
+
+#define CALL(name, failed, ...) \
+    if (real.name == NULL) \
+        find_real(); \
+    if (real.name == NULL) \
+        return errno = ENOSYS, failed; \
+    return real.name(__VA_ARGS__)
+
+EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
+{
+    CALL(execve, -1, path, argv, WITH(envp));
+}
+
+EXPORTED int execv(const char *path, char *const argv[])
+{
+    return execve(path, argv, environ);
+}
+
+EXPORTED int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+    CALL(execvpe, -1, file, argv, WITH(envp));
+}
+
+EXPORTED int execvp(const char *file, char *const argv[])
+{
+    return execvpe(file, argv, environ);
+}
+
+EXPORTED int fexecve(int fd, char *const argv[], char *const envp[])
+{
+    CALL(fexecve, -1, fd, argv, WITH(envp));
+}
+
+EXPORTED int posix_spawn(pid_t *child, const char *path,
+                         const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const argv[],
+                         char *const envp[])
+{
+    CALL(posix_spawn, ENOSYS, child, path, actions, attributes, argv, WITH(envp));
+}
+
+EXPORTED int posix_spawnp(pid_t *child, const char *file,
+                          const posix_spawn_file_actions_t *actions,
+                          const posix_spawnattr_t *attributes, char *const argv[],
+                          char *const envp[])
+{
+    CALL(posix_spawnp, ENOSYS, child, file, actions, attributes, argv, WITH(envp));
+}
+
+static char *copy_of(const char *value)
+{
+    return value == NULL ? NULL : strdup(value);
+}
+
+/* Take an item out of a variable with a list. */
+static void take_out(const char *name, const char *item)
+{
+    char *list = copy_of(getenv(name)), *found = find_item(list, item);
+    if (found != NULL) {
+        char *end = found + strlen(item);
+        if (*end == ':')
+            memmove(found, end + 1, strlen(end));
+        else
+            found[found > list ? -1 : 0] = '\0';
+        if (*list == '\0')
+            unsetenv(name);
+        else
+            setenv(name, list, 1);
+    }
+    free(list);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *text = getenv(START);
+    char wrong[200];
+    Dl_info self;
+    find_real();
+    if (text == NULL || dladdr((void *)begin, &self) == 0)
+        return;
+    if (read_wanted(text, wrong, sizeof wrong) < 0) {
+        fprintf(stderr, "audithooks: process %d is not followed: " START ": %s\n",
+                (int)getpid(), wrong);
+        return;
+    }
+    added[0].value = copy_of(self.dli_fname);
+    added[1].value = copy_of(text);
+    trace = added[2].value = copy_of(getenv(TRACE));
+    is_python_first = wanted.python != NULL
+        && find_item(getenv("PYTHONPATH"), wanted.python) != NULL;
+    is_following = wanted.follow;
+    if (find_python() != NULL) /* it is no Python, or PyPy, or an older one */
+        return;
+    first = copy_of(getenv(FIRST));
+    unsetenv(FIRST);
+    if (!wanted.follow) { /* the program has the environment that it has without this */
+        unsetenv(START);
+        unsetenv(TRACE);
+        take_out(PRELOAD, self.dli_fname);
+    }
+    if (add_hook() < 0)
+        complain("the process is not followed from its start", errno);
+}
