@@ -87,7 +87,8 @@ def _linking(static: bool) -> list[str]:
         folder = os.path.dirname(os.path.realpath(str(_library(False))))
         name = f"-lpython{_config('LDVERSION')}"
         return [f"-L{folder}", f"-Wl,-rpath,{folder}", name, *others]
-    modules = shlex.split(_config("MODLIBS"))
+    # Debian's have spaces with a backslash among them.
+    modules = [word for word in shlex.split(_config("MODLIBS")) if word.strip()]
     exported = ["-no-pie", "-Wl,-export-dynamic"]  # for modules that are loaded
     return [*exported, str(_library(True)), *modules, *others]
 

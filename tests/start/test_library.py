@@ -451,7 +451,11 @@ def test_the_program_has_the_environment_that_it_has_without(tmp_path):
     code = "import os; print(sorted({*os.environ} - {'LC_CTYPE'}))"
     done = start(tmp_path / "out", command=["-c", code])
     plain = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=dict(os.environ),  # readline may have changed that of this process
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == plain.stdout
 
