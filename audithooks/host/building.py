@@ -89,8 +89,9 @@ def _linking(static: bool) -> list[str]:
         return [f"-L{folder}", f"-Wl,-rpath,{folder}", name, *others]
     # Debian's have spaces with a backslash among them.
     modules = [word for word in shlex.split(_config("MODLIBS")) if word.strip()]
-    exported = ["-no-pie", "-Wl,-export-dynamic"]  # for modules that are loaded
-    return [*exported, str(_library(True)), *modules, *others]
+    # All of it, as modules that are loaded may need what nothing else does.
+    whole = ["-no-pie", "-Wl,-export-dynamic", "-Wl,--whole-archive"]
+    return [*whole, str(_library(True)), "-Wl,--no-whole-archive", *modules, *others]
 
 
 def _literal(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +104,26 @@ def test_it_is_the_python_of_a_virtual_environment(launcher, tmp_path):
         done = run(tmp_path / "bin" / name, "-c", code)
         assert done.stdout == f"{tmp_path} {tmp_path / 'bin' / name}\n"
         assert "cpython.run_command(" in to.read_text()
+
+
+def exported(path):
+    done = subprocess.run(
+        ["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True
+    )
+    names = {line.split()[-1].partition("@")[0] for line in done.stdout.splitlines()}
+    return {name for name in names if name.startswith(("Py", "_Py"))}
+
+
+@BUILDS
+@needs(shutil.which("nm"), "there is no nm")
+def test_a_static_one_has_all_that_modules_may_ask_for(tmp_path):
+    """Also what nothing in the interpreter itself refers to."""
+    done = host("build", "-o", tmp_path / "python", "--to", "events", "--static")
+    if "no launcher can be built" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    plain = building._library(False) or os.path.realpath(sys.executable)
+    assert exported(plain) - exported(tmp_path / "python") == set()
 
 
 @BUILDS

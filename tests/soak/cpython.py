@@ -55,7 +55,8 @@ def outcomes(report):
     found = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
-        found[case.get("name")] = kinds.pop() if kinds else "passed"
+        name = case.get("name", "?")  # one with subtests that failed has none
+        found[name] = kinds.pop() if kinds else "passed"
     return found
 
 
