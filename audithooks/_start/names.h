@@ -34,7 +34,6 @@ enum { RAW = 0, FILE_INPUT = 257 };
     X(uint32_t *, PyUnicode_AsUCS4, (PyObject *, uint32_t *, ssize_t, int)) \
     X(PyObject *, PyUnicode_DecodeFSDefault, (const char *)) \
     X(int, PyBytes_AsStringAndSize, (PyObject *, char **, ssize_t *)) \
-    X(PyObject *, PyLong_FromLongLong, (long long)) \
     X(long long, PyLong_AsLongLongAndOverflow, (PyObject *, int *)) \
     X(PyObject *, PyNumber_ToBase, (PyObject *, int)) \
     X(double, PyFloat_AsDouble, (PyObject *)) \

@@ -42,7 +42,7 @@
 #include "lines.h"
 
 /* An event by which the Python side of audithooks speaks to this library. The answer is
-   an InterruptedError with the number of the last event, so that no other hook sees it. */
+   an InterruptedError, so that no other hook sees it; see answer(). */
 #define PRIVATE "audithooks.start"
 /* That by which the Python side asks whether its own hook is called. */
 #define PROBE "audithooks.connect"
@@ -221,10 +221,11 @@ static int is_asked(PyObject *args, int with_none)
 
 /* Answer the Python side, which asks whether the library is there, with None whether it
    has told of the event that this thread is in, and says True to take over, or False to
-   go on without. The answer is the number of the last event, or -1 if it has told. */
+   go on without. The answer is the number of the last event, or -1 if it has told, and
+   the time of the last line, where the next is relative to that. */
 static int answer(PyObject *args)
 {
-    PyObject *asked = is_asked(args, 0) ? NULL : py.PyTuple_GetItem(args, 0), *number;
+    PyObject *asked = is_asked(args, 0) ? NULL : py.PyTuple_GetItem(args, 0), *told;
     if (asked != NULL && asked != py.none) {
         is_loading = 0;
         has_tried = 1;
@@ -238,12 +239,13 @@ static int answer(PyObject *args)
             close_output();
         }
     }
-    number = py.PyLong_FromLongLong(asked == py.none && is_told
-                                        ? -1
-                                        : atomic_load(&sequence) & ~CLOSED);
-    if (number != NULL) {
-        py.PyErr_SetObject(*py.PyExc_InterruptedError, number);
-        py.Py_DecRef(number);
+    told = py.Py_BuildValue("(LL)",
+                            asked == py.none && is_told ? -1LL
+                                                        : atomic_load(&sequence) & ~CLOSED,
+                            (long long)atomic_load(&last));
+    if (told != NULL) {
+        py.PyErr_SetObject(*py.PyExc_InterruptedError, told);
+        py.Py_DecRef(told);
     }
     return -1;
 }

@@ -157,23 +157,23 @@ class Handover:
     """A record of the tracer while it takes over from the library.
 
     Other threads raise events meanwhile, which both see. It writes those of which the
-    library has not told, and counts on from the last that it has.
+    library has not told, and goes on from the last that it has.
     """
 
     def __init__(self, record: Record) -> None:
         self._record = record
         self._lock = RLock()
-        self._is_counting = False
+        self._goes_on = False
         self._past: set[int] = set()  # threads in which the library has become silent
 
     def __call__(self, event: str, args: tuple[Any, ...], action: Any) -> None:
         thread = get_ident()
         if thread not in self._past:
-            number = _ask(None)
-            if number is not None and number < 0:
+            told = _ask(None)
+            if told is not None and told[0] < 0:
                 return
             with self._lock:
-                self._count_from(number)
+                self._go_on(told)
             self._past.add(thread)
         self._record(event, args, action)
 
@@ -182,23 +182,26 @@ class Handover:
 
         With other threads, that is this: one may be in an event that was told already.
         """
-        number = _ask(True)
+        told = _ask(True)
         with self._lock:
-            self._count_from(number)
+            self._go_on(told)
         return self if _count() else self._record
 
-    def _count_from(self, number: int | None) -> None:
-        count = getattr(self._record, "_count_from", None)
-        if not self._is_counting and count is not None:
-            count((number or 0) + 1)
-        self._is_counting = True
+    def _go_on(self, told: tuple[int, int] | None) -> None:
+        go_on = getattr(self._record, "_go_on", None)
+        if not self._goes_on and go_on is not None:
+            go_on(*(told or (0, 0)))
+        self._goes_on = True
 
 
-def _ask(*what: bool | None) -> int | None:
-    """Return what the library answers, or None if it is not there."""
+def _ask(*what: bool | None) -> tuple[int, int] | None:
+    """Return what the library answers, or None if it is not there.
+
+    That is the number of its last line and, where times are relative to that, its time.
+    """
     try:
         sys.audit(PRIVATE, *what)
     except InterruptedError as answer:
-        number: int = answer.args[0]
-        return number
+        number, time = answer.args
+        return number, time
     return None

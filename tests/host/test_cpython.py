@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from features import PROCESSES, needs
+from linking import not_linked
 
 from audithooks.host import building
 
@@ -42,19 +43,6 @@ def run(python, folder, modules):
     return outcomes(folder / "report.xml")
 
 
-def links(static, folder):
-    """Whether a program that is nothing but Python can be linked with its library."""
-    source = folder / "plain.c"
-    source.write_text(
-        "int Py_BytesMain(int, char **);\n"
-        "int main(int c, char **v) { return Py_BytesMain(c, v); }\n"
-    )
-    command = [*building._compiler(), str(source), "-o", str(folder / "plain")]
-    linking = building._linking(static)
-    done = subprocess.run([*command, *linking], capture_output=True, check=False)
-    return done.returncode == 0
-
-
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     return run(PYTHON, tmp_path_factory.mktemp("plain") / "run", MODULES)
@@ -62,11 +50,9 @@ def plain(tmp_path_factory):
 
 @pytest.mark.parametrize("static", [False, True], ids=["default", "static"])
 def test_outcomes_are_those_of_plain_python(plain, static, tmp_path):
-    why = building.missing(static)
+    why = building.missing(static) or not_linked(static, tmp_path)
     if why is not None:
         pytest.skip(why)
-    if not links(static, tmp_path):  # those of Debian's 3.14 lack some objects
-        pytest.skip("no program can be linked with the library of this Python")
     launcher, events = tmp_path / "python3", tmp_path / "events"
     building.build(str(launcher), f"output {events}\njson\nprocesses\nfollow\n", static)
     differ = differing(plain, run(launcher, tmp_path / "run", MODULES))
@@ -78,7 +64,7 @@ def test_outcomes_are_those_of_plain_python(plain, static, tmp_path):
         first = run(PYTHON, again / "plain", names)
         differ = differing(first, run(launcher, again / "launcher", names))
     assert differ == []
-    assert list(plain.values()).count("passed") > 100
+    assert list(plain.values()).count("passed") > 50
     with open(events, encoding="utf-8") as lines:
         processes = {json.loads(line)["pid"] for line in lines}
     assert len(processes) > 100

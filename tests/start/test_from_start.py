@@ -228,6 +228,19 @@ def test_lines_go_to_stderr_and_stdout(trace):
 
 
 @WITH
+def test_times_go_on_from_the_last_line_of_the_library(trace, tmp_path):
+    early = "import sys, time; time.sleep(2); sys.audit('test.early')\n"
+    (tmp_path / "sitecustomize.py").write_text(early)
+    done = trace(
+        *("--from-start", "-t", "delta", "-e", "test.*", "-o", "trace"),
+        code="import sys; sys.audit('test.a')",
+        environ={"PYTHONPATH": os.pathsep.join([PACKAGES, str(tmp_path)])},
+    )
+    early, late = (float(line.split()[0]) for line in done.text.splitlines())
+    assert late < 2 < early
+
+
+@WITH
 def test_a_program_that_fails_has_its_own_traceback(trace, tmp_path):
     code = "def f():\n    1 / 0\nf()\n"
     done = trace("--from-start", "-o", "trace", code=code)
