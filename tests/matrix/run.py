@@ -238,6 +238,10 @@ def run_tests(python: Python, seconds: float) -> Result:
     make = ["make", "-C", inside, "test", f"PYTHON={python.command}", "VENV=.venv"]
     log = CACHE / "matrix" / f"{slug}.log"
     ended_well = done([*python.system, *make, f"ARGS={arguments}"], ROOT, log)
+    if not python.pure and ended_well:  # CPython's own tests in a launcher
+        arguments = "-n 0 --soak -m soak tests/host"
+        log = log.with_name(f"{slug}-host.log")
+        ended_well = done([*python.system, *make, f"ARGS={arguments}"], ROOT, log)
     names = "python" if python.pure else "cython, python"
     found = result(python.name, names, ended_well, folder / "report.xml")
     if not found.failed:
