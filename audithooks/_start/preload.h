@@ -81,8 +81,56 @@ static char **completed(char *const *envp, void *space)
     return made;
 }
 
+/* Take an item out of a list with colons, in its place. */
+static void cut_out(char *list, const char *item)
+{
+    char *found = find_item(list, item), *end;
+    if (found == NULL)
+        return;
+    end = found + strlen(item);
+    if (*end == ':')
+        memmove(found, end + 1, strlen(end));
+    else
+        found[found > list ? -1 : 0] = '\0';
+}
+
+/* Return an environment by which the loader does not look for the library, in *space*. */
+static char **without_library(char *const *envp, void *space)
+{
+    char **made = space, *text;
+    size_t length = 0, number = 0;
+    while (envp != NULL && envp[length] != NULL)
+        length++;
+    text = (char *)(made + length + 1);
+    for (length = 0; envp != NULL && envp[number] != NULL; number++) {
+        char *value = (char *)value_of(envp[number], PRELOAD);
+        if (value != NULL && find_item(value, added[0].value)) {
+            value = stpcpy(text, PRELOAD "=");
+            strcpy(value, value_of(envp[number], PRELOAD));
+            cut_out(value, added[0].value);
+            made[length] = text;
+            length += *value != '\0';
+            text = value + strlen(value) + 1;
+        } else {
+            made[length++] = envp[number];
+        }
+    }
+    made[length] = NULL;
+    return made;
+}
+
+/* Return the environment of a child. If the library was removed, or the child may not
+   read it, the loader would complain. */
+static char **changed(char *const *envp, void *space)
+{
+    int error = errno;
+    int is_there = access(added[0].value, R_OK) == 0;
+    errno = error;
+    return is_there ? completed(envp, space) : without_library(envp, space);
+}
+
 #define WITH(envp) \
-    (is_following ? completed(envp, alloca(space_for(envp))) : (char **)(envp))
+    (is_following ? changed(envp, alloca(space_for(envp))) : (char **)(envp))
 #define ACTIONS const posix_spawn_file_actions_t *, const posix_spawnattr_t *
 #define WORDS char *const[], char *const[]
 #define REAL(X) \
@@ -164,13 +212,9 @@ static char *copy_of(const char *value)
 /* Take an item out of a variable with a list. */
 static void take_out(const char *name, const char *item)
 {
-    char *list = copy_of(getenv(name)), *found = find_item(list, item);
-    if (found != NULL) {
-        char *end = found + strlen(item);
-        if (*end == ':')
-            memmove(found, end + 1, strlen(end));
-        else
-            found[found > list ? -1 : 0] = '\0';
+    char *list = copy_of(getenv(name));
+    if (find_item(list, item) != NULL) {
+        cut_out(list, item);
         if (*list == '\0')
             unsetenv(name);
         else
@@ -179,17 +223,24 @@ static void take_out(const char *name, const char *item)
     free(list);
 }
 
+/* By this name, the first of several such libraries is found. */
+EXPORTED const char audithooks_preloaded = 1;
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv(START);
     char wrong[200];
-    Dl_info self;
+    Dl_info self, that;
+    void *found = dlsym(RTLD_DEFAULT, "audithooks_preloaded");
     find_real();
     if (text == NULL || dladdr((void *)begin, &self) == 0)
         return;
+    if (dladdr(found, &that) != 0 && that.dli_fbase != self.dli_fbase)
+        return;
     if (read_wanted(text, wrong, sizeof wrong) < 0) {
-        fprintf(stderr, "audithooks: process %d is not followed: " START ": %s\n",
-                (int)getpid(), wrong);
+        if (find_python() == NULL)
+            fprintf(stderr, "audithooks: process %d is not followed: " START ": %s\n",
+                    (int)getpid(), wrong);
         return;
     }
     added[0].value = copy_of(self.dli_fname);

@@ -68,12 +68,25 @@ static void *lend(void *context, size_t size)
 
 static void give_back(void *context, void *some)
 {
+    Allocator now;
     if (some != block) {
         lender.free(context, some);
         return;
     }
     is_lent = 0;
-    py.PyMem_SetAllocator(RAW, &lender);
+    py.PyMem_GetAllocator(RAW, &now);
+    if (now.free == give_back) /* and not that of another such hook */
+        py.PyMem_SetAllocator(RAW, &lender);
+}
+
+/* Return the allocator that there is, and have it lend. */
+static Allocator find_lender(void)
+{
+    Allocator now;
+    py.PyMem_GetAllocator(RAW, &now);
+    if (now.free != give_back)
+        lender = now;
+    return now;
 }
 
 /* CPython frees the entry of a hook that was added before the runtime was initialised by
@@ -84,8 +97,7 @@ static void expect_free(void)
     Allocator changed;
     if (!is_lent)
         return;
-    py.PyMem_GetAllocator(RAW, &lender);
-    changed = lender;
+    changed = find_lender();
     changed.free = give_back;
     py.PyMem_SetAllocator(RAW, &changed);
 }
@@ -141,7 +153,8 @@ static int tell(const char *event, PyObject *args, const char *action)
 {
     int64_t interpreter = 0;
     long long number;
-    if (action == NULL && (!is_shown(event) || strcmp(event, PROBE) == 0))
+    if (action == NULL && (!is_shown(event) || strcmp(event, PROBE) == 0
+                           || strcmp(event, PRIVATE) == 0))
         return 0;
     if (find_output() < 0)
         return 0;
@@ -167,6 +180,17 @@ static int tell_held(void)
     status = tell("import", args, NULL);
     py.Py_DecRef(args);
     return status;
+}
+
+/* Whether the Python side is there, which may have been removed. */
+static int has_tracer(void)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/sitecustomize.py", wanted.python);
+    if (access(path, R_OK) == 0)
+        return 1;
+    complain("the tracer does not take over", errno);
+    return 0;
 }
 
 static const char SOURCE[] =
@@ -296,11 +320,13 @@ static int handle(const char *event, PyObject *args)
     }
     if (!has_tried && trace != NULL && wanted.python != NULL
         && py.PyInterpreterState_Get != NULL && strncmp(event, "cpython.run_", 12) == 0) {
-        int status;
+        int status = 0;
         has_tried = 1;
-        is_calling = 1;
-        status = call_python();
-        is_calling = 0;
+        if (has_tracer()) {
+            is_calling = 1;
+            status = call_python();
+            is_calling = 0;
+        }
         if (status < 0)
             return -1;
         if (is_of_owner()) { /* its hooks are called after this one */
@@ -353,18 +379,17 @@ static void after_fork(void)
 static int add_hook(void)
 {
     static int is_told_of_forks;
-    Allocator changed;
+    Allocator before, changed;
     struct stat found;
     int status;
     if (!is_told_of_forks && pthread_atfork(NULL, NULL, after_fork) != 0)
         return -1;
     is_told_of_forks = 1;
-    py.PyMem_GetAllocator(RAW, &lender);
-    changed = lender;
+    changed = before = find_lender();
     changed.malloc = lend;
     py.PyMem_SetAllocator(RAW, &changed);
     status = py.PySys_AddAuditHook(on_event, NULL);
-    py.PyMem_SetAllocator(RAW, &lender);
+    py.PyMem_SetAllocator(RAW, &before);
     pid = first_pid = getpid();
     out.has_stderr = fstat(2, &found) == 0;
     is_running = status == 0;

@@ -309,8 +309,8 @@ opening: set[int] = set()
 """The threads in which this package opens a file of its own."""
 
 
-def own(function: Callable[..., int], *args: Any) -> int:
-    """Call what opens a file of this package, which no rule refuses."""
+def own(function: Callable[..., Any], *args: Any) -> Any:
+    """Call what opens a file or the like for this package, which no rule refuses."""
     thread = get_ident()
     opening.add(thread)
     try:

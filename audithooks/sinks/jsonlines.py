@@ -19,6 +19,7 @@ from .base import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -81,7 +82,7 @@ class JsonLines(Sink):
         self._shorter = longest // 8, 0
         self._frames = frames
         self._encode, self._quote = json_encoder()
-        self._go_on(0, 0)
+        self._go_on(count(1), 0)
         self._second = 0, ""  # the last second, and its text
         self._file: Lines | None = (
             output if isinstance(output, Lines) else Lines(output, watch=True)
@@ -106,9 +107,9 @@ class JsonLines(Sink):
                 line = json_line(f'{head}{{}},"cut":["..."]{ending}}}')
         file.write(line)
 
-    def _go_on(self, number: int, time: int) -> None:
-        """Go on after the line of that number."""
-        self._next = count(number + 1).__next__
+    def _go_on(self, numbers: Iterator[int], time: int) -> None:
+        """Go on with these numbers."""
+        self._next = numbers.__next__
 
     def _ending(self, action: hints.Action) -> str:
         return "".join(

@@ -33,6 +33,8 @@ def _channel(options: Options) -> Channel | None:
 def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
     """Begin in the process that the command line has become, with what it knows."""
     known = json.loads(encoded)
+    if known["held"] >= 0:
+        os.close(known["held"])  # the output is open without it
     channel = None
     if known["answers"]:
         from .keeper import Channel
@@ -64,6 +66,7 @@ def follow(encoded: str | None = None, first: str = "") -> bool:
     try:
         options = Options(**decoded(encoded))
         keep_stderr()
+        lines = open_followed(options)
         if first:
             options, channel = _begin(options, first)
         else:
@@ -72,7 +75,7 @@ def follow(encoded: str | None = None, first: str = "") -> bool:
             shown = command if options.secrets else hide_words(command)
             options = options._replace(command=" ".join(shown))
             channel = _channel(options)
-        start(options, open_followed(options), channel)
+        start(options, lines, channel)
         return True
     except BrokenPipeError:  # nobody reads any more
         pass

@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from .starting import restart
 
         try:
-            restart(program, followed, options.progress, keeper)
+            restart(program, followed, lines, options.progress, keeper)
         except (OSError, ValueError) as error:
             parser.error(f"can't start the program: {error}")
     if options.follow:

@@ -59,6 +59,7 @@ IGNORING = {
 OWN = "it is started with an environment of its own"
 CLEARED = f"the environment has lost {VARIABLE} or PYTHONPATH"
 FOREIGN = "it is no Python"
+GONE = "audithooks is no longer where it was"
 
 # Characters: Linux takes 131,071 bytes of a variable, with its name.
 _PLAIN = 30_000
@@ -148,6 +149,7 @@ class Follower:
         self._encoded = environ[VARIABLE]
         self._start = environ.get(START)
         self._preloaded = preloaded
+        self._is_gone = False  # whether the library was removed
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         try:
@@ -165,6 +167,9 @@ class Follower:
         is_popen = event == "subprocess.Popen"
         if not is_popen and local_of("subprocess", "env"):
             return  # a part of that
+        if self._start is not None and not _is_there(LIBRARY):
+            self._start, self._preloaded, self._is_gone = None, False, True
+            own(environ.update, _without_library(environ))
         argv = spawn_argv(event, args)
         program = _found(argv[0], env, given.get("cwd")) if argv else None
         if program is None:  # there is no such program
@@ -173,7 +178,8 @@ class Follower:
         why = None
         whole = environ if env is None else env
         has_library = self._start is not None and _has_library(whole)
-        if not _is_complete(whole) or (self._start is not None and not has_library):
+        is_changed = self._start is not None and not has_library
+        if not _is_complete(whole) or is_changed or self._is_gone:
             change = local_of("subprocess", "env") if is_popen else None
             if change is not None and self._complete(env, change):
                 has_library = self._start is not None
@@ -185,6 +191,8 @@ class Follower:
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
         if (has_library or self._preloaded) and why is not None:
             why = None if loads_library(program) else why
+        if not _is_there(FOLDER):
+            why = GONE
         if why is not None:
             refuse = self._rules is not None and self._rules.refuse
             self._tell(event, args, why, refuse)
@@ -197,6 +205,8 @@ class Follower:
         if not hasattr(env, "items"):
             return True  # that is an error of the program
         added = _variables(env, self._encoded, self._start)
+        if self._is_gone:
+            added.update(_without_library(env))
         own = {key: value for key, value in env.items() if fsdecode(key) not in added}
         try:
             change({**own, **added})
@@ -265,6 +275,20 @@ def _has_library(env: Any) -> bool:
     return False
 
 
+def _without_library(env: Any) -> dict[str, str]:
+    """Return the variable by which the loader does not look for the library."""
+    libraries = fsdecode(_of(env, PRELOAD) or "").split(pathsep)
+    return {PRELOAD: pathsep.join(path for path in libraries if path != LIBRARY)}
+
+
+def _is_there(path: str) -> bool:
+    try:
+        Real.stat(path)
+    except OSError:
+        return False
+    return True
+
+
 def loads_library(path: str) -> bool:
     """Whether a library can be preloaded into a Python, and has something to do there.
 
@@ -305,11 +329,8 @@ def _found(program: str, env: Any, folder: Any) -> str | None:
     for path in paths:
         if folder is not None and not path.startswith(os.sep):
             path = f"{fsdecode(folder)}{os.sep}{path}"
-        try:
-            Real.stat(path)
-        except OSError:
-            continue
-        return path
+        if _is_there(path):
+            return path
     return None
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from _thread import RLock, _count, get_ident
+from _thread import _count, get_ident
+from itertools import count
 
+from .._real import Real
 from ..catalogue import expand
 from ..records.lines import own_descriptor
 from ..records.selection import Selection
@@ -22,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..records.lines import Lines
     from .keeper import Keeper
     from .options import Options
     from .program import Program
@@ -131,38 +134,50 @@ def _settings(options: Options) -> str:
 
 
 def restart(
-    program: Program, options: Options, progress: bool, keeper: Keeper | None
+    program: Program,
+    options: Options,
+    lines: Lines,
+    progress: bool,
+    keeper: Keeper | None,
 ) -> None:
     """Become the program, under the library. Raises OSError and ValueError.
 
     *options* are those for child processes, if they are followed. With *progress*, a
-    line on the terminal shows the number of events.
+    line on the terminal shows the number of events. If *lines* go to a FIFO, that stays
+    open until the tracer takes over, as its reader may leave once nobody has it open.
     """
     import json
 
     environ = {**os.environ, **preloading(os.environ, _settings(options))}
     environ[VARIABLE] = encoded(options)
     answers = keeper.answers if keeper else ""
-    environ[FIRST] = json.dumps({"progress": progress, "answers": answers})
-    sys.stdout.flush()
+    is_fifo = lines.given < 0 and stat.S_ISFIFO(Real.fstat(lines.fd).st_mode)
+    held = lines.fd if is_fifo else -1
+    if held >= 0:
+        os.set_inheritable(held, True)
+    known = {"progress": progress, "answers": answers, "held": held}
+    environ[FIRST] = json.dumps(known)
+    if sys.stdout is not None:
+        sys.stdout.flush()
     os.execve(sys.executable, program.command(), environ)  # noqa: S606
 
 
 def is_preloaded() -> bool:
     """Whether the library is in this process, and has not been told to be silent."""
-    return _ask() is not None
+    return _ask(None) is not None
 
 
 class Handover:
     """A record of the tracer while it takes over from the library.
 
     Other threads raise events meanwhile, which both see. It writes those of which the
-    library has not told, and goes on from the last that it has.
+    library has not told, and goes on from the last that it has. There is no lock, as a
+    thread may fork while another has it.
     """
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._lock = RLock()
+        self._numbers: dict[str, count[int]] = {}
         self._goes_on = False
         self._past: set[int] = set()  # threads in which the library has become silent
 
@@ -172,8 +187,7 @@ class Handover:
             told = _ask(None)
             if told is not None and told[0] < 0:
                 return
-            with self._lock:
-                self._go_on(told)
+            self._go_on(told)
             self._past.add(thread)
         self._record(event, args, action)
 
@@ -182,25 +196,25 @@ class Handover:
 
         With other threads, that is this: one may be in an event that was told already.
         """
-        told = _ask(True)
-        with self._lock:
-            self._go_on(told)
+        self._go_on(_ask(True))
         return self if _count() else self._record
 
     def _go_on(self, told: tuple[int, int] | None) -> None:
+        """Have the record go on. Several threads may do that, with the same numbers."""
         go_on = getattr(self._record, "_go_on", None)
         if not self._goes_on and go_on is not None:
-            go_on(*(told or (0, 0)))
+            number, time = told or (0, 0)
+            go_on(self._numbers.setdefault("next", count(number + 1)), time)
         self._goes_on = True
 
 
-def _ask(*what: bool | None) -> tuple[int, int] | None:
+def _ask(what: bool | None) -> tuple[int, int] | None:
     """Return what the library answers, or None if it is not there.
 
     That is the number of its last line and, where times are relative to that, its time.
     """
     try:
-        sys.audit(PRIVATE, *what)
+        sys.audit(PRIVATE, what)
     except InterruptedError as answer:
         number, time = answer.args
         return number, time

@@ -104,7 +104,7 @@ class TextLines:
             ending = f" = \x1b[{_DENIED}m{told}\x1b[0m" if self._color else f" = {told}"
         write_text(self._lines, " ".join([*prefix, text]), ending)
 
-    def _go_on(self, number: int, time: int) -> None:
+    def _go_on(self, numbers: object, time: int) -> None:
         """Go on after a line of that time, or without one."""
         self._last = time or self._began
 

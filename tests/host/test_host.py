@@ -11,6 +11,7 @@ import venv
 import pytest
 from features import PROCESSES, needs
 from linking import not_linked
+from preloading import HAS_LIBRARY, start
 
 import audithooks
 from audithooks.host import building, checking, cli
@@ -122,10 +123,43 @@ def test_a_static_one_has_all_that_modules_may_ask_for(tmp_path):
     why = building.missing(True) or not_linked(True, tmp_path)
     if why is not None:
         pytest.skip(why)
-    done = host("build", "-o", tmp_path / "python", "--to", "events", "--static")
+    python = tmp_path / "python"
+    done = host("build", "-o", python, "--to", tmp_path / "events", "--static")
     assert done.returncode == 0, done.stderr
     plain = building._library(False) or os.path.realpath(sys.executable)
-    assert exported(plain) - exported(tmp_path / "python") == set()
+    assert exported(plain) - exported(python) == set()
+
+
+@BUILDS
+@HAS_LIBRARY
+@pytest.mark.parametrize("mode", ["", "debug"])  # allocators
+def test_it_may_be_traced_from_its_start(launcher, tmp_path, mode):
+    """Both hooks see all, and the interpreter lets go of both."""
+    launcher.with_name("events").unlink(missing_ok=True)
+    done = start(
+        tmp_path / "out",
+        command=[str(launcher), "-c", "import sys; sys.audit('test.a')"],
+        environ={"PYTHONMALLOC": mode},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    both = done.lines, [record["event"] for record in events(launcher)]
+    for found in both:
+        assert found[-1].startswith("cpython._PySys_ClearAuditHooks")
+    assert "test.a()" in both[0]
+    assert "test.a" in both[1]
+
+
+@BUILDS
+def test_the_tracer_does_not_take_its_hook_for_the_library(launcher, tmp_path):
+    """So it names the children that it does not follow."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-I', '-c', ''])"
+    child = [str(launcher), "-c", code]
+    parent = f"import subprocess; subprocess.run({child})"
+    trace = tmp_path / "trace"
+    tracer = ["-m", "audithooks", "-f", "--no-from-start", "-o", trace]
+    done = run(sys.executable, *tracer, "-c", parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "is not followed: it ignores the environment by -I" in trace.read_text()
 
 
 @BUILDS

@@ -4,9 +4,11 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import venv
 from collections import defaultdict
 from pathlib import Path
@@ -17,6 +19,7 @@ from features import PROCESSES, needs
 from preloading import EXPECTED, HAS_LIBRARY, LIBRARY, start
 
 import audithooks
+from audithooks.tracer import starting
 
 pytestmark = needs(PROCESSES, "this system has no processes")
 WITH = HAS_LIBRARY
@@ -241,6 +244,39 @@ def test_times_go_on_from_the_last_line_of_the_library(trace, tmp_path):
 
 
 @WITH
+@needs(hasattr(os, "mkfifo"), "this system has no FIFOs")
+@pytest.mark.parametrize("options", [["--from-start"], ["--from-start", "-f"]])
+def test_the_reader_of_a_fifo_has_all(trace, tmp_path, options):
+    """It leaves once nobody has it open for writing."""
+    os.mkfifo(tmp_path / "fifo")
+    with subprocess.Popen(["cat", tmp_path / "fifo"], stdout=subprocess.PIPE) as cat:
+        code = "import sys; sys.audit('test.a')"
+        done = trace(*options, "-o", "fifo", code=code)
+        text = cat.communicate()[0].decode()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "import(module='site'" in text
+    assert text.count("test.a()\n") == 1
+
+
+@WITH
+def test_it_needs_no_stdout(trace, tmp_path):
+    code = "import sys; sys.audit('test.a', sys.stdout)"
+    (tmp_path / "code.py").write_text(code)
+    tracer = f"-m audithooks --from-start -o {tmp_path}/trace {tmp_path}/code.py"
+    shell = f'exec "$0" {tracer} >&-'
+    done = trace.child.start(
+        "-c",
+        "import os, sys; os.execvp('sh', sys.argv[1:])",
+        "sh",
+        "-c",
+        shell,
+        sys.executable,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "test.a(None)\n" in (tmp_path / "trace").read_text()
+
+
+@WITH
 def test_a_program_that_fails_has_its_own_traceback(trace, tmp_path):
     code = "def f():\n    1 / 0\nf()\n"
     done = trace("--from-start", "-o", "trace", code=code)
@@ -332,6 +368,37 @@ CHILDREN = {
 
 
 @WITH
+def test_no_thread_waits_for_another_while_the_tracer_takes_over(monkeypatch):
+    """As it would for good in a process that was forked meanwhile."""
+    monkeypatch.setattr(starting, "_ask", lambda *_: (5, 0))
+    numbers, is_there, goes_on = [], threading.Event(), threading.Event()
+
+    class Record:
+        def _go_on(self, numbers, time):
+            self.next = numbers.__next__
+            if not is_there.is_set():
+                is_there.set()
+                goes_on.wait()
+
+        def __call__(self, event, args, action):
+            numbers.append(self.next())
+
+    handover = starting.Handover(Record())
+    first, second = (
+        threading.Thread(target=handover, args=("test.a", (), ""), daemon=True)
+        for _ in range(2)
+    )
+    first.start()
+    assert is_there.wait(10)
+    second.start()
+    second.join(10)
+    assert numbers == [6]
+    goes_on.set()
+    first.join()
+    assert numbers == [6, 7]
+
+
+@WITH
 @pytest.mark.parametrize("how", CHILDREN)
 def test_children_of_all_kinds_are_there_from_their_first_event_on(trace, how):
     code = f"{START}    {CHILDREN[how]}"
@@ -376,6 +443,29 @@ os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", "-c", ""])
 """
     done = trace("-f", "-e", "test.*", "-o", "trace", code=code)
     assert "is not followed: it ignores the environment by -I" in done.text
+
+
+REMOVED = {
+    "subprocess": "subprocess.run([X, '-c', C], check=True)",
+    "an environment": "subprocess.run([X, '-c', C], env={**os.environ}, check=True)",
+    "a shell": "os.system('sh -c true'); print('own')",
+    "-I": "subprocess.run([X, '-I', '-c', C], check=True)",
+}
+
+
+@WITH
+@pytest.mark.parametrize("how", REMOVED)
+@pytest.mark.parametrize("options", [["-f"], ["--from-start", "-f"]])
+def test_audithooks_may_be_removed_while_a_program_runs(trace, tmp_path, options, how):
+    """The program and its children go on without a word, and the trace tells."""
+    packages = tmp_path / "packages"
+    shutil.copytree(Path(PACKAGES, "audithooks"), packages / "audithooks")
+    code = f"{START}    import shutil; shutil.rmtree('packages')\n    {REMOVED[how]}"
+    environ = {"PYTHONPATH": str(packages)}
+    done = trace(*options, "-o", "trace", code=code, environ=environ)
+    assert (done.stdout, done.stderr, done.returncode) == ("own\n", "", 0)
+    if how != "a shell":
+        assert "is not followed: audithooks is no longer where it was" in done.text
 
 
 @WITH

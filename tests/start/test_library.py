@@ -386,6 +386,52 @@ def test_a_wrong_option_is_one_line_and_the_program_runs(tmp_path, line):
     )
 
 
+def test_other_programs_do_not_tell_of_wrong_options(tmp_path):
+    done = start(tmp_path / "out", "nonsense 1", command=["sh", "-c", "echo 1"])
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_tracer_that_was_removed_is_told_and_the_program_runs(tmp_path):
+    done = start(
+        *(tmp_path / "out", f"python {tmp_path}/none"),
+        command=["-c", "import sys; sys.audit('test.a'); print(1)"],
+        environ={"AUDITHOOKS_TRACE": "{}"},
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr == (
+        "audithooks: the tracer does not take over: [Errno 2] No such file or "
+        "directory\n"
+    )
+    assert "test.a()" in done.lines
+
+
+@pytest.mark.parametrize("how", ["-I", "env", "sh", "env -i", "others"])
+def test_the_loader_does_not_look_for_a_library_that_was_removed(tmp_path, how):
+    """As it would say so on stderr of every program."""
+    library = tmp_path / "copy.so"
+    shutil.copy(LIBRARY, library)
+    command = {
+        "-I": "[sys.executable, '-I', '-c', '']",
+        "env": "['env', 'env', 'true']",
+        "sh": "['sh', '-c', 'sh -c true; env true']",
+        "env -i": "['env', '-i', 'sh', '-c', 'env true']",
+        "others": "['sh', '-c', 'echo $LD_PRELOAD']",
+    }[how]
+    code = f"""
+import os, subprocess, sys
+os.unlink(sys.argv[1])
+subprocess.run({command}, check=True)
+"""
+    others = f":{LIBRARY}" if how == "others" else ""
+    done = start(
+        *(tmp_path / "out", "follow"),
+        command=["-c", code, str(library)],
+        environ={"LD_PRELOAD": f"{library}{others}"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (f"{LIBRARY}\n" if how == "others" else "")
+
+
 def test_an_output_that_is_full_ends_the_trace_and_not_the_program():
     settings = {"LD_PRELOAD": str(LIBRARY), "AUDITHOOKS_START": "output /dev/full"}
     done = subprocess.run(
