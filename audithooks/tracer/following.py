@@ -63,7 +63,7 @@ GONE = "audithooks is no longer where it was"
 
 # Characters: Linux takes 131,071 bytes of a variable, with its name.
 _PLAIN = 30_000
-_MOST = 120_000
+MOST = 120_000
 
 
 def set_environment(options: Options, start: str | None = None) -> None:
@@ -83,7 +83,7 @@ def encoded(options: Options) -> str:
         from zlib import compress
 
         text = b85encode(compress(text.encode())).decode()
-        if len(text) > _MOST:
+        if len(text) > MOST:
             raise ValueError("the rules are too long to be handed to child processes")
     return text
 

@@ -18,7 +18,7 @@ from .._real import Real
 from ..catalogue import expand
 from ..records.lines import own_descriptor
 from ..records.selection import Selection
-from .following import FOLDER, LIBRARY, VARIABLE, encoded, preloading
+from .following import FOLDER, LIBRARY, MOST, VARIABLE, encoded, preloading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def for_children(options: Options) -> str | None:
         return None
     try:
         return _settings(options)
-    except ValueError:  # a path with the end of a line
+    except ValueError:  # a path with the end of a line, or thousands of patterns
         return None
 
 
@@ -130,7 +130,10 @@ def _settings(options: Options) -> str:
     for line in lines:
         if "\n" in line:
             raise ValueError(f"{line!r} has the end of a line")
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    if len(os.fsencode(text)) > MOST:
+        raise ValueError("the patterns are too long to be handed to the library")
+    return text
 
 
 def restart(

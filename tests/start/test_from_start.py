@@ -528,6 +528,16 @@ def test_nothing_is_preloaded_if_that_is_not_wanted(trace):
     assert done.text.count("test.child()") == 0
 
 
+@WITH
+def test_children_start_however_many_patterns_there_are(trace):
+    """More than a variable of the environment may have go without the library."""
+    names = [f"test.{number:050}" for number in range(3000)]
+    patterns = "-e", ",".join(names[::2]), "-e", ",".join(names[1::2])
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'])"
+    done = trace("-f", *patterns, "-o", "trace", code=code)
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+
+
 HINDRANCE = "audithooks: the trace begins with the program, not before: "
 HINDERED = {
     "this needs CPython": "sys.implementation.name = 'other'",
