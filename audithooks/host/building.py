@@ -47,7 +47,8 @@ def missing(static: bool) -> str | None:
         return f"there is no C compiler {command!r}"
     if not _is_shared(static) and _library(True) is None:
         kind = "static" if static else "shared or static"
-        return f"this Python has no {kind} library (Debian has them in libpython3-dev)"
+        package = f"libpython{_config('VERSION')}-dev"
+        return f"this Python has no {kind} library (Debian has them in {package})"
     return None
 
 
