@@ -3,9 +3,9 @@
 A rule for what was done once may not fit the next time. So temporary names and numbers
 become a *, what is in the folder for temporary files becomes {tmp}, a port that the
 system chose is left out, and four files of one kind in a folder of the project stand
-for all of them. Nothing else is loosened outside of the project, and the home folder,
-or one above it, is none. If the project is among temporary files itself, what is beside
-it becomes {tmp}/name.
+for all of them. Nothing else is loosened outside of the project, but for names that
+tempfile made; the home folder, or one above it, is no project. If the project is among
+temporary files itself, what is beside it becomes {tmp}/name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shlex import quote
 from .._real import Real
 from ..records.text import printable
 from ..rules import paths
-from ..rules.grammar import parse, quoted
+from ..rules.grammar import Value, parse, quoted
 from .policy import OPENED
 
 TYPE_CHECKING = False
@@ -30,36 +30,56 @@ if TYPE_CHECKING:
 
 _SIBLINGS = 4
 _EPHEMERAL = 32768
-# What tempfile and importlib make of a name, and numbers such as those of processes.
+# What is another one in each run: see _loosened().
 _PASSING = re.compile(
-    r"(?<=\.pyc\.)\d+$|(?<![^\W_])tmp[a-z0-9_]{8}(?![a-z0-9_])|(?<=[-_.])[a-z0-9_]{8}$"
-    r"|\d{4,}"
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # a UUID
+    r"|\d{4}-\d\d-\d\d(?:[T_ ]\d\d[-:.]?\d\d[-:.]?\d\d(?:\.\d+)?)?"  # a time
+    r"|(?<=\.pyc\.)\d+$"  # of importlib
+    r"|(?<![^\W_])(?P<tmp>tmp)[a-z0-9_]{8}(?![a-z0-9_])"  # of tempfile
+    r"|(?<=[-_.])(?=[a-z_]*\d)[a-z0-9_]{8}$"  # likewise, with a prefix
+    r"|(?<=\.)X[a-zA-Z]{6}x$"  # of coverage
+    r"|(?<![^\W_])(?=[a-f]*\d|[A-F]*\d)(?:[0-9a-f]{8,}|[0-9A-F]{8,})(?![^\W_])"
+    r"|(?<![^\W_])(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[a-zA-Z]\d+[a-zA-Z])[^\W_]{8,}"
+    r"|\d{4,}"  # a process, perhaps
 )
 _TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _NUMBER = re.compile(r"(?<=-)\d+$")
 _MADE = re.compile(r"[a-z0-9_]{8}(?=$|\.\w+$)|(?<=-)\d+$")  # of tempfile, with a suffix
+_ALONE = r"(?<![a-z0-9_])[a-z0-9_]{8}(?![a-z0-9_])"
+_NONE = Value("None", False)
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
 
 
 class Learned:
     """Rules that allow something, and how often each was needed.
 
-    *folder* is that of the project, on which relative paths stand.
+    *folder* is that of the project, and *here* that on which the paths of the rules
+    stand.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, here: str | None = None) -> None:
         self._folder = paths.resolve(folder)
+        self._prefix = "."
+        if here is not None and paths.resolve(here) != self._folder:
+            try:
+                self._prefix = os.path.relpath(self._folder, paths.resolve(here))
+            except ValueError:  # on another drive of Windows
+                self._prefix = self._folder
         known = paths.variables(folder)
         self._tmp = paths.resolve(known["tmp"])
         self._home = home = paths.resolve(known["home"])
         self._is_project = not _is_below(home, self._folder)
         self._has_tmp = not any(_is_below(f, self._tmp) for f in (home, self._folder))
         self._given: Counter[str] = Counter()
+        self._made: set[str] = set()  # names that tempfile has made
         self._too_much: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
-    def add(self, rule: str) -> None:
+    def add(self, rule: str, event: str = "") -> None:
         """Add a rule that would have allowed an event."""
+        if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
+            for item in parse(rule).items:
+                self._made.update(os.path.basename(v.text) for v in item.values)
         kind = self._too_much if rule in ("@read", "@write") else self._given
         kind[rule] += 1
 
@@ -75,11 +95,14 @@ class Learned:
             rule = parse(text)
             for value in self._values(rule):
                 found[rule.events, value] += count
+                if rule.events == "@listen" and value.startswith("path="):
+                    found["@write", value] += count  # to remove an old one
                 if _has_port(rule) and ", port=" not in value:
                     of_any_port.add((rule.events, value))
         self._join_siblings(found)
         self._join_hosts(found, of_any_port)
         self._leave_out_opened(found)
+        self._leave_out_missing(found)
         order = {name: place for place, name in enumerate(_ORDER)}
         return [
             (f"{events}({value})" if value else events, count)
@@ -91,7 +114,7 @@ class Learned:
     def _values(self, rule: Rule) -> Iterable[str]:
         """Yield what is between the brackets of the rules for each value of a rule."""
         items = {item.name: item.values for item in rule.items}
-        if "path" in items:
+        if "path" in items and not {*items["path"]} <= {_NONE}:
             for value in items["path"]:
                 yield f"path={self._path(value.text)}"
         elif "program" in items:
@@ -112,14 +135,22 @@ class Learned:
     def _path(self, path: str) -> str:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
+        name = os.path.basename(path)
+        if path == self._folder:
+            return repr(self._prefix)
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             inside = self._in_tmp(path)
             if inside:
                 return self._passing(inside)
+            if name in self._made:
+                return _pattern(f"{os.path.dirname(path)}/{_of_tempfile(name)}")
             return repr(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
-        parts = [_PASSING.sub("*", part) for part in parts]
-        return _pattern(f"./{'/'.join(parts)}")
+        parts = [
+            _of_tempfile(part) if part in self._made else _loosened(part)
+            for part in parts
+        ]
+        return _pattern(f"{self._prefix}/{'/'.join(parts)}")
 
     def _in_tmp(self, path: str) -> str:
         """Return what follows the temporary folder in a path beside project and home.
@@ -139,7 +170,7 @@ class Learned:
         if _TEMPORARY.fullmatch(name):
             # That, what is below, and how tempfile tries whether it can write.
             return "{tmp}/tmp*/**|{tmp}/????????"
-        pattern = _PASSING.sub("*", name)
+        pattern = _loosened(name)
         if "*" not in pattern:
             pattern = _MADE.sub("*", name)
         pattern = _escaped(pattern)
@@ -152,7 +183,7 @@ class Learned:
         if not inside:
             return quoted(path)
         *folders, name = inside.split("/")
-        parts = [_NUMBER.sub("*", _PASSING.sub("*", part)) for part in folders]
+        parts = [_NUMBER.sub("*", _loosened(part)) for part in folders]
         return f"{{tmp}}/{_escaped('/'.join([*parts, name]))}"
 
     def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
@@ -161,7 +192,7 @@ class Learned:
         for key in found:
             events, value = key
             folder, _, name = value.rpartition("/")
-            if not folder.startswith("path=./") and folder != "path=.":
+            if not f"{folder}/".startswith(f"path={self._prefix}/"):
                 continue
             suffix = os.path.splitext(name)[1]
             if suffix:
@@ -193,6 +224,15 @@ class Learned:
         for key in [key for key in found if key[0] in opened]:
             del found[key]
 
+    def _leave_out_missing(self, found: Counter[tuple[str, str]]) -> None:
+        """Leave out programs that are not there, and are in another folder of PATH."""
+        files = [key for key in found if key[1].startswith("program=/")]
+        missing = [key for key in files if not _exists(key[1][8:])]
+        there = {os.path.basename(key[1]) for key in files if key not in missing}
+        for key in missing:
+            if os.path.basename(key[1]) in there:
+                del found[key]
+
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
         rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
@@ -219,6 +259,20 @@ class Learned:
         return "\n".join([*lines, "]", ""])
 
 
+def _loosened(name: str) -> str:
+    """Return a pattern for a name that may be another one in the next run."""
+    return _PASSING.sub(lambda match: f"{match['tmp'] or ''}*", name)
+
+
+def _of_tempfile(name: str) -> str:
+    """Return a pattern for names that are made like this one, which tempfile made."""
+    for regex in (r"(?<=^tmp)[a-z0-9_]{8}", _ALONE, r"[a-z0-9_]{8}(?=(?:\.\w+)?$)"):
+        found = [*re.finditer(regex, name)]
+        if found:
+            return f"{name[: found[-1].start()]}*{name[found[-1].end() :]}"
+    return name
+
+
 def _has_port(rule: Rule) -> bool:
     return any(item.name == "port" for item in rule.items)
 
@@ -233,6 +287,14 @@ def _is_folder(path: str) -> bool:
         return Real.stat(path).st_mode & 0o170000 == 0o040000
     except (OSError, ValueError):
         return False
+
+
+def _exists(path: str) -> bool:
+    try:
+        Real.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _is_below(path: str, folder: str) -> bool:

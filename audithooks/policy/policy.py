@@ -51,7 +51,8 @@ OPENED = {
     "listen": frozenset({"socket.__new__"}),
     "spawn": frozenset({"os.fork", "os.forkpty", "_winapi.CreatePipe"}),
 }
-_JUDGED = ("write", "connect", "listen", "spawn")  # what default="deny" denies
+# What default="deny" denies: of what is written, that which has a path.
+_JUDGED = ("@write(path=*)", "@connect", "@listen", "@spawn")
 
 
 # Modules that do without an event what rules may be about, and such events.
@@ -122,13 +123,12 @@ class Policy:
         self._not_allowed = Rules("allow", not_allowed, self.folder)
         self._report = Selection("report", texts["report"], folder=self.folder)
         self._opened: dict[str, Rule] = {}
+        named = {parse(text).events for text in broad}
         for rule in self._allow.rules:
             if not rule.is_exact:
-                for event in OPENED.get(rule.events[1:], ()):
+                for event in OPENED.get(rule.events[1:], frozenset()) - named:
                     self._opened.setdefault(event, rule)
-        judged = [f"@{name}" for name in _JUDGED] if default == "deny" else []
-        if judged and os.name == "posix":  # where nothing is kept of what is written
-            judged.append(f"!@write(path={os.devnull!r})")
+        judged = _JUDGED if default == "deny" else ()
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
         self._made: dict[Decision, int] = {}
@@ -256,9 +256,10 @@ class Policy:
             return decision._replace(because=f"{decision.because} needs it")
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
-            return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
+            to_allow = suggestion(subject, [rule])
+            return self._decision(DENIED, "deny", rule, subject, to_allow)
         if is_closed or (allow is not None and allow.speak(subject)):
-            return self._closed(subject)
+            return self._closed(subject, is_closed)
         rule = report.find(subject) if report is not None else None
         if rule is not None:
             return self._decision(REPORTED, "report", rule, subject, None)
@@ -300,13 +301,13 @@ class Policy:
         return Decision(
             action,
             subject.event,
-            phrase(subject),
+            phrase(subject, [rule]),
             ruling.id,
             printable(because),
             to_allow,
         )
 
-    def _closed(self, subject: Subject) -> Decision:
+    def _closed(self, subject: Subject, by_exception: bool) -> Decision:
         rules = self._allow.speaking(subject)
         rulings = [self._ruling["allow", rule.text] for rule in rules]
         if len(rulings) > 2:
@@ -321,10 +322,10 @@ class Policy:
         return Decision(
             DENIED,
             subject.event,
-            phrase(subject),
+            phrase(subject, rules),
             rulings[0].id if len(rulings) == 1 else None,
             because,
-            suggestion(subject, {rule.text for rule in rules}),
+            None if by_exception else suggestion(subject, rules),
         )
 
     def enforce(

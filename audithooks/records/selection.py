@@ -23,11 +23,15 @@ def refuse_doubts(texts: Iterable[str]) -> None:
     """Raise ValueError for a name that was likely mistaken for an event's."""
     for text in texts:
         for pattern in split(text):
-            name = parse(pattern.lstrip("!")).events
+            rule = pattern.lstrip("!")
+            name = rule.partition("(")[0].strip()  # first, whatever its arguments are
+            if name[:1] in ("'", '"'):
+                name = parse(rule).events
             known = name in ALIASES or name in EVENTS
             message = None if known else doubt(name)
             if message is not None:
                 raise ValueError(message)
+            parse(rule)
 
 
 class Selection:
@@ -37,7 +41,7 @@ class Selection:
     *exclude* are for subscribe(), without arguments. They are a little too many: has()
     tells. If there are only exceptions, or nothing, then *is_open* tells whether that
     means all others. Relative paths stand on *folder*, by default the current one. With
-    *strict* they are rules that allow.
+    *strict* they are rules that allow; without, what their exceptions do.
 
     Raises TypeError and ValueError, as subscribe() does.
     """
@@ -58,7 +62,9 @@ class Selection:
         wanted = [rule for rule in rules if not rule.startswith("!")]
         unwanted = [rule[1:] for rule in rules if rule.startswith("!")]
         self._wanted = Rules(argument, checked(argument, wanted), folder, strict)
-        self._unwanted = Rules(argument, checked(argument, unwanted), folder)
+        self._unwanted = Rules(
+            argument, checked(argument, unwanted), folder, not strict
+        )
         self._is_open = is_open and not wanted
         self.events = self._wanted.names
         self.exclude = self._unwanted.plain_names

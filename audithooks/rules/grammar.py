@@ -131,14 +131,12 @@ def parse(text: str) -> Rule:
     if is_exact:
         name = _unquoted(name, "its name", text)
     name = ALIASES.get(name, name)
+    if not name and not bracket:
+        raise ValueError("a rule is empty: commas stand between rules")
     if not name:
         raise ValueError(f"{text!r} has no name of an event before its (")
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
-        groups = ", ".join(f"@{group}" for group in GROUPS)
-        hint = (
-            _near(name[1:], GROUPS, "did you mean @{}?") or f"the groups are {groups}"
-        )
-        raise ValueError(f"there is no group {name!r}; {hint}")
+        raise ValueError(f"there is no group {name!r}; {_group_meant(name)}")
     if not is_exact and name in GROUPS and name not in EVENTS:
         raise ValueError(f"there is no event {name!r}: did you mean @{name}?")
     if not bracket:
@@ -151,6 +149,18 @@ def parse(text: str) -> Rule:
     for item in rule.items:
         _check(rule, item, events)
     return rule
+
+
+def _group_meant(name: str) -> str:
+    """Return a hint at what was meant with the *name* of a group that there is not."""
+    group, *rest = name[1:].split(None, 1)
+    if rest and group in GROUPS:
+        return f"did you mean @{group}({rest[0]})?"
+    begun = [known for known in GROUPS if group and known.startswith(group)]
+    if len(begun) == 1:
+        return f"did you mean @{begun[0]}?"
+    groups = ", ".join(f"@{known}" for known in GROUPS)
+    return _near(group, GROUPS, "did you mean @{}?") or f"the groups are {groups}"
 
 
 def _head(text: str) -> tuple[str, str, str]:
@@ -272,6 +282,19 @@ def _checked_bare(value: str, name: str, text: str) -> str:
     _refuse_cut(value, name, text)
     if value.startswith("="):
         raise ValueError(f"{text!r}: write {name}{value}, with one =")
+    if value.startswith("[") and "]" not in value:
+        raise ValueError(f"{text!r}: a rule cannot ask for a list; leave out {name}")
+    if name == "program" and " " in value and "/" not in value:
+        raise ValueError(
+            f"{text!r}: {value!r} is no program; argv= asks for its words, and quotes "
+            "are for a name with a space"
+        )
+    other = re.search(r"\$\{?\w+\}?|%\w+%", value)
+    if other is not None:
+        raise ValueError(
+            f"{text!r}: {other[0]} is no variable here, but {{home}}, {{project}}, "
+            f"{{python}} and {{tmp}} are; quote what is to be exactly {value}"
+        )
     braces = re.search(r"\{([^{}]*)\}?|\}", re.sub(r"\{[a-z]+\}", "", value))
     if braces is not None:
         hint = "braces are for variables, such as {tmp}; quote others"
@@ -343,21 +366,33 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
             f"{rule.text!r}: only open has intents, {rule.events} has none"
         )
     kind = "argument" if item.values or not has_intents else "intent or argument"
-    hint = ""
-    (subject, *_) = SUBJECTS.get(rule.events, (None,))
-    if subject is not None and not item.values and item.name not in known:
-        hint = f": did you mean {subject}={item.name}?"
-    elif item.name in known:
-        hint = f": {item.name}=... is expected"
-    elif item.name in INTENTS:
-        hint = ": an intent has no value"
-    else:
-        wanted = [*sorted(known), *(INTENTS if has_intents else ())]
-        from difflib import get_close_matches
-
-        near = get_close_matches(item.name, wanted, 1)
-        if near:
-            hint = f": did you mean {near[0]}?"
-        elif len(known) <= 12:
-            hint = f", but {', '.join(sorted(known)) or 'none'}"
+    hint = _argument_meant(rule, item, known, INTENTS if has_intents else ())
     raise ValueError(f"{rule.text!r}: {rule.events} has no {kind} {item.name!r}{hint}")
+
+
+def _argument_meant(
+    rule: Rule, item: Item, known: set[str], intents: tuple[str, ...]
+) -> str:
+    """Return a hint at what was meant with the name of an item, which is wrong."""
+    subjects = SUBJECTS.get(rule.events, ())
+    sign = re.match(r"(\w+)\W+(.*)", item.name)
+    if sign is not None and not item.values and sign[1] in known:
+        return f": did you mean {sign[1]}={sign[2]}?"
+    if subjects and not item.values and item.name not in known:
+        name = item.name if item.name.isprintable() else repr(item.name)
+        return f": did you mean {subjects[0]}={name}?"
+    if item.name in known:
+        return f": {item.name}=... is expected"
+    if item.name in INTENTS:
+        return ": an intent has no value"
+    if not item.values:
+        begun = [intent for intent in intents if intent.startswith(item.name)]
+        if len(begun) == 1:
+            return f": did you mean {begun[0]}?"
+    near = _near(item.name, subjects or [*sorted(known), *intents])
+    if near:
+        return f": {near}"
+    if subjects:
+        return f", but {', '.join(subjects)}"
+    wanted = [*sorted(known), *intents]
+    return f", but {', '.join(wanted) or 'none'}" if len(wanted) <= 12 else ""

@@ -58,6 +58,7 @@ class Programs:
 
     def __init__(self, values: Iterable[Value], folder: str) -> None:
         self._files: set[str] = set()
+        self._to_be_made: set[str] = set()
         of_files = []
         of_places = []
         names = []
@@ -67,6 +68,9 @@ class Programs:
             found = None if is_pattern else find(shown, None, folder)
             if found is not None:
                 self._files.add(paths.resolve(found))
+            elif not is_pattern and "/" in shown:  # it may become a symbolic link
+                place = paths.absolute(paths.joined(folder, shown))
+                self._to_be_made.add(paths.tidied(place))
             if "/" in shown or "\\" in shown:
                 of_files.append(paths.path_regex(text, is_exact, folder))
                 continue
@@ -103,6 +107,8 @@ class Programs:
 
     def _have(self, path: str, resolved: str, strict: bool) -> bool:
         if resolved in self._files or self._of_files(resolved):
+            return True
+        if self._to_be_made and paths.tidied(path) in self._to_be_made:
             return True
         if self._of_places is not _no:
             folder, _, name = path.rpartition("/")

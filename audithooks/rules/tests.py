@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _NULL = os.devnull
+_OF_SYSTEM = ("/dev/", "/proc/")
+_ANY = f"(?:{paths.path_regex('*', False, '/')})"
 
 
 class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
@@ -112,12 +114,29 @@ class Paths:
                 return not strict
             if (name and place.name != name) or (use and use not in place.use):
                 continue
-            if strict and use and place.text == _NULL:
-                continue  # nothing is kept of what is written there
+            if (
+                use
+                and place.text.startswith(_OF_SYSTEM)
+                and self._is_free(place, subject)
+            ):
+                continue
             spoke = True
             if self._has(place, strict) is not strict:
                 return not strict
         return strict if spoke else None
+
+    def _is_free(self, place: Place, subject: Subject) -> bool:
+        """Whether a path is opened that is none, and that no rule names.
+
+        Nothing is kept of what is written to the null device, and a pipe or a socket
+        that /dev/stdout and the like lead to was judged when it was made.
+        """
+        if subject.event != "open":
+            return False
+        if place.text != _NULL and not place.is_descriptor():
+            return False
+        is_named = self.positive and [*self.positive] != [_ANY]
+        return not (is_named and self._has(place, True))
 
     def number_of(self, subject: Subject, strict: bool) -> int:
         """Return the number of the group by which an event is meant: 0 for r0.
@@ -203,6 +222,21 @@ class Address:
         return bool(self._values.fullmatch(text)) is not self._negated
 
 
+class NoPath:
+    """A Unix socket without a path, as those of Linux that are abstract."""
+
+    def __init__(self, negated: bool) -> None:
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        if address is None or address.family != "unix":
+            return None
+        return (address.path is None) is not self._negated
+
+
 class OfLookUp:
     """The port or family of a look-up, for which a rule that allows does not ask."""
 
@@ -230,7 +264,10 @@ class Program:
 
 
 class Argv:
-    """The words of a command, with a space between them."""
+    """The words of a command, with a space between them.
+
+    Unless it is for a rule that allows, the program may also be without its folder.
+    """
 
     def __init__(self, values: re.Pattern[str], negated: bool) -> None:
         self._values = values
@@ -240,7 +277,11 @@ class Argv:
         argv = subject.program()
         if isinstance(argv, Untold):
             return not strict
-        return bool(self._values.fullmatch(" ".join(argv))) is not self._negated
+        has = bool(self._values.fullmatch(" ".join(argv)))
+        if not strict and not has:  # with the path of the program
+            name = argv[0].rpartition("/")[2]
+            has = bool(self._values.fullmatch(" ".join((name, *argv[1:]))))
+        return has is not self._negated
 
 
 class Text:
@@ -265,7 +306,11 @@ class Text:
 
 _NONE = {Value("None", False)}  # as the tracer writes it
 _NO_PATH = {
-    "sqlite3.connect": {*_NONE, Value(":memory:", True), Value("", True)},
+    "sqlite3.connect": {
+        *_NONE,
+        *(Value(":memory:", is_exact) for is_exact in (False, True)),
+        Value("", True),
+    },
 }
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
@@ -358,6 +403,8 @@ def _semantic(
         return Program(values, item.is_negated)
     if item.name == "argv":
         return Argv(_regex_of(item, folder), item.is_negated)
+    if item.name == "path" and {*item.values} <= _NONE:
+        return NoPath(item.is_negated)
     if item.name == "path":  # of a Unix socket
         found = [_path_regex(item, folder, event, known)]
         lists = ((), found) if item.is_negated else (found, ())
@@ -383,6 +430,10 @@ def _family(text: str) -> str:
     }
     family = text.lower().partition("af_")[2] or text.lower()
     family = next((name for name, number in known.items() if number == text), family)
+    if family == "ipv4":
+        raise ValueError("there is no address family 'ipv4'; did you mean inet?")
+    if family == "ipv6":
+        raise ValueError("there is no address family 'ipv6'; did you mean inet6?")
     if family not in known and not is_glob(family):
         near = ", ".join(name for name in ("inet", "inet6", "unix") if name in known)
         raise ValueError(f"there is no address family {text!r}, such as {near}")

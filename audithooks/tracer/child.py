@@ -28,11 +28,36 @@ def _channel(options: Options) -> Channel | None:
     return channel
 
 
+def _has_rules(options: Options) -> bool:
+    """Whether something may be refused."""
+    is_any = options.default != "allow" or bool(options.rulings)
+    return is_any and not options.permissive
+
+
+def _opened(options: Options) -> tuple[Lines, Channel | None]:
+    """Open what the trace is written to.
+
+    If there are rules, they hold in a process that cannot be shown, too.
+    """
+    try:
+        return open_followed(options), _channel(options)
+    except OSError as error:
+        if not _has_rules(options):
+            raise
+        if not isinstance(error, BrokenPipeError):  # or else nobody reads any more
+            complain(f"process {os.getpid()} is not shown, its rules hold: {error}")
+        return Lines(os.devnull), None
+
+
 def follow() -> None:
-    """Trace this process if a parent wants it. If it fails, write why to stderr."""
+    """Trace this process if a parent wants it. If it fails, write why to stderr.
+
+    If something may be refused, a process that cannot be traced ends.
+    """
     encoded = os.environ.get(VARIABLE)
     if encoded is None:
         return
+    options = None
     try:
         options = Options(**decoded(encoded))
         # The command line is known only from 3.10 on.
@@ -40,8 +65,10 @@ def follow() -> None:
         shown = command if options.secrets else hide_words(command)
         options = options._replace(command=" ".join(shown))
         keep_stderr()
-        start(options, open_followed(options), _channel(options))
+        start(options, *_opened(options))
     except BrokenPipeError:  # nobody reads any more
         pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         complain(f"process {os.getpid()} is not followed: {error}")
+        if options is not None and _has_rules(options):
+            sys.exit(1)

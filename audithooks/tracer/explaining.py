@@ -17,6 +17,7 @@ from ..rules.grammar import SUBJECTS
 from ..rules.paths import expand
 from ..rules.rules import current_folder
 from .habits import pattern
+from .listing import print_lines
 from .options import Formatter, Parser, command_name
 
 TYPE_CHECKING = False
@@ -95,7 +96,7 @@ def explain(argv: Sequence[str]) -> None:
     found = [(policy.decide(*event), Subject(*event)) for event in events]
     made = [(decision, subject) for decision, subject in found if decision is not None]
     denied = [one for one in made if one[0].action == DENIED]
-    print(_said(*(denied or made or found)[0]))
+    print_lines([_said(*(denied or made or found)[0])])
     sys.exit(1 if denied else 0)
 
 

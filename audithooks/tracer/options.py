@@ -428,6 +428,9 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
 
 def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> Options:
     """Add the rules of the options and of the policy; relative paths made absolute."""
+    for name in ("policy", "learn", "decisions"):
+        if getattr(given, name) == "":
+            parser.error(f"--{name} needs the path of a file, which is empty here")
     is_any = given.deny or given.allow or given.policy or given.learn
     if not is_any:
         for name in ("permissive", "decisions"):

@@ -26,7 +26,7 @@ def learn(monkeypatch, tmp_path):  # tmp_path asks tempfile itself, before
         ("@write(path=/nobody/project/a)", "@write(path=./a)"),
         ("@write(path=/etc/hosts)", "@write(path=/etc/hosts)"),
         ("@write(path=/scratch/x/y)", "@write(path={tmp})"),
-        ("@write(path=/nobody/project/tmpab12_xyz)", "@write(path=./*)"),
+        ("@write(path=/nobody/project/tmpab12_xyz)", "@write(path=./tmp*)"),
         (
             "@write(path=/nobody/project/x.cpython-311.pyc.139870)",
             "@write(path=./x.cpython-311.pyc.*)",

@@ -75,7 +75,7 @@ def test_a_descriptor_was_judged_when_it_was_opened(given):
 
 
 def test_what_would_allow_an_event_of_a_descriptor_is_no_more_than_its_name():
-    decision = Policy.from_rules(default="deny").decide("os.truncate", (3, 0))
+    decision = Policy.from_rules(deny="@write").decide("os.truncate", (3, 0))
     assert (decision.action, decision.to_allow) == ("denied", "os.truncate")
 
 

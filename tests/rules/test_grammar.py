@@ -88,7 +88,7 @@ def test_a_name_in_quotes_is_exact(dispatcher, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "'' has no name of an event"),
+        ("", "a rule is empty: commas stand between rules"),
         ("(write)", "'(write)' has no name of an event before its ("),
         ("@wirte(path=a)", "there is no group '@wirte'; did you mean @write?"),
         ("@xyzzy", "there is no group '@xyzzy'; the groups are @"),
