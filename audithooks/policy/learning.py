@@ -42,9 +42,10 @@ _PASSING = re.compile(
     r"|(?<![^\W_])(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[a-zA-Z]\d+[a-zA-Z])[^\W_]{8,}"
     r"|\d{4,}"  # a process, perhaps
 )
-_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _NUMBER = re.compile(r"(?<=-)\d+$")
 _MADE = re.compile(r"[a-z0-9_]{8}(?=$|\.\w+$)|(?<=-)\d+$")  # of tempfile, with a suffix
+_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
+_TRIED = "|{tmp}/????????"  # how tempfile tries whether it can write
 _ALONE = r"(?<![a-z0-9_])[a-z0-9_]{8}(?![a-z0-9_])"
 _NONE = Value("None", False)
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
@@ -62,7 +63,8 @@ class Learned:
         self._prefix = "."
         if here is not None and paths.resolve(here) != self._folder:
             try:
-                self._prefix = os.path.relpath(self._folder, paths.resolve(here))
+                way = os.path.relpath(self._folder, paths.resolve(here))
+                self._prefix = way if way.startswith("..") else f"./{way}"
             except ValueError:  # on another drive of Windows
                 self._prefix = self._folder
         known = paths.variables(folder)
@@ -96,7 +98,8 @@ class Learned:
             for value in self._values(rule):
                 found[rule.events, value] += count
                 if rule.events == "@listen" and value.startswith("path="):
-                    found["@write", value] += count  # to remove an old one
+                    old = rule._replace(events="@write")  # which may be removed
+                    found.update((old.events, v) for v in self._values(old))
                 if _has_port(rule) and ", port=" not in value:
                     of_any_port.add((rule.events, value))
         self._join_siblings(found)
@@ -116,7 +119,10 @@ class Learned:
         items = {item.name: item.values for item in rule.items}
         if "path" in items and not {*items["path"]} <= {_NONE}:
             for value in items["path"]:
-                yield f"path={self._path(value.text)}"
+                path = self._path(value.text)
+                if rule.events != "@write":
+                    path = path.removesuffix(_TRIED)
+                yield f"path={path}"
         elif "program" in items:
             for value in items["program"]:
                 yield f"program={self._program(value.text)}"
@@ -163,19 +169,16 @@ class Learned:
         inside = path[len(tmp) :]
         return "" if _is_below(self._folder, tmp + inside.split("/")[0]) else inside
 
-    @staticmethod
-    def _passing(inside: str) -> str:
+    def _passing(self, inside: str) -> str:
         """Return a pattern for a path in the temporary folder and those beside it."""
         name = inside.split("/")[0]
-        if _TEMPORARY.fullmatch(name):
-            # That, what is below, and how tempfile tries whether it can write.
-            return "{tmp}/tmp*/**|{tmp}/????????"
-        pattern = _loosened(name)
+        pattern = _of_tempfile(name) if name in self._made else _loosened(name)
         if "*" not in pattern:
             pattern = _MADE.sub("*", name)
         pattern = _escaped(pattern)
         below = "" if pattern == name else "/**"  # of a name it is meant anyway
-        return f"{{tmp}}/{pattern}{below}"
+        tried = _TRIED if name in self._made or _TEMPORARY.fullmatch(name) else ""
+        return f"{{tmp}}/{pattern}{below}{tried}"
 
     def _program(self, path: str) -> str:
         """Return a program; of one among temporary files the numbers may differ."""

@@ -159,6 +159,8 @@ def suggestion(subject: Subject, others: Collection[Rule] = ()) -> str:
     paths = [quoted(path) for path in dict.fromkeys(leads) if path is not None]
     if paths:
         return f"{name}(path={'|'.join(paths)})"
+    if event == "sqlite3.connect" and subject.args[:1] == (":memory:",):
+        return f"{event}(database=:memory:)"
     return name if event == "open" else event  # of a descriptor
 
 

@@ -375,7 +375,7 @@ def _argument_meant(
 ) -> str:
     """Return a hint at what was meant with the name of an item, which is wrong."""
     subjects = SUBJECTS.get(rule.events, ())
-    sign = re.match(r"(\w+)\W+(.*)", item.name)
+    sign = re.match(r"(\w+)[:<>~]+(.*)", item.name)
     if sign is not None and not item.values and sign[1] in known:
         return f": did you mean {sign[1]}={sign[2]}?"
     if subjects and not item.values and item.name not in known:

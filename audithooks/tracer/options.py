@@ -354,7 +354,7 @@ def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
     given.patterns = [pattern(parser, "-e", text) for text in given.patterns]
     given.deny = [pattern(parser, "--deny", text) for text in given.deny]
     given.allow = [pattern(parser, "--allow", text) for text in given.allow]
-    for name in ("decisions", "learn"):
+    for name in ("decisions", "learn", "policy"):
         if getattr(given, name) in ("", "-"):
             parser.error(f"--{name} needs the path of a FILE")
     if given.output == "-":
@@ -428,9 +428,6 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
 
 def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> Options:
     """Add the rules of the options and of the policy; relative paths made absolute."""
-    for name in ("policy", "learn", "decisions"):
-        if getattr(given, name) == "":
-            parser.error(f"--{name} needs the path of a file, which is empty here")
     is_any = given.deny or given.allow or given.policy or given.learn
     if not is_any:
         for name in ("permissive", "decisions"):

@@ -413,3 +413,83 @@ def test_there_is_no_warning_of_what_no_rule_is_about(policies, uvloop, recwarn)
     with policies.deny("@write"):
         import uvloop  # noqa: F401
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "outcome"),
+    [
+        ("os.mkdir", ("/a/x", 0, -1), None),
+        ("os.rename", ("/a/x", "/a/y", -1, -1), None),
+        ("os.rename", ("/a/x", "/b/y", -1, -1), "denied"),
+        ("os.rename", ("/b/x", "/a/y", -1, -1), "denied"),
+        ("os.link", ("/a/x", "/b/y", -1, -1), "denied"),
+    ],
+)
+def test_an_exception_of_what_is_denied_is_meant_as_a_whole(event, args, outcome):
+    for rules in "@write,!@write(path=/a)", "@write(path=*),!@write(path=/a)":
+        found = decided(Policy.from_rules(deny=rules), event, *args)
+        assert (found and found[0]) == outcome
+
+
+def test_an_exception_leads_nowhere_else(tmp_path):
+    (tmp_path / "in").mkdir()
+    os.symlink("..", tmp_path / "in" / "link")
+    policy = Policy.from_rules(deny=f"@write,!@write(path={tmp_path}/in)")
+    assert decided(policy, "open", f"{tmp_path}/in/a", *WRITE) is None
+    outside = decided(policy, "open", f"{tmp_path}/in/link/a", *WRITE)
+    assert outside == ("denied", "deny-1")
+
+
+def test_what_is_denied_by_its_name_is_not_opened_by_a_rule_that_needs_it():
+    policy = Policy.from_rules(deny="os.fork", allow="@spawn(program=git)")
+    assert decided(policy, "os.fork") == ("denied", "deny-1")
+    policy = Policy.from_rules(deny="@process", allow="@spawn(program=git)")
+    assert decided(policy, "os.fork") == ("allowed", "allow-1")
+
+
+def test_the_null_device_can_be_allowed():
+    policy = Policy.from_rules(deny="@write", allow=f"@write(path={os.devnull})")
+    assert decided(policy, "open", os.devnull, *WRITE) == ("allowed", "allow-1")
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("os.chmod", (3, 0, -1)),
+        ("os.truncate", (3, 0)),
+        ("sqlite3.connect", (":memory:",)),
+    ],
+)
+def test_the_default_denies_nothing_that_has_no_path(event, args):
+    assert Policy.from_rules(default="deny").decide(event, args) is None
+
+
+def test_an_exception_has_no_rule_that_would_allow():
+    policy = Policy.from_rules(allow=f"@write(path=/a),{NOT_B}")
+    decision = policy.decide("os.rmdir", ("/a/b", -1))
+    assert decision.because == "it is an exception of what is allowed"
+    assert decision.to_allow is None
+
+
+def test_what_is_opened_for_both_is_said_as_the_rule_has_it():
+    args = "/b", "r+", os.O_RDWR
+    decision = Policy.from_rules(allow="@read(path=/a)").decide("open", args)
+    assert (decision.subject, decision.to_allow) == ("read /b", "@read(path=/b)")
+    decision = Policy.from_rules(allow="@write(path=/a)").decide("open", args)
+    assert (decision.subject, decision.to_allow) == ("write /b", "@write(path=/b)")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawnp"), reason="there is none")
+def test_a_program_that_may_be_one_of_two_has_a_rule_for_both(tmp_path, monkeypatch):
+    tmp_path = tmp_path.resolve()
+    for folder in "bin", "here":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "git").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path / "here")
+    policy = Policy.from_rules(allow="@spawn(program=git)")
+    args = "git", ["git"], None
+    rule = policy.decide("os.posix_spawn", args).to_allow
+    assert rule == f"@spawn(program={tmp_path}/bin/git|{tmp_path}/here/git)"
+    policy = Policy.from_rules(allow=["@spawn(program=git)", rule])
+    assert policy.decide("os.posix_spawn", args).action == "allowed"

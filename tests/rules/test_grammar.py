@@ -90,6 +90,19 @@ def test_a_name_in_quotes_is_exact(dispatcher, name):
     [
         ("", "a rule is empty: commas stand between rules"),
         ("(write)", "'(write)' has no name of an event before its ("),
+        ("@net", "there is no group '@net'; did you mean @network?"),
+        ("@write path=./b", "did you mean @write(path=./b)?"),
+        ("@write(path:./b)", "no intent or argument 'path:./b': did you mean path=./b"),
+        ("@write(PATH=b)", "@write has no argument 'PATH': did you mean path?"),
+        ("@spawn(cmd=git)", "@spawn has no argument 'cmd', but program, argv"),
+        ("@spawn(argv=[git,x])", "a rule cannot ask for a list; leave out argv"),
+        ("@spawn(program=git x)", "'git x' is no program; argv= asks for its words"),
+        ("@write(path=$HOME/x)", "$HOME is no variable here, but {home}, {project}"),
+        ("@write(path=%TMP%)", "%TMP% is no variable here, but {home}, {project}"),
+        ("@connect(family=ipv4)", "no address family 'ipv4'; did you mean inet?"),
+        ("@connect(\0)", "did you mean host='\\x00'?"),
+        ("open(w)", "open has no intent or argument 'w': did you mean write?"),
+        ("open(x=y)", "but flags, mode, path, read, write, create, append, truncate"),
         ("@wirte(path=a)", "there is no group '@wirte'; did you mean @write?"),
         ("@xyzzy", "there is no group '@xyzzy'; the groups are @"),
         ("opn(path=a)", "there is no event 'opn'; did you mean open?"),
@@ -192,12 +205,18 @@ TEXTS = st.lists(st.sampled_from(PIECES)).map("".join) | st.text()
 @example("open(path='\0')")
 @example("open(arg" + "1" * 5000 + "=x)")
 @example("@connect(host=" + "\u00fc" * 70 + ")")
+@example("@write(path=[!])")
+@example("@write(path=a[]b)")
+@example("@spawn(program=[!])")
+@example("@file(database= []|127.1)")
 def test_any_text_is_a_rule_or_a_value_error(text):
     try:
-        Rules("deny", [text])
+        rules = Rules("deny", [text])
     except ValueError:
         return
     assert parse(text).pattern
+    for event in ("open", "sqlite3.connect"):  # patterns are compiled when asked
+        rules.has(event, ("a", "w", 0)[: 1 + 2 * (event == "open")])
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audithooks.rules import Rules
-from audithooks.rules.paths import compiled, path_regex, resolve
+from audithooks.rules.paths import compiled, of_database, path_regex, resolve
 
 pytestmark = needs(os.name == "posix", "the paths are those of POSIX")
 LINUX = needs(os.path.exists("/proc/self/fd"), "there is no /proc")
@@ -491,3 +491,37 @@ def test_a_pattern_does_not_explode(pattern, path):
     began = time.thread_time()
     assert matches(path) is None
     assert time.thread_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("mode=memory", None),
+        ("mode=rwc&mode=memory", None),
+        ("mode=memory&mode=rwc", "/a/b"),
+        ("mode=memory&%6dode=rwc", "/a/b"),
+        ("cache=shared", "/a/b"),
+    ],
+)
+def test_of_several_modes_of_a_database_the_last_one_counts(query, path):
+    assert of_database(f"file:/a/b?{query}") == path
+
+
+@needs(os.path.exists("/dev/stdout"), "there is no /dev/stdout")
+@LINUX
+def test_no_rule_speaks_about_a_pipe_by_the_name_of_its_descriptor(root):
+    reader, writer = os.pipe()
+    try:
+        assert writes("@write(path=./build)", f"/dev/fd/{writer}") == NEITHER
+        assert writes("@write(path!=./build)", f"/dev/fd/{writer}") == NEITHER
+        file = os.open("build/a", WRITE)
+        assert writes("@write(path=./build)", f"/dev/fd/{file}") == BOTH
+        os.close(file)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.parametrize("pattern", ["[!]", "[]", "a[]b", "[-", "[a"])
+def test_brackets_around_nothing_are_characters(pattern):
+    assert compiled([path_regex(pattern, False, "/w")]).fullmatch(f"/x/{pattern}")

@@ -301,3 +301,20 @@ print(os.waitpid(pid, 0)[1])
         *("ran", "PermissionError", "PermissionError", "PermissionError"),
         *("PermissionError", "ran", "ran", "FileNotFoundError", "0"),
     ]
+
+
+def test_a_program_that_was_not_there_may_become_a_link(root):
+    rules = Rules("allow", [f"@spawn(program={root}/made/git)"], strict=True)
+    (root / "made").mkdir()
+    os.symlink("../bin/got", root / "made" / "git")
+    args = f"{root}/made/../made/git", ["git"], None, None
+    assert rules.has("subprocess.Popen", args)
+    assert not rules.has("subprocess.Popen", (f"{root}/bin/got", ["got"], None, None))
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"), [("git", BOTH), ("{root}/bin/git", DENIED_ONLY)]
+)
+def test_the_words_of_a_command_may_begin_with_a_path(root, program, expected):
+    rule = "@spawn(argv=git push*)"
+    assert popen(rule, program.format(root=root), args=["push", "x"]) == expected

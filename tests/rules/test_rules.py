@@ -14,12 +14,14 @@ from audithooks.rules import Rules, Subject
 
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 SOCKET = socket.socket()
+UNIX = socket.socket(getattr(socket, "AF_UNIX", socket.AF_INET))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def closed():
     yield
     SOCKET.close()
+    UNIX.close()
 
 
 def outcome(rules, event, *args):
@@ -47,6 +49,16 @@ def outcomes(texts, event, *args, folder="/w"):
         ("@write(path=/a)", "open", ("/b", "r", 0), None),
         ("@write(path=/a)", "open", (3, "w", WRITE), None),
         ("@write(path=/a)", "os.stat", ("/a",), None),
+        ("@write(path=/a)", "sqlite3.connect", (":memory:",), None),
+        ("@write(path=/a)", "open", (os.devnull, "w", WRITE), None),
+        ("@write(path=*)", "open", (os.devnull, "w", WRITE), None),
+        ("@write(path!=/a)", "open", (os.devnull, "w", WRITE), None),
+        ("@write(path=/dev)", "open", (os.devnull, "w", WRITE), True),
+        ("@write(path=/a)", "os.remove", (os.devnull, -1), False),
+        ("sqlite3.connect(database=:memory:)", "sqlite3.connect", (":memory:",), True),
+        ("@connect(path=None)", "socket.connect", (UNIX, "\0a"), True),
+        ("@connect(path=None)", "socket.connect", (UNIX, "/a"), False),
+        ("@connect(path=None)", "socket.connect", (SOCKET, ("10.0.0.2", 1)), None),
         ("@write(create, path=/a)", "os.mkdir", ("/a", 0, -1), None),
         ("open(write, path=/a)", "open", ("/a", "w", WRITE), True),
         ("open(!create, path=/a)", "open", ("/a", "w", WRITE), None),
