@@ -38,7 +38,7 @@ examples:
         a program without the network
   %(prog)s --allow '@write(path=./build|{tmp})' build.py
         a program that may write in these folders only
-  %(prog)s --permissive --deny @network -m pytest
+  %(prog)s -e none --permissive --deny @network -m pytest
         what would break without the network
   %(prog)s events @process
         list a group of events
