@@ -217,7 +217,11 @@ class Policy:
     def warn(self, modules: Container[object]) -> None:
         """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""
         for text in self.unseen(modules):
-            file, line, _ = next(callers(), ("?", 0, ""))
+            for file, line, _ in callers():
+                if not file.startswith("<frozen importlib"):  # of which are some in 3.15
+                    break
+            else:
+                file, line = "?", 0
             warnings.warn_explicit(text, AuditHooksWarning, file, line)
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:

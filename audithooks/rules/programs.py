@@ -139,5 +139,7 @@ def _candidates(subject: Subject, program: str) -> list[str]:
     elif event == "_posixsubprocess.fork_exec":
         tried = map(Real.fsdecode, subject.argument("exec_list"))
         names = [next(filter(_is_program, tried), program)]
+        if names[0][:1] != "/":  # on cwd=, which only the event before it tells
+            return []
     found = [find(name, environ, folder) for name in names]
     return [path for path in found if path is not None]

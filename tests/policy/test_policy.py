@@ -9,6 +9,7 @@ import sys
 import threading
 
 import pytest
+from features import CPYTHON_EVENTS, needs
 
 from audithooks import AuditHooksWarning
 from audithooks._globs import is_rule
@@ -392,7 +393,13 @@ def uvloop(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("rule", ["@network", "@listen", "@spawn(program=git)"])
-@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    "before",
+    [
+        True,
+        pytest.param(False, marks=needs(CPYTHON_EVENTS, "there is no event import")),
+    ],
+)
 def test_of_a_module_without_events_a_policy_warns_once(
     policies, uvloop, recwarn, rule, before
 ):

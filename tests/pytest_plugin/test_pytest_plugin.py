@@ -6,7 +6,7 @@ import importlib.util
 import sys
 
 import pytest
-from features import PROCESSES, TOLD, needs
+from features import CPYTHON_EVENTS, PROCESSES, TOLD, needs
 
 pytest_plugins = ["pytester"]
 
@@ -676,6 +676,7 @@ def test_of_a_module_without_events_there_is_a_warning(run, pytester):
     result.stdout.fnmatch_lines(["*AuditHooksWarning: no rule sees the * of uvloop*"])
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_policy_is_for_every_test_but_what_one_is_allowed(run, pytester, configured):
     if sys.version_info < (3, 11):
@@ -706,6 +707,7 @@ def test_other():
     )
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
 def test_the_nearest_policy_is_that_of_a_test(run, pytester):
     if sys.version_info < (3, 11):
         pytest.importorskip("tomli", reason="before 3.11 a policy needs it")

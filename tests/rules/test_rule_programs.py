@@ -184,6 +184,8 @@ def test_the_name_alone_is_enough_for_a_rule_that_denies(root):
             ([b"{root}/empty/git", b"{root}/bin/git"], [b"git"], None),
             BOTH,
         ),
+        # With cwd=, which only subprocess.Popen tells: the rule is silent.
+        ("_posixsubprocess.fork_exec", ([b"./other"], [b"git"], None), NEITHER),
         (
             "_posixsubprocess.fork_exec",
             ([b"{root}/new/git", b"{root}/bin/git"], [b"git"], None),
