@@ -217,11 +217,12 @@ class Policy:
     def warn(self, modules: Container[object]) -> None:
         """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""
         for text in self.unseen(modules):
-            for file, line, _ in callers():
-                if not file.startswith("<frozen importlib"):  # of which are some in 3.15
-                    break
-            else:
-                file, line = "?", 0
+            known = (  # 3.15 imports by Python code
+                (file, line)
+                for file, line, _ in callers()
+                if not file.startswith("<frozen importlib")
+            )
+            file, line = next(known, ("?", 0))
             warnings.warn_explicit(text, AuditHooksWarning, file, line)
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
