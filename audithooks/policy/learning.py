@@ -18,8 +18,8 @@ from shlex import quote
 
 from .._real import Real
 from ..records.text import printable
-from ..rules import paths
-from ..rules.grammar import Value, parse, quoted
+from ..rules import Rules, paths
+from ..rules.grammar import SUBJECTS, Value, in_quotes, parse, quoted
 from .policy import OPENED
 
 TYPE_CHECKING = False
@@ -74,16 +74,26 @@ class Learned:
         self._has_tmp = not any(_is_below(f, self._tmp) for f in (home, self._folder))
         self._given: Counter[str] = Counter()
         self._made: set[str] = set()  # names that tempfile has made
-        self._too_much: Counter[str] = Counter()
+        self._folders: set[str] = set()  # that the program has made
+        self._untold: Counter[str] = Counter()  # what no rule can say
         self._refused: Counter[tuple[str, str]] = Counter()
 
     def add(self, rule: str, event: str = "") -> None:
         """Add a rule that would have allowed an event."""
-        if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
-            for item in parse(rule).items:
-                self._made.update(os.path.basename(v.text) for v in item.values)
-        kind = self._too_much if rule in ("@read", "@write") else self._given
-        kind[rule] += 1
+        if rule not in self._given:
+            try:
+                if rule in SUBJECTS:
+                    raise ValueError("it is about too much")
+                (made,) = Rules("allow", [rule], self._folder, strict=True).rules
+            except ValueError:
+                self._untold[rule] += 1
+                return
+            paths_of = {value.text for item in made.items for value in item.values}
+            if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
+                self._made.update(map(os.path.basename, paths_of))
+            elif event == "os.mkdir":
+                self._folders.update(paths_of)
+        self._given[rule] += 1
 
     def refuse(self, rule: str, subject: str) -> None:
         """Add an event that a rule refuses which nothing can lift."""
@@ -128,7 +138,8 @@ class Learned:
                 yield f"program={self._program(value.text)}"
         elif "host" in items:
             host = items["host"][0].text
-            text = f"host={'localhost' if _is_loopback(host) else quoted(host)}"
+            exact = in_quotes(host) if "/" in host else quoted(host)
+            text = f"host={'localhost' if _is_loopback(host) else exact}"
             port = items["port"][0].text if "port" in items else ""
             if port and not (port.isdigit() and not 0 < int(port) < _EPHEMERAL):
                 text += f", port={port}"
@@ -143,20 +154,23 @@ class Learned:
             return "{tmp}"
         name = os.path.basename(path)
         if path == self._folder:
-            return repr(self._prefix)
+            return in_quotes(self._prefix)
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             inside = self._in_tmp(path)
             if inside:
                 return self._passing(inside)
             if name in self._made:
                 return _pattern(f"{os.path.dirname(path)}/{_of_tempfile(name)}")
-            return repr(path) if _is_folder(path) else quoted(path)
+            return in_quotes(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [
             _of_tempfile(part) if part in self._made else _loosened(part)
             for part in parts
         ]
-        return _pattern(f"{self._prefix}/{'/'.join(parts)}")
+        inside = f"{self._prefix}/{'/'.join(parts)}"
+        if "*" not in inside and path not in self._folders and _is_folder(path):
+            return in_quotes(inside)  # and nothing below it
+        return _pattern(inside)
 
     def _in_tmp(self, path: str) -> str:
         """Return what follows the temporary folder in a path beside project and home.
@@ -239,8 +253,8 @@ class Learned:
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
         rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
-        for rule, count in self._too_much.items():
-            rows.append(f"{count:>7,}  --allow {rule}, which allows all of its kind")
+        for rule, count in self._untold.items():
+            rows.append(f"{count:>7,}  {rule}: no rule can say that and no more")
         for (rule, subject), count in self._refused.items():
             rows.append(f"{count:>7,}  {subject}: {rule} has arguments, and stays")
         return rows
@@ -251,8 +265,8 @@ class Learned:
             f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
             "# Behind each rule is how often it was needed. Reading is not limited.",
             *(
-                f"# Not written, as it allows everything of its kind: {rule}  # {n:,}"
-                for rule, n in self._too_much.items()
+                f"# Not written, as no rule can say that and no more: {rule}  # {n:,}"
+                for rule, n in self._untold.items()
             ),
             'default = "deny"',
             "allow = [",
@@ -306,9 +320,9 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
-    if re.fullmatch(r"[\w./:@+=* -]+", text):
+    if re.fullmatch(r"[\w./:@+=* -]*[\w./:@+=*-]", text):
         return text
-    return repr(text) if "*" not in text else _escaped(text)
+    return in_quotes(text) if "*" not in text else _escaped(text)
 
 
 def _escaped(pattern: str) -> str:

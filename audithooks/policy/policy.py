@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from ..rules import Rule
 
     _Some = TypeVar("_Some", Selection, Rules)
-    _Tiers = tuple[
-        Optional[Selection],
-        Optional[Rules],
-        Optional[Rules],
-        Optional[Rule],
-        Optional[Selection],
-        Optional[Selection],
-        Optional[Selection],
-    ]
     Sink = Callable[[str, tuple[Any, ...], Mapping[str, Any]], object]
 
 TIERS = ("deny", "allow", "report")
@@ -75,6 +66,36 @@ class Ruling(NamedTuple):
     tier: str
     text: str
     reason: str = ""
+
+
+def opened(rules: Iterable[Rule]) -> dict[str, int]:
+    """Return the events that some rules open beside their own, and the first to do so.
+
+    By its number among *rules*, which are of what is allowed.
+    """
+    found: dict[str, int] = {}
+    for number, rule in enumerate(rules):
+        if not rule.is_exact:
+            for event in OPENED.get(rule.events[1:], ()):
+                found.setdefault(event, number)
+    return found
+
+
+def _lifts(ruling: Ruling) -> bool:
+    """Whether a ruling allows something: that of a rule, or an exception of another."""
+    return ruling.tier == ("deny" if ruling.text.startswith("!") else "allow")
+
+
+if TYPE_CHECKING:
+    _Tiers = tuple[
+        Optional[Selection],
+        Optional[Rules],
+        Optional[Rules],
+        Optional[Ruling],
+        Optional[Selection],
+        Optional[Selection],
+        Optional[Selection],
+    ]
 
 
 class Policy:
@@ -122,12 +143,15 @@ class Policy:
         self._allow = Rules("allow", allowed, self.folder, strict=True)
         self._not_allowed = Rules("allow", not_allowed, self.folder)
         self._report = Selection("report", texts["report"], folder=self.folder)
-        self._opened: dict[str, Rule] = {}
+        lifting = [r for r in self.rulings if _lifts(r)]
         named = {parse(text).events for text in broad}
-        for rule in self._allow.rules:
-            if not rule.is_exact:
-                for event in OPENED.get(rule.events[1:], frozenset()) - named:
-                    self._opened.setdefault(event, rule)
+        self._opened = {
+            event: lifting[number]
+            for event, number in opened(
+                [parse(ruling.text.lstrip("!")) for ruling in lifting]
+            ).items()
+            if event not in named
+        }
         judged = _JUDGED if default == "deny" else ()
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
@@ -257,7 +281,7 @@ class Policy:
         if opened is not None:
             if not all:
                 return None
-            decision = self._decision(ALLOWED, "allow", opened, subject, None)
+            decision = self._decided(ALLOWED, opened, subject, [], None)
             return decision._replace(because=f"{decision.because} needs it")
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
@@ -300,13 +324,23 @@ class Policy:
         self, action: str, tier: str, rule: Rule, subject: Subject, to_allow: str | None
     ) -> Decision:
         ruling = self._ruling[tier, rule.text]
+        return self._decided(action, ruling, subject, [rule], to_allow)
+
+    @staticmethod
+    def _decided(
+        action: str,
+        ruling: Ruling,
+        subject: Subject,
+        rules: Sequence[Rule],
+        to_allow: str | None,
+    ) -> Decision:
         because = f"{ruling.id}: {ruling.text}"
         if ruling.reason:
             because += f" ({ruling.reason})"
         return Decision(
             action,
             subject.event,
-            phrase(subject, [rule]),
+            phrase(subject, rules),
             ruling.id,
             printable(because),
             to_allow,

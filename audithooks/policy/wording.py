@@ -9,7 +9,7 @@ from ..records.secrets import cleaner, hide_users, hide_words
 from ..records.text import printable
 from ..rules import hosts as hosts  # now, as an event must not lead to an import
 from ..rules import subjects
-from ..rules.grammar import quoted
+from ..rules.grammar import in_quotes, quoted
 from ..rules.paths import absolute
 
 TYPE_CHECKING = False
@@ -176,13 +176,13 @@ def _allow_address(event: str, address: Any) -> str:
             except OSError:  # there is no current folder
                 pass
         return f"{name}(path={quoted(path)})"
-    if address.family == "unix":  # of which path=None means no path
+    if address.family == "unix" and "path" in subjects.SEMANTIC[event]:
         return f"{name}(family=unix, path=None)"
     if address.host is None:
         return name if address.family is None else f"{name}(family={address.family})"
     host = _without_secrets(address.names[0] if address.names else address.host)
     is_plain = re.fullmatch(r"[\w.:-]+", host)
-    items = [f"host={quoted(host) if is_plain else repr(host)}"]
+    items = [f"host={quoted(host) if is_plain else in_quotes(host)}"]
     port = address.port
     if port is not None and event not in subjects.LOOK_UPS:
         items.append(f"port={port}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._core.doubts import doubt
 from .._core.patterns import checked
-from ..catalogue import ALIASES, EVENTS
+from ..catalogue import ALIASES, EVENTS, GROUPS
 from ..rules import Rules, Subject, parse, split
 
 TYPE_CHECKING = False
@@ -27,6 +27,14 @@ def refuse_doubts(texts: Iterable[str]) -> None:
             name = rule.partition("(")[0].strip()  # first, whatever its arguments are
             if name[:1] in ("'", '"'):
                 name = parse(rule).events
+                start = name.partition("(")[0]
+                if (start[:1] == "@" and start[1:] in GROUPS) or (
+                    start != name and start in EVENTS
+                ):
+                    raise ValueError(
+                        f"no event is named {name!r}: leave out its quotes, which are "
+                        "for exact names"
+                    )
             known = name in ALIASES or name in EVENTS
             message = None if known else doubt(name)
             if message is not None:
@@ -37,11 +45,12 @@ def refuse_doubts(texts: Iterable[str]) -> None:
 class Selection:
     """What *texts* select, which the messages of errors call *argument*.
 
-    A text has one or more rules; one behind a "!" is an exception. *events* and
-    *exclude* are for subscribe(), without arguments. They are a little too many: has()
-    tells. If there are only exceptions, or nothing, then *is_open* tells whether that
-    means all others. Relative paths stand on *folder*, by default the current one. With
-    *strict* they are rules that allow; without, what their exceptions do.
+    A text has one or more rules; one behind a "!" is an exception. *rules* are those
+    that are none. *events* and *exclude* are for subscribe(), without arguments. They
+    are a little too many: has() tells. If there are only exceptions, or nothing, then
+    *is_open* tells whether that means all others. Relative paths stand on *folder*, by
+    default the current one. With *strict* they are rules that allow; without, what
+    their exceptions do.
 
     Raises TypeError and ValueError, as subscribe() does.
     """
@@ -66,6 +75,7 @@ class Selection:
             argument, checked(argument, unwanted), folder, not strict
         )
         self._is_open = is_open and not wanted
+        self.rules = self._wanted.rules
         self.events = self._wanted.names
         self.exclude = self._unwanted.plain_names
 

@@ -60,6 +60,7 @@ _ESCAPE = re.compile(
 )
 _ESCAPED = {**dict(zip("\\'\"", "\\'\"")), "n": "\n", "r": "\r", "t": "\t"}
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_NO_LIST = "a rule cannot ask for a list; a | is between values"
 _CUT = re.compile(rf"{_ELLIPSIS}(?: \([\d,]+ more\).*)?['\"]?$", re.DOTALL)
 
 
@@ -95,7 +96,13 @@ def quoted(text: str) -> str:
     """Return a value that is exactly *text*, in quotes only if it needs them."""
     if re.fullmatch(r"[\w./:@+=-]+", text) and not text.startswith("."):
         return text
-    return repr(text)
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """Return *text* in quotes, of which no part looks as if it was left out."""
+    word = repr(text).replace(_ELLIPSIS, r"\u2026")
+    return r"'\x5bredacted]'" if text == "[redacted]" else word
 
 
 def split(text: str) -> list[str]:
@@ -255,7 +262,7 @@ def _read_value(rest: str, place: int, name: str, text: str) -> tuple[Value, int
     """Return the value at *place*, and where what is behind it begins."""
     place = _behind_space(rest, place)
     if rest[place : place + 1] in ("[", "{") and _is_literal(rest, place):
-        raise ValueError(f"{text!r}: a rule cannot ask for a list; leave out {name}")
+        raise ValueError(f"{text!r}: {_NO_LIST}; leave out {name}")
     if rest[place : place + 1] == "<":
         raise ValueError(f"{text!r}: a rule cannot ask for an object; leave out {name}")
     if rest.startswith(_STARTS, place):
@@ -283,7 +290,7 @@ def _checked_bare(value: str, name: str, text: str) -> str:
     if value.startswith("="):
         raise ValueError(f"{text!r}: write {name}{value}, with one =")
     if value.startswith("[") and "]" not in value:
-        raise ValueError(f"{text!r}: a rule cannot ask for a list; leave out {name}")
+        raise ValueError(f"{text!r}: {_NO_LIST}; leave out {name}")
     if name == "program" and " " in value and "/" not in value:
         raise ValueError(
             f"{text!r}: {value!r} is no program; argv= asks for its words, and quotes "
@@ -343,7 +350,8 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
         names = ", ".join(EVENTS[events[0]].arguments) or "none"
         raise ValueError(
             f"{rule.text!r}: {item.values[0].text!r} needs the name of an argument "
-            f"and a = before it; {events[0]} has {names}"
+            "and a = before it, or a | if it is one more value; "
+            f"{events[0]} has {names}"
         )
     if item.values and is_numbered:
         return
@@ -359,6 +367,12 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
     for event in events:
         known.update(EVENTS[event].arguments, SEMANTIC.get(event, ()))
     known.discard("self")
+    if rule.events in SUBJECTS and not rule.is_exact:
+        known = {*SUBJECTS[rule.events]}  # of which all of its events have one
+        if "host" in known:
+            known |= {"port", "family"}
+            if {"host", "path"} <= {i.name for i in rule.items if not i.is_negated}:
+                raise ValueError(f"{rule.text!r}: an address has a host or a path")
     if item.name in (known if item.values else INTENTS if has_intents else ()):
         return
     if item.name in INTENTS and not item.values:

@@ -23,7 +23,10 @@ _MOST_LINKS = 40  # as Linux has it
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
-_DESCRIPTOR = re.compile(r"/proc/\d+(?:/task/\d+)?/fd/\w+:\[?[\w-]+\]?")
+_DESCRIPTOR = re.compile(
+    r"/proc/\d+(?:/task/\d+)?/fd/\w+:\[?[\w-]+\]?"
+    r"|/memfd:.* \(deleted\)|/dev/pts/\d+|/dev/tty"
+)
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
@@ -117,9 +120,9 @@ def of_database(value: Any) -> str | None:
     text = Real.fsdecode(value)
     if text.startswith("file:"):  # a URI, if connect() was told so
         text, _, query = text[5:].partition("#")[0].partition("?")
-        options = map(_without_percent, query.split("&"))
-        modes = [option for option in options if option.startswith("mode=")]
-        if modes[-1:] == ["mode=memory"]:  # of several, the last one counts
+        options = (part.partition("=") for part in query.split("&"))
+        modes = [how for name, _, how in options if _without_percent(name) == "mode"]
+        if modes and _without_percent(modes[-1]) == "memory":  # the last one counts
             return None
         if text.startswith("//"):
             text = "/" + text[2:].partition("/")[2]
@@ -133,7 +136,8 @@ def _without_percent(text: str) -> str:
         lambda match: bytes([int(match[1], 16)]),
         text.encode("utf-8", "surrogateescape"),
     )
-    return plain.decode("utf-8", "surrogateescape")
+    # SQLite ends a part there.
+    return plain.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 class Place:
@@ -163,7 +167,7 @@ class Place:
         return tidied(self.text)
 
     def is_descriptor(self) -> bool:
-        """Whether it leads to a pipe, a socket or the like, as /dev/stdout may."""
+        """Whether it leads to a pipe, a terminal or the like, as /dev/stdout may."""
         try:
             return _DESCRIPTOR.fullmatch(self.resolved()) is not None
         except OSError:

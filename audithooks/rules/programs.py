@@ -87,8 +87,9 @@ class Programs:
     def have(self, subject: Subject, program: str, strict: bool) -> bool | None:
         """Whether *program*, as an event names it, is one of them.
 
-        If *strict*, it is by the file alone, and otherwise also by the name. None if
-        there is no such program, so that none is started.
+        If *strict*, it is by the file alone, and otherwise also by the name. If there
+        is no such program, none is started: then the name is enough for a rule that
+        allows, and None is for another one.
         """
         if not strict and self._names(program.rpartition("/")[2]):
             return True
@@ -102,8 +103,16 @@ class Programs:
         except Exception:  # of an environment, or there is no current folder
             return not strict
         if not outcomes:
-            return None
+            return True if strict and self._are_named(program) else None
         return all(outcomes) if strict else any(outcomes)
+
+    def _are_named(self, program: str) -> bool:
+        if "/" not in program:
+            return bool(self._names(program))
+        try:
+            return bool(self._of_files(paths.tidied(paths.absolute(program))))
+        except OSError:  # there is no current folder
+            return False
 
     def _have(self, path: str, resolved: str, strict: bool) -> bool:
         if resolved in self._files or self._of_files(resolved):

@@ -50,14 +50,16 @@ if TYPE_CHECKING:
 
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _NULL = os.devnull
+_NULLS = (_NULL, os.fsencode(_NULL))
 _OF_SYSTEM = ("/dev/", "/proc/")
 _ANY = f"(?:{paths.path_regex('*', False, '/')})"
 
 
-class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
+class Intents(namedtuple("Intents", "some every no files bare")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
     With *some*, not that of a descriptor, nor that of a folder if *files* are meant.
+    Nor that of the null device, if the rule is *bare*: it has nothing but its name.
     """
 
     __slots__ = ()
@@ -75,11 +77,32 @@ class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
             return None
         if not self.some:
             return True
-        if isinstance(subject.args[0], int):  # it was judged when it was opened
+        path = subject.args[0]
+        if isinstance(path, int):  # it was judged when it was opened
+            return None
+        if self.bare and path in _NULLS:
             return None
         if self.files and subject.args[2] & _FOLDER:
             return None
         return True if bits & self.some else None
+
+
+class _Never:
+    """An event without intents: what is allowed with one is not that."""
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return False if strict else None
+
+
+class _LookUp:
+    """A look-up, of which a rule for a port says nothing, but needs it if it allows."""
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return True if strict else None
+
+
+_NEVER = _Never()
+_LOOK_UP = _LookUp()
 
 
 class Paths:
@@ -128,8 +151,8 @@ class Paths:
     def _is_free(self, place: Place, subject: Subject) -> bool:
         """Whether a path is opened that is none, and that no rule names.
 
-        Nothing is kept of what is written to the null device, and a pipe or a socket
-        that /dev/stdout and the like lead to was judged when it was made.
+        Nothing is kept of what is written to the null device or on a terminal, and a
+        pipe or a socket that /dev/stdout leads to was judged when it was made.
         """
         if subject.event != "open":
             return False
@@ -305,6 +328,13 @@ class Text:
 
 
 _NONE = {Value("None", False)}  # as the tracer writes it
+_PARTS = {  # of arguments that are a list or the like
+    "address": "host= and port= ask for its parts",
+    "sockaddr": "host= and port= ask for its parts",
+    "args": "argv= asks for the words of a command",
+    "exec_list": "program= asks for the file",
+    "env": "a rule cannot ask for it",
+}
 _NO_PATH = {
     "sqlite3.connect": {
         *_NONE,
@@ -339,7 +369,7 @@ def tests_of(
     for item in rule.items:
         if not item.values:
             if event != "open":
-                return None
+                return [_NEVER] if is_capability else None
             bit = 1 << INTENTS.index(item.name)
             every, no = (every, no | bit) if item.is_negated else (every | bit, no)
             is_left = True
@@ -361,6 +391,10 @@ def tests_of(
             )
         elif item.name in semantic:
             tests.append(_semantic(item, event, folder, known))
+        elif item.name in _PARTS:
+            raise ValueError(
+                f"{rule.text!r}: {item.name} is no text; {_PARTS[item.name]}"
+            )
         elif item.name in arguments:
             tests.append(_plain(item, event, arguments.index(item.name), folder))
         elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
@@ -368,9 +402,10 @@ def tests_of(
         else:
             return None
     if not is_left:
-        return None
+        is_of_port = all(item.name == "port" for item in rule.items)
+        return [_LOOK_UP] if is_of_port else None
     if some or every or no:
-        tests.insert(0, Intents(some, every, no, some == READ))
+        tests.insert(0, Intents(some, every, no, some == READ, not rule.items))
     for name in {**positive, **negative}:
         tests.append(Paths(name, use, positive.get(name, ()), negative.get(name, ())))
     return tests

@@ -100,7 +100,7 @@ def test_what_allows_everything_is_not_learned_but_said(tmp_path):
     learned = Learned(str(tmp_path))
     learned.add("@write")
     assert learned.rules() == []
-    assert "# Not written, as it allows everything of its kind: @write  # 1\n" in (
+    assert "# Not written, as no rule can say that and no more: @write  # 1\n" in (
         learned.policy("x")
     )
 
@@ -246,3 +246,27 @@ def test_programs_that_were_looked_for_in_vain_are_left_out(learn, tmp_path):
         "@spawn(program=/none/x)",
         f"@spawn(program={tmp_path}/git)",
     ]
+
+
+def test_a_folder_that_the_program_did_not_make_is_not_opened_as_a_whole(tmp_path):
+    for name in "old", "new":
+        (tmp_path / name).mkdir()
+    learned = Learned(str(tmp_path))
+    learned.add(f"@write(path={tmp_path}/old)", "os.utime")
+    learned.add(f"@write(path={tmp_path}/new)", "os.mkdir")
+    assert [rule for rule, _ in learned.rules()] == [
+        "@write(path='./old')",
+        "@write(path=./new)",
+    ]
+
+
+@pytest.mark.parametrize("rule", ["@connect(", "@write(path=[z-a])", "@spawn"])
+def test_what_no_rule_can_say_is_told_and_the_rest_is_kept(tmp_path, rule):
+    learned = Learned(str(tmp_path))
+    learned.add(rule)
+    learned.add("@write(path=/a)")
+    assert learned.rules() == [("@write(path=/a)", 1)]
+    assert f"# Not written, as no rule can say that and no more: {rule}" in (
+        learned.policy("x")
+    )
+    assert f"{rule}: no rule can say that and no more" in learned.options()[-1]

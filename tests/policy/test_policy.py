@@ -5,6 +5,7 @@ import importlib
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 
@@ -454,8 +455,32 @@ def test_what_is_denied_by_its_name_is_not_opened_by_a_rule_that_needs_it():
     assert decided(policy, "os.fork") == ("allowed", "allow-1")
 
 
+def test_an_exception_opens_what_it_needs():
+    policy = Policy.from_rules(deny="@network,!@connect(host=localhost)")
+    found = policy.decide("socket.__new__", (None, 2, 1, 0))
+    assert (found.action, found.rule) == ("allowed", "deny-2")
+    assert policy.refuse("socket.__new__", (None, 2, 1, 0)) is None
+    assert decided(policy, "socket.gethostbyname", "x.org") == ("denied", "deny-1")
+
+
+def test_a_socket_without_a_path_has_a_rule_that_can_be_used():
+    policy = Policy.from_rules(deny="@network")
+    rule = policy.decide("socket.__new__", (None, int(socket.AF_INET), 1, 0)).to_allow
+    assert Policy.from_rules(allow=rule)
+    if hasattr(socket, "AF_UNIX"):
+        args = None, int(socket.AF_UNIX), 1, 0
+        rule = policy.decide("socket.__new__", args).to_allow
+        assert Policy.from_rules(allow=rule).decide("socket.__new__", args)
+
+
+@pytest.mark.parametrize("text", ['"@write"', "'@write(path=a)'", "'open(path=a)'"])
+def test_a_rule_in_quotes_is_an_error(text):
+    with pytest.raises(ValueError, match="leave out its quotes"):
+        Policy.from_rules(deny=text)
+
+
 def test_the_null_device_can_be_allowed():
-    policy = Policy.from_rules(deny="@write", allow=f"@write(path={os.devnull})")
+    policy = Policy.from_rules(deny="open", allow=f"@write(path={os.devnull})")
     assert decided(policy, "open", os.devnull, *WRITE) == ("allowed", "allow-1")
 
 

@@ -798,3 +798,29 @@ def test_forbidden():
     result = run_any(code, "--audit-forbid=app.gone")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*  at *{file}:1 in <module>:*"])
+
+
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
+def test_what_is_allowed_has_what_it_needs(run):
+    result = run(
+        """
+import pytest, socket
+
+def connect():
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", 1), 1)
+
+@pytest.mark.audit_allow("@connect(host=localhost)")
+def test_allowed():
+    connect()
+
+@pytest.mark.audit_allow("@connect(host=example.com)")
+def test_other():
+    connect()
+
+def test_none():
+    connect()
+""",
+        "--audit-forbid=@network",
+    )
+    result.assert_outcomes(passed=1, failed=2)

@@ -398,13 +398,14 @@ def test_an_open_of_a_dispatcher_that_is_none_counts_against_it(root, args):
     assert told("open(!create)", "open", *args) == DENIED_ONLY
 
 
-def test_nothing_is_kept_of_what_is_written_to_the_null_device(root):
+def test_nothing_is_kept_of_what_is_written_to_the_null_device_and_a_terminal(root):
     assert Rules("deny", ["@write(path=/dev)"]).has("open", (os.devnull, "w", WRITE))
     allowed = Rules("allow", ["@write(path=./build)"], strict=True)
     from audithooks.rules import Subject
 
     assert not allowed.speak(Subject("open", (os.devnull, "w", WRITE)))
-    assert allowed.speak(Subject("open", ("/dev/tty", "w", WRITE)))
+    assert not allowed.speak(Subject("open", ("/dev/tty", "w", WRITE)))
+    assert allowed.speak(Subject("open", ("/dev/full", "w", WRITE)))
 
 
 def test_the_current_folder_is_listed_without_a_path(root, monkeypatch):
@@ -501,10 +502,15 @@ def test_a_pattern_does_not_explode(pattern, path):
         ("mode=memory&mode=rwc", "/a/b"),
         ("mode=memory&%6dode=rwc", "/a/b"),
         ("cache=shared", "/a/b"),
+        ("mode=memory&mode%00z=rwc", "/a/b"),
     ],
 )
 def test_of_several_modes_of_a_database_the_last_one_counts(query, path):
     assert of_database(f"file:/a/b?{query}") == path
+
+
+def test_a_part_of_a_uri_of_a_database_ends_where_sqlite_ends_it():
+    assert of_database("file:/a/b%00/../c") == "/a/b"
 
 
 @needs(os.path.exists("/dev/stdout"), "there is no /dev/stdout")

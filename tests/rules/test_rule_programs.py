@@ -320,3 +320,10 @@ def test_a_program_that_was_not_there_may_become_a_link(root):
 def test_the_words_of_a_command_may_begin_with_a_path(root, program, expected):
     rule = "@spawn(argv=git push*)"
     assert popen(rule, program.format(root=root), args=["push", "x"]) == expected
+
+
+@pytest.mark.parametrize("program", ["missing", "{root}/none/missing"])
+def test_a_program_that_is_not_there_is_allowed_by_its_name(root, program):
+    program = program.format(root=root)
+    assert popen(f"@spawn(program={program})", program)[1] is True
+    assert popen(f"@spawn(program={program})", "other")[1] is False

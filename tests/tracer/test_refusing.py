@@ -562,6 +562,41 @@ def test_what_was_decided_is_told_before_the_command_ends(run, tmp_path, how):
     assert "--allow '@write(path=./made2)'" in done.stderr
 
 
+def test_a_program_that_looks_for_another_one_runs_again(run):
+    code = """
+import subprocess
+try:
+    subprocess.run(["no-such-tool"])
+except FileNotFoundError:
+    print("fine")
+"""
+    run("-e", "none", "--learn", "policy.toml", "-c", code)
+    done = run("-e", "none", "--policy", "policy.toml", "-c", code)
+    assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)
+
+
+def test_any_name_can_be_learned(run):
+    code = "for name in 'a\u2026', '[redacted]', ' b ': open(name, 'w').close()"
+    run("-e", "none", "--learn", "policy.toml", "-c", code)
+    done = run("-e", "none", "--policy", "policy.toml", "-c", code)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "rule"),
+    [
+        ("@write(path=a)", "os.mkdir"),
+        ("@write(path=a)", "os.truncate"),
+        ("@read(path=.)", "os.listdir"),
+        ("@connect(host=localhost, port=1)", "socket.__new__"),
+    ],
+)
+def test_explain_tries_all_events_of_a_capability(run, event, rule):
+    done = run("explain", event, "--deny", rule)
+    assert done.returncode == 1
+    assert f"[{rule}]" in done.stdout
+
+
 def test_a_learned_policy_elsewhere_lets_the_program_run_again(run, tmp_path):
     (tmp_path / "rules").mkdir()
     file = "rules/policy.toml"
