@@ -287,6 +287,8 @@ os.stat(), os.access(), os.path.exists(), os.readlink(): no event
 os.open() with dir_fd: `open`, which does not tell the folder of a relative path
 os.open() of a folder with O_DIRECTORY, and os.listdir() of that: `open`, not in @read
 os.mkfifo(), os.mknod(), os.memfd_create(), os.pipe(), os.dup(): no event
+os.posix_spawn() with file_actions: os.posix_spawn, which does not tell the files
+what another interpreter of the process does: events for its own hooks only
 os.chmod(), os.chown(), os.utime(), os.truncate() of a descriptor: \
 an event without a path
 read(), write() and sendfile() of open files: only `open`, when they are opened

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from types import SimpleNamespace
 
 import building
@@ -293,7 +294,9 @@ def pytest_pyfunc_call(pyfuncitem):
     if "libasan" in os.environ.get("LD_PRELOAD", ""):
         time.sleep(0.02)  # a thread that just ended may still lock the allocator
     reader, writer = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():  # a thread of a test before may go on
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         status = 1
         try:

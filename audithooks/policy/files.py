@@ -45,6 +45,8 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Ruling], str, str]:
         tables: dict[str, Any] = tomllib.loads(data.decode("utf-8-sig"))
     except ValueError as error:  # also of what is not UTF-8
         raise ValueError(f"{name}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{name}: its lists are nested too deeply") from None
     if os.path.basename(name) == "pyproject.toml":
         for key in ("tool", "audithooks", "policy"):
             found = tables.get(key)
@@ -63,6 +65,8 @@ def _read(table: dict[str, Any]) -> tuple[list[Ruling], str]:
             "[tool.audithooks.policy] is for pyproject.toml; here the keys stand alone"
         )
     _check_keys("", table, _KEYS)
+    if not table:
+        raise ValueError(f"it is empty: a policy has some of {', '.join(_KEYS)}")
     default = table.get("default", "allow")
     if default not in ("allow", "deny"):
         raise ValueError(f"default must be 'allow' or 'deny', not {default!r}")
@@ -85,6 +89,8 @@ def _read(table: dict[str, Any]) -> tuple[list[Ruling], str]:
         (tier,) = tiers
         own = {"id": rule.get("id", where.replace(" ", "-")), "reason": ""}
         own["reason"] = rule.get("reason", "")
+        if not rule[tier]:
+            raise ValueError(f"{where}: {tier} has no rule")
         for key, value in own.items():
             if not isinstance(value, str):
                 raise ValueError(f"{where}: {key} must be a string, not {value!r}")

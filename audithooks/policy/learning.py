@@ -3,9 +3,9 @@
 A rule for what was done once may not fit the next time. So temporary names and numbers
 become a *, what is in the folder for temporary files becomes {tmp}, a port that the
 system chose is left out, and four files of one kind in a folder of the project stand
-for all of them. Nothing else is loosened outside of the project, and the home folder,
-or one above it, is none. If the project is among temporary files itself, what is beside
-it becomes {tmp}/name.
+for all of them. Nothing else is loosened outside of the project, but for names that
+tempfile made; the home folder, or one above it, is no project. If the project is among
+temporary files itself, what is beside it becomes {tmp}/name.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from shlex import quote
 
 from .._real import Real
 from ..records.text import printable
-from ..rules import paths
-from ..rules.grammar import parse, quoted
+from ..rules import Rules, paths
+from ..rules.grammar import SUBJECTS, Value, in_quotes, parse, quoted
 from .policy import OPENED
 
 TYPE_CHECKING = False
@@ -30,38 +30,70 @@ if TYPE_CHECKING:
 
 _SIBLINGS = 4
 _EPHEMERAL = 32768
-# What tempfile and importlib make of a name, and numbers such as those of processes.
+# What is another one in each run: see _loosened().
 _PASSING = re.compile(
-    r"(?<=\.pyc\.)\d+$|(?<![^\W_])tmp[a-z0-9_]{8}(?![a-z0-9_])|(?<=[-_.])[a-z0-9_]{8}$"
-    r"|\d{4,}"
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # a UUID
+    r"|\d{4}-\d\d-\d\d(?:[T_ ]\d\d[-:.]?\d\d[-:.]?\d\d(?:\.\d+)?)?"  # a time
+    r"|(?<=\.pyc\.)\d+$"  # of importlib
+    r"|(?<![^\W_])(?P<tmp>tmp)[a-z0-9_]{8}(?![a-z0-9_])"  # of tempfile
+    r"|(?<=[-_.])(?=[a-z_]*\d)[a-z0-9_]{8}$"  # likewise, with a prefix
+    r"|(?<=\.)X[a-zA-Z]{6}x$"  # of coverage
+    r"|(?<![^\W_])(?=[a-f]*\d|[A-F]*\d)(?:[0-9a-f]{8,}|[0-9A-F]{8,})(?![^\W_])"
+    r"|(?<![^\W_])(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[a-zA-Z]\d+[a-zA-Z])[^\W_]{8,}"
+    r"|\d{4,}"  # a process, perhaps
 )
-_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _NUMBER = re.compile(r"(?<=-)\d+$")
 _MADE = re.compile(r"[a-z0-9_]{8}(?=$|\.\w+$)|(?<=-)\d+$")  # of tempfile, with a suffix
+_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
+_TRIED = "|{tmp}/????????"  # how tempfile tries whether it can write
+_ALONE = r"(?<![a-z0-9_])[a-z0-9_]{8}(?![a-z0-9_])"
+_NONE = Value("None", False)
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
 
 
 class Learned:
     """Rules that allow something, and how often each was needed.
 
-    *folder* is that of the project, on which relative paths stand.
+    *folder* is that of the project, and *here* that on which the paths of the rules
+    stand.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, here: str | None = None) -> None:
         self._folder = paths.resolve(folder)
+        self._prefix = "."
+        if here is not None and paths.resolve(here) != self._folder:
+            try:
+                way = os.path.relpath(self._folder, paths.resolve(here))
+                self._prefix = way if way.startswith("..") else f"./{way}"
+            except ValueError:  # on another drive of Windows
+                self._prefix = self._folder
         known = paths.variables(folder)
         self._tmp = paths.resolve(known["tmp"])
         self._home = home = paths.resolve(known["home"])
         self._is_project = not _is_below(home, self._folder)
         self._has_tmp = not any(_is_below(f, self._tmp) for f in (home, self._folder))
         self._given: Counter[str] = Counter()
-        self._too_much: Counter[str] = Counter()
+        self._made: set[str] = set()  # names that tempfile has made
+        self._folders: set[str] = set()  # that the program has made
+        self._untold: Counter[str] = Counter()  # what no rule can say
         self._refused: Counter[tuple[str, str]] = Counter()
 
-    def add(self, rule: str) -> None:
+    def add(self, rule: str, event: str = "") -> None:
         """Add a rule that would have allowed an event."""
-        kind = self._too_much if rule in ("@read", "@write") else self._given
-        kind[rule] += 1
+        if rule not in self._given:
+            try:
+                if rule in SUBJECTS:
+                    raise ValueError("it is about too much")
+                (made,) = Rules("allow", [rule], self._folder, strict=True).rules
+            except ValueError:
+                self._untold[rule] += 1
+                return
+            paths_of = {value.text for item in made.items for value in item.values}
+            if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
+                self._made.update(map(os.path.basename, paths_of))
+            elif event == "os.mkdir":
+                self._folders.update(paths_of)
+        self._given[rule] += 1
 
     def refuse(self, rule: str, subject: str) -> None:
         """Add an event that a rule refuses which nothing can lift."""
@@ -75,11 +107,15 @@ class Learned:
             rule = parse(text)
             for value in self._values(rule):
                 found[rule.events, value] += count
+                if rule.events == "@listen" and value.startswith("path="):
+                    old = rule._replace(events="@write")  # which may be removed
+                    found.update((old.events, v) for v in self._values(old))
                 if _has_port(rule) and ", port=" not in value:
                     of_any_port.add((rule.events, value))
         self._join_siblings(found)
         self._join_hosts(found, of_any_port)
         self._leave_out_opened(found)
+        self._leave_out_missing(found)
         order = {name: place for place, name in enumerate(_ORDER)}
         return [
             (f"{events}({value})" if value else events, count)
@@ -91,15 +127,19 @@ class Learned:
     def _values(self, rule: Rule) -> Iterable[str]:
         """Yield what is between the brackets of the rules for each value of a rule."""
         items = {item.name: item.values for item in rule.items}
-        if "path" in items:
+        if "path" in items and not {*items["path"]} <= {_NONE}:
             for value in items["path"]:
-                yield f"path={self._path(value.text)}"
+                path = self._path(value.text)
+                if rule.events != "@write":
+                    path = path.removesuffix(_TRIED)
+                yield f"path={path}"
         elif "program" in items:
             for value in items["program"]:
                 yield f"program={self._program(value.text)}"
         elif "host" in items:
             host = items["host"][0].text
-            text = f"host={'localhost' if _is_loopback(host) else quoted(host)}"
+            exact = in_quotes(host) if "/" in host else quoted(host)
+            text = f"host={'localhost' if _is_loopback(host) else exact}"
             port = items["port"][0].text if "port" in items else ""
             if port and not (port.isdigit() and not 0 < int(port) < _EPHEMERAL):
                 text += f", port={port}"
@@ -112,14 +152,25 @@ class Learned:
     def _path(self, path: str) -> str:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
+        name = os.path.basename(path)
+        if path == self._folder:
+            return in_quotes(self._prefix)
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             inside = self._in_tmp(path)
             if inside:
                 return self._passing(inside)
-            return repr(path) if _is_folder(path) else quoted(path)
+            if name in self._made:
+                return _pattern(f"{os.path.dirname(path)}/{_of_tempfile(name)}")
+            return in_quotes(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
-        parts = [_PASSING.sub("*", part) for part in parts]
-        return _pattern(f"./{'/'.join(parts)}")
+        parts = [
+            _of_tempfile(part) if part in self._made else _loosened(part)
+            for part in parts
+        ]
+        inside = f"{self._prefix}/{'/'.join(parts)}"
+        if "*" not in inside and path not in self._folders and _is_folder(path):
+            return in_quotes(inside)  # and nothing below it
+        return _pattern(inside)
 
     def _in_tmp(self, path: str) -> str:
         """Return what follows the temporary folder in a path beside project and home.
@@ -132,19 +183,16 @@ class Learned:
         inside = path[len(tmp) :]
         return "" if _is_below(self._folder, tmp + inside.split("/")[0]) else inside
 
-    @staticmethod
-    def _passing(inside: str) -> str:
+    def _passing(self, inside: str) -> str:
         """Return a pattern for a path in the temporary folder and those beside it."""
         name = inside.split("/")[0]
-        if _TEMPORARY.fullmatch(name):
-            # That, what is below, and how tempfile tries whether it can write.
-            return "{tmp}/tmp*/**|{tmp}/????????"
-        pattern = _PASSING.sub("*", name)
+        pattern = _of_tempfile(name) if name in self._made else _loosened(name)
         if "*" not in pattern:
             pattern = _MADE.sub("*", name)
         pattern = _escaped(pattern)
         below = "" if pattern == name else "/**"  # of a name it is meant anyway
-        return f"{{tmp}}/{pattern}{below}"
+        tried = _TRIED if name in self._made or _TEMPORARY.fullmatch(name) else ""
+        return f"{{tmp}}/{pattern}{below}{tried}"
 
     def _program(self, path: str) -> str:
         """Return a program; of one among temporary files the numbers may differ."""
@@ -152,7 +200,7 @@ class Learned:
         if not inside:
             return quoted(path)
         *folders, name = inside.split("/")
-        parts = [_NUMBER.sub("*", _PASSING.sub("*", part)) for part in folders]
+        parts = [_NUMBER.sub("*", _loosened(part)) for part in folders]
         return f"{{tmp}}/{_escaped('/'.join([*parts, name]))}"
 
     def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
@@ -161,7 +209,7 @@ class Learned:
         for key in found:
             events, value = key
             folder, _, name = value.rpartition("/")
-            if not folder.startswith("path=./") and folder != "path=.":
+            if not f"{folder}/".startswith(f"path={self._prefix}/"):
                 continue
             suffix = os.path.splitext(name)[1]
             if suffix:
@@ -193,11 +241,20 @@ class Learned:
         for key in [key for key in found if key[0] in opened]:
             del found[key]
 
+    def _leave_out_missing(self, found: Counter[tuple[str, str]]) -> None:
+        """Leave out programs that are not there, and are in another folder of PATH."""
+        files = [key for key in found if key[1].startswith("program=/")]
+        missing = [key for key in files if not _exists(key[1][8:])]
+        there = {os.path.basename(key[1]) for key in files if key not in missing}
+        for key in missing:
+            if os.path.basename(key[1]) in there:
+                del found[key]
+
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""
         rows = [f"{count:>7,}  --allow {quote(text)}" for text, count in self.rules()]
-        for rule, count in self._too_much.items():
-            rows.append(f"{count:>7,}  --allow {rule}, which allows all of its kind")
+        for rule, count in self._untold.items():
+            rows.append(f"{count:>7,}  {rule}: no rule can say that and no more")
         for (rule, subject), count in self._refused.items():
             rows.append(f"{count:>7,}  {subject}: {rule} has arguments, and stays")
         return rows
@@ -208,8 +265,8 @@ class Learned:
             f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
             "# Behind each rule is how often it was needed. Reading is not limited.",
             *(
-                f"# Not written, as it allows everything of its kind: {rule}  # {n:,}"
-                for rule, n in self._too_much.items()
+                f"# Not written, as no rule can say that and no more: {rule}  # {n:,}"
+                for rule, n in self._untold.items()
             ),
             'default = "deny"',
             "allow = [",
@@ -217,6 +274,20 @@ class Learned:
         rows = [(f"  {_toml_quoted(text)},", count) for text, count in self.rules()]
         lines += [f"{row}  # {count:,}" for row, count in rows]
         return "\n".join([*lines, "]", ""])
+
+
+def _loosened(name: str) -> str:
+    """Return a pattern for a name that may be another one in the next run."""
+    return _PASSING.sub(lambda match: f"{match['tmp'] or ''}*", name)
+
+
+def _of_tempfile(name: str) -> str:
+    """Return a pattern for names that are made like this one, which tempfile made."""
+    for regex in (r"(?<=^tmp)[a-z0-9_]{8}", _ALONE, r"[a-z0-9_]{8}(?=(?:\.\w+)?$)"):
+        found = [*re.finditer(regex, name)]
+        if found:
+            return f"{name[: found[-1].start()]}*{name[found[-1].end() :]}"
+    return name
 
 
 def _has_port(rule: Rule) -> bool:
@@ -235,15 +306,23 @@ def _is_folder(path: str) -> bool:
         return False
 
 
+def _exists(path: str) -> bool:
+    try:
+        Real.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
 def _pattern(text: str) -> str:
     """Return a path as a value, in which only a * is a wildcard."""
-    if re.fullmatch(r"[\w./:@+=* -]+", text):
+    if re.fullmatch(r"[\w./:@+=* -]*[\w./:@+=*-]", text):
         return text
-    return repr(text) if "*" not in text else _escaped(text)
+    return in_quotes(text) if "*" not in text else _escaped(text)
 
 
 def _escaped(pattern: str) -> str:

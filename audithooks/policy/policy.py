@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from ..rules import Rule
 
     _Some = TypeVar("_Some", Selection, Rules)
-    _Tiers = tuple[
-        Optional[Selection],
-        Optional[Rules],
-        Optional[Rules],
-        Optional[Rule],
-        Optional[Selection],
-        Optional[Selection],
-        Optional[Selection],
-    ]
     Sink = Callable[[str, tuple[Any, ...], Mapping[str, Any]], object]
 
 TIERS = ("deny", "allow", "report")
@@ -51,7 +42,8 @@ OPENED = {
     "listen": frozenset({"socket.__new__"}),
     "spawn": frozenset({"os.fork", "os.forkpty", "_winapi.CreatePipe"}),
 }
-_JUDGED = ("write", "connect", "listen", "spawn")  # what default="deny" denies
+# What default="deny" denies: of what is written, that which has a path.
+_JUDGED = ("@write(path=*)", "@connect", "@listen", "@spawn")
 
 
 # Modules that do without an event what rules may be about, and such events.
@@ -74,6 +66,36 @@ class Ruling(NamedTuple):
     tier: str
     text: str
     reason: str = ""
+
+
+def opened(rules: Iterable[Rule]) -> dict[str, int]:
+    """Return the events that some rules open beside their own, and the first to do so.
+
+    By its number among *rules*, which are of what is allowed.
+    """
+    found: dict[str, int] = {}
+    for number, rule in enumerate(rules):
+        if not rule.is_exact:
+            for event in OPENED.get(rule.events[1:], ()):
+                found.setdefault(event, number)
+    return found
+
+
+def _lifts(ruling: Ruling) -> bool:
+    """Whether a ruling allows something: that of a rule, or an exception of another."""
+    return ruling.tier == ("deny" if ruling.text.startswith("!") else "allow")
+
+
+if TYPE_CHECKING:
+    _Tiers = tuple[
+        Optional[Selection],
+        Optional[Rules],
+        Optional[Rules],
+        Optional[Ruling],
+        Optional[Selection],
+        Optional[Selection],
+        Optional[Selection],
+    ]
 
 
 class Policy:
@@ -121,14 +143,16 @@ class Policy:
         self._allow = Rules("allow", allowed, self.folder, strict=True)
         self._not_allowed = Rules("allow", not_allowed, self.folder)
         self._report = Selection("report", texts["report"], folder=self.folder)
-        self._opened: dict[str, Rule] = {}
-        for rule in self._allow.rules:
-            if not rule.is_exact:
-                for event in OPENED.get(rule.events[1:], ()):
-                    self._opened.setdefault(event, rule)
-        judged = [f"@{name}" for name in _JUDGED] if default == "deny" else []
-        if judged and os.name == "posix":  # where nothing is kept of what is written
-            judged.append(f"!@write(path={os.devnull!r})")
+        lifting = [r for r in self.rulings if _lifts(r)]
+        named = {parse(text).events for text in broad}
+        self._opened = {
+            event: lifting[number]
+            for event, number in opened(
+                [parse(ruling.text.lstrip("!")) for ruling in lifting]
+            ).items()
+            if event not in named
+        }
+        judged = _JUDGED if default == "deny" else ()
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
         self._made: dict[Decision, int] = {}
@@ -217,7 +241,12 @@ class Policy:
     def warn(self, modules: Container[object]) -> None:
         """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""
         for text in self.unseen(modules):
-            file, line, _ = next(callers(), ("?", 0, ""))
+            known = (  # 3.15 imports by Python code
+                (file, line)
+                for file, line, _ in callers()
+                if not file.startswith("<frozen importlib")
+            )
+            file, line = next(known, ("?", 0))
             warnings.warn_explicit(text, AuditHooksWarning, file, line)
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
@@ -252,13 +281,14 @@ class Policy:
         if opened is not None:
             if not all:
                 return None
-            decision = self._decision(ALLOWED, "allow", opened, subject, None)
+            decision = self._decided(ALLOWED, opened, subject, [], None)
             return decision._replace(because=f"{decision.because} needs it")
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
-            return self._decision(DENIED, "deny", rule, subject, suggestion(subject))
+            to_allow = suggestion(subject, [rule])
+            return self._decision(DENIED, "deny", rule, subject, to_allow)
         if is_closed or (allow is not None and allow.speak(subject)):
-            return self._closed(subject)
+            return self._closed(subject, is_closed)
         rule = report.find(subject) if report is not None else None
         if rule is not None:
             return self._decision(REPORTED, "report", rule, subject, None)
@@ -294,19 +324,29 @@ class Policy:
         self, action: str, tier: str, rule: Rule, subject: Subject, to_allow: str | None
     ) -> Decision:
         ruling = self._ruling[tier, rule.text]
+        return self._decided(action, ruling, subject, [rule], to_allow)
+
+    @staticmethod
+    def _decided(
+        action: str,
+        ruling: Ruling,
+        subject: Subject,
+        rules: Sequence[Rule],
+        to_allow: str | None,
+    ) -> Decision:
         because = f"{ruling.id}: {ruling.text}"
         if ruling.reason:
             because += f" ({ruling.reason})"
         return Decision(
             action,
             subject.event,
-            phrase(subject),
+            phrase(subject, rules),
             ruling.id,
             printable(because),
             to_allow,
         )
 
-    def _closed(self, subject: Subject) -> Decision:
+    def _closed(self, subject: Subject, by_exception: bool) -> Decision:
         rules = self._allow.speaking(subject)
         rulings = [self._ruling["allow", rule.text] for rule in rules]
         if len(rulings) > 2:
@@ -321,10 +361,10 @@ class Policy:
         return Decision(
             DENIED,
             subject.event,
-            phrase(subject),
+            phrase(subject, rules),
             rulings[0].id if len(rulings) == 1 else None,
             because,
-            suggestion(subject, {rule.text for rule in rules}),
+            None if by_exception else suggestion(subject, rules),
         )
 
     def enforce(

@@ -9,14 +9,15 @@ from ..records.secrets import cleaner, hide_users, hide_words
 from ..records.text import printable
 from ..rules import hosts as hosts  # now, as an event must not lead to an import
 from ..rules import subjects
-from ..rules.grammar import quoted
+from ..rules.grammar import in_quotes, quoted
+from ..rules.paths import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from ..rules import Subject
+    from ..rules import Rule, Subject
     from ..rules.paths import Place
 
 # What a path is used for, by event; `open` tells itself.
@@ -44,8 +45,11 @@ _VERBS = {
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish", "cmd.exe")
 
 
-def phrase(subject: Subject) -> str:
-    """Return what an event is about in words, absolute paths first."""
+def phrase(subject: Subject, rules: Collection[Rule] = ()) -> str:
+    """Return what an event is about in words, absolute paths first.
+
+    *rules* are those that decide.
+    """
     event = subject.event
     if event in subjects.SPAWNS:
         return _program(subject)
@@ -59,15 +63,20 @@ def phrase(subject: Subject) -> str:
     ]
     if not paths:
         return f"raise {printable(event)}"
-    verb = _intent(subject) or _VERBS.get(event, f"do {event} with")
+    verb = _intent(subject, rules) or _VERBS.get(event, f"do {event} with")
     return f"{verb} {' to '.join(paths)}"
 
 
-def _intent(subject: Subject) -> str | None:
-    """Return what a file is opened for, "write" or "read"; None for other events."""
+def _intent(subject: Subject, rules: Collection[Rule]) -> str | None:
+    """Return what a file is opened for, "write" or "read"; None for other events.
+
+    If it is opened for both, that is the one of which the *rules* are.
+    """
     if subject.event != "open":
         return None
     bits = subject.bits()
+    if rules and all(rule.events == "@read" for rule in rules):
+        return "read"
     changes = isinstance(bits, subjects.Untold) or bits & subjects.CHANGES
     return "write" if changes else "read"
 
@@ -120,7 +129,7 @@ def _without_secrets(host: str) -> str:
     return hide_users(cleaner("socket.connect", "address").text(host))
 
 
-def suggestion(subject: Subject, others: Collection[str] = ()) -> str:
+def suggestion(subject: Subject, others: Collection[Rule] = ()) -> str:
     """Return the rule that allows an event, and as little else as can be said.
 
     It is none of *others*, which do not.
@@ -131,14 +140,15 @@ def suggestion(subject: Subject, others: Collection[str] = ()) -> str:
         if isinstance(argv, subjects.Untold):
             return "@spawn"
         rule = f"@spawn(program={quoted(argv[0])})"
-        if rule in others and subject.candidates:  # by another file of that name
-            rule = f"@spawn(program={quoted(subject.candidates[0][1])})"
+        if subject.candidates and any(rule == other.text for other in others):
+            files = dict.fromkeys(file for _, file in subject.candidates)
+            rule = f"@spawn(program={'|'.join(map(quoted, files))})"
         return rule
     if not subjects.has_places(event):
         address = subject.address()
         if address is not None and not isinstance(address, subjects.Untold):
             return _allow_address(event, address)
-    capability = _intent(subject) or subjects.capability_of(event)
+    capability = _intent(subject, others) or subjects.capability_of(event)
     name = event if capability is None else f"@{capability}"
     leads = [
         _resolved(place)
@@ -149,6 +159,8 @@ def suggestion(subject: Subject, others: Collection[str] = ()) -> str:
     paths = [quoted(path) for path in dict.fromkeys(leads) if path is not None]
     if paths:
         return f"{name}(path={'|'.join(paths)})"
+    if event == "sqlite3.connect" and subject.args[:1] == (":memory:",):
+        return f"{event}(database=:memory:)"
     return name if event == "open" else event  # of a descriptor
 
 
@@ -157,12 +169,20 @@ def _allow_address(event: str, address: Any) -> str:
     if event not in CAPABILITIES["connect"] | CAPABILITIES["listen"]:
         name = event
     if address.path is not None:
-        return f"{name}(path={quoted(address.path)})"
+        path = address.path
+        if not path.startswith("\0"):  # that of a file
+            try:
+                path = absolute(path)
+            except OSError:  # there is no current folder
+                pass
+        return f"{name}(path={quoted(path)})"
+    if address.family == "unix" and "path" in subjects.SEMANTIC[event]:
+        return f"{name}(family=unix, path=None)"
     if address.host is None:
         return name if address.family is None else f"{name}(family={address.family})"
     host = _without_secrets(address.names[0] if address.names else address.host)
     is_plain = re.fullmatch(r"[\w.:-]+", host)
-    items = [f"host={quoted(host) if is_plain else repr(host)}"]
+    items = [f"host={quoted(host) if is_plain else in_quotes(host)}"]
     port = address.port
     if port is not None and event not in subjects.LOOK_UPS:
         items.append(f"port={port}")

@@ -16,7 +16,7 @@ import pluggy
 import pytest
 
 from .. import subscribe
-from ..policy import Policy
+from ..policy.policy import Policy, opened
 from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
@@ -115,6 +115,7 @@ class Guard:
         )
         if policy is not None:
             policy.warn(sys.modules)
+        needed = opened(allowed.rules)
         seen: list[str] = []
         watching = True
 
@@ -131,6 +132,8 @@ class Guard:
                     decision = policy.decide(event, args) if policy else None
                     if decision is None or decision.action != DENIED:
                         return
+                if event in needed and not (rule and rule.events == event):
+                    return
                 if allowed.has(event, args) or is_of_loop(event):
                     return
                 text = self._tell(event, args, decision, rule)

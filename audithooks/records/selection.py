@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._core.doubts import doubt
 from .._core.patterns import checked
-from ..catalogue import ALIASES, EVENTS
+from ..catalogue import ALIASES, EVENTS, GROUPS
 from ..rules import Rules, Subject, parse, split
 
 TYPE_CHECKING = False
@@ -23,21 +23,34 @@ def refuse_doubts(texts: Iterable[str]) -> None:
     """Raise ValueError for a name that was likely mistaken for an event's."""
     for text in texts:
         for pattern in split(text):
-            name = parse(pattern.lstrip("!")).events
+            rule = pattern.lstrip("!")
+            name = rule.partition("(")[0].strip()  # first, whatever its arguments are
+            if name[:1] in ("'", '"'):
+                name = parse(rule).events
+                start = name.partition("(")[0]
+                if (start[:1] == "@" and start[1:] in GROUPS) or (
+                    start != name and start in EVENTS
+                ):
+                    raise ValueError(
+                        f"no event is named {name!r}: leave out its quotes, which are "
+                        "for exact names"
+                    )
             known = name in ALIASES or name in EVENTS
             message = None if known else doubt(name)
             if message is not None:
                 raise ValueError(message)
+            parse(rule)
 
 
 class Selection:
     """What *texts* select, which the messages of errors call *argument*.
 
-    A text has one or more rules; one behind a "!" is an exception. *events* and
-    *exclude* are for subscribe(), without arguments. They are a little too many: has()
-    tells. If there are only exceptions, or nothing, then *is_open* tells whether that
-    means all others. Relative paths stand on *folder*, by default the current one. With
-    *strict* they are rules that allow.
+    A text has one or more rules; one behind a "!" is an exception. *rules* are those
+    that are none. *events* and *exclude* are for subscribe(), without arguments. They
+    are a little too many: has() tells. If there are only exceptions, or nothing, then
+    *is_open* tells whether that means all others. Relative paths stand on *folder*, by
+    default the current one. With *strict* they are rules that allow; without, what
+    their exceptions do.
 
     Raises TypeError and ValueError, as subscribe() does.
     """
@@ -58,8 +71,11 @@ class Selection:
         wanted = [rule for rule in rules if not rule.startswith("!")]
         unwanted = [rule[1:] for rule in rules if rule.startswith("!")]
         self._wanted = Rules(argument, checked(argument, wanted), folder, strict)
-        self._unwanted = Rules(argument, checked(argument, unwanted), folder)
+        self._unwanted = Rules(
+            argument, checked(argument, unwanted), folder, not strict
+        )
         self._is_open = is_open and not wanted
+        self.rules = self._wanted.rules
         self.events = self._wanted.names
         self.exclude = self._unwanted.plain_names
 

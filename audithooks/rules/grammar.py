@@ -60,6 +60,7 @@ _ESCAPE = re.compile(
 )
 _ESCAPED = {**dict(zip("\\'\"", "\\'\"")), "n": "\n", "r": "\r", "t": "\t"}
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_NO_LIST = "a rule cannot ask for a list; a | is between values"
 _CUT = re.compile(rf"{_ELLIPSIS}(?: \([\d,]+ more\).*)?['\"]?$", re.DOTALL)
 
 
@@ -95,7 +96,13 @@ def quoted(text: str) -> str:
     """Return a value that is exactly *text*, in quotes only if it needs them."""
     if re.fullmatch(r"[\w./:@+=-]+", text) and not text.startswith("."):
         return text
-    return repr(text)
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """Return *text* in quotes, of which no part looks as if it was left out."""
+    word = repr(text).replace(_ELLIPSIS, r"\u2026")
+    return r"'\x5bredacted]'" if text == "[redacted]" else word
 
 
 def split(text: str) -> list[str]:
@@ -131,14 +138,12 @@ def parse(text: str) -> Rule:
     if is_exact:
         name = _unquoted(name, "its name", text)
     name = ALIASES.get(name, name)
+    if not name and not bracket:
+        raise ValueError("a rule is empty: commas stand between rules")
     if not name:
         raise ValueError(f"{text!r} has no name of an event before its (")
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
-        groups = ", ".join(f"@{group}" for group in GROUPS)
-        hint = (
-            _near(name[1:], GROUPS, "did you mean @{}?") or f"the groups are {groups}"
-        )
-        raise ValueError(f"there is no group {name!r}; {hint}")
+        raise ValueError(f"there is no group {name!r}; {_group_meant(name)}")
     if not is_exact and name in GROUPS and name not in EVENTS:
         raise ValueError(f"there is no event {name!r}: did you mean @{name}?")
     if not bracket:
@@ -151,6 +156,18 @@ def parse(text: str) -> Rule:
     for item in rule.items:
         _check(rule, item, events)
     return rule
+
+
+def _group_meant(name: str) -> str:
+    """Return a hint at what was meant with the *name* of a group that there is not."""
+    group, *rest = name[1:].split(None, 1)
+    if rest and group in GROUPS:
+        return f"did you mean @{group}({rest[0]})?"
+    begun = [known for known in GROUPS if group and known.startswith(group)]
+    if len(begun) == 1:
+        return f"did you mean @{begun[0]}?"
+    groups = ", ".join(f"@{known}" for known in GROUPS)
+    return _near(group, GROUPS, "did you mean @{}?") or f"the groups are {groups}"
 
 
 def _head(text: str) -> tuple[str, str, str]:
@@ -245,7 +262,7 @@ def _read_value(rest: str, place: int, name: str, text: str) -> tuple[Value, int
     """Return the value at *place*, and where what is behind it begins."""
     place = _behind_space(rest, place)
     if rest[place : place + 1] in ("[", "{") and _is_literal(rest, place):
-        raise ValueError(f"{text!r}: a rule cannot ask for a list; leave out {name}")
+        raise ValueError(f"{text!r}: {_NO_LIST}; leave out {name}")
     if rest[place : place + 1] == "<":
         raise ValueError(f"{text!r}: a rule cannot ask for an object; leave out {name}")
     if rest.startswith(_STARTS, place):
@@ -272,6 +289,19 @@ def _checked_bare(value: str, name: str, text: str) -> str:
     _refuse_cut(value, name, text)
     if value.startswith("="):
         raise ValueError(f"{text!r}: write {name}{value}, with one =")
+    if value.startswith("[") and "]" not in value:
+        raise ValueError(f"{text!r}: {_NO_LIST}; leave out {name}")
+    if name == "program" and " " in value and "/" not in value:
+        raise ValueError(
+            f"{text!r}: {value!r} is no program; argv= asks for its words, and quotes "
+            "are for a name with a space"
+        )
+    other = re.search(r"\$\{?\w+\}?|%\w+%", value)
+    if other is not None:
+        raise ValueError(
+            f"{text!r}: {other[0]} is no variable here, but {{home}}, {{project}}, "
+            f"{{python}} and {{tmp}} are; quote what is to be exactly {value}"
+        )
     braces = re.search(r"\{([^{}]*)\}?|\}", re.sub(r"\{[a-z]+\}", "", value))
     if braces is not None:
         hint = "braces are for variables, such as {tmp}; quote others"
@@ -320,7 +350,8 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
         names = ", ".join(EVENTS[events[0]].arguments) or "none"
         raise ValueError(
             f"{rule.text!r}: {item.values[0].text!r} needs the name of an argument "
-            f"and a = before it; {events[0]} has {names}"
+            "and a = before it, or a | if it is one more value; "
+            f"{events[0]} has {names}"
         )
     if item.values and is_numbered:
         return
@@ -336,6 +367,12 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
     for event in events:
         known.update(EVENTS[event].arguments, SEMANTIC.get(event, ()))
     known.discard("self")
+    if rule.events in SUBJECTS and not rule.is_exact:
+        known = {*SUBJECTS[rule.events]}  # of which all of its events have one
+        if "host" in known:
+            known |= {"port", "family"}
+            if {"host", "path"} <= {i.name for i in rule.items if not i.is_negated}:
+                raise ValueError(f"{rule.text!r}: an address has a host or a path")
     if item.name in (known if item.values else INTENTS if has_intents else ()):
         return
     if item.name in INTENTS and not item.values:
@@ -343,21 +380,33 @@ def _check(rule: Rule, item: Item, events: tuple[str, ...]) -> None:
             f"{rule.text!r}: only open has intents, {rule.events} has none"
         )
     kind = "argument" if item.values or not has_intents else "intent or argument"
-    hint = ""
-    (subject, *_) = SUBJECTS.get(rule.events, (None,))
-    if subject is not None and not item.values and item.name not in known:
-        hint = f": did you mean {subject}={item.name}?"
-    elif item.name in known:
-        hint = f": {item.name}=... is expected"
-    elif item.name in INTENTS:
-        hint = ": an intent has no value"
-    else:
-        wanted = [*sorted(known), *(INTENTS if has_intents else ())]
-        from difflib import get_close_matches
-
-        near = get_close_matches(item.name, wanted, 1)
-        if near:
-            hint = f": did you mean {near[0]}?"
-        elif len(known) <= 12:
-            hint = f", but {', '.join(sorted(known)) or 'none'}"
+    hint = _argument_meant(rule, item, known, INTENTS if has_intents else ())
     raise ValueError(f"{rule.text!r}: {rule.events} has no {kind} {item.name!r}{hint}")
+
+
+def _argument_meant(
+    rule: Rule, item: Item, known: set[str], intents: tuple[str, ...]
+) -> str:
+    """Return a hint at what was meant with the name of an item, which is wrong."""
+    subjects = SUBJECTS.get(rule.events, ())
+    sign = re.match(r"(\w+)[:<>~]+(.*)", item.name)
+    if sign is not None and not item.values and sign[1] in known:
+        return f": did you mean {sign[1]}={sign[2]}?"
+    if subjects and not item.values and item.name not in known:
+        name = item.name if item.name.isprintable() else repr(item.name)
+        return f": did you mean {subjects[0]}={name}?"
+    if item.name in known:
+        return f": {item.name}=... is expected"
+    if item.name in INTENTS:
+        return ": an intent has no value"
+    if not item.values:
+        begun = [intent for intent in intents if intent.startswith(item.name)]
+        if len(begun) == 1:
+            return f": did you mean {begun[0]}?"
+    near = _near(item.name, subjects or [*sorted(known), *intents])
+    if near:
+        return f": {near}"
+    if subjects:
+        return f", but {', '.join(subjects)}"
+    wanted = [*sorted(known), *intents]
+    return f", but {', '.join(wanted) or 'none'}" if len(wanted) <= 12 else ""

@@ -277,6 +277,8 @@ def _refuse_other(text: str) -> None:
 def _network(text: str, is_exact: bool) -> tuple[int, int, int] | None:
     """Return version, bits and length of a network or an address, or None."""
     host, slash, length = text.partition("/")
+    if is_exact and slash and not length.isdigit():
+        return None  # a name, although nobody has it
     number = number_of(normal(host.strip("[]") if ":" in host else host))
     if number is None:
         if not is_exact and not re.fullmatch(r"[\w.*?-]+", text):

@@ -23,6 +23,10 @@ _MOST_LINKS = 40  # as Linux has it
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 _FLAGS = re.DOTALL | (re.IGNORECASE if _FOLDS_CASE else 0)
 _IS_WINDOWS = os.name == "nt"
+_DESCRIPTOR = re.compile(
+    r"/proc/\d+(?:/task/\d+)?/fd/\w+:\[?[\w-]+\]?"
+    r"|/memfd:.* \(deleted\)|/dev/pts/\d+|/dev/tty"
+)
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _TMP = "/tmp"  # noqa: S108  # where tempfile looks first
 
@@ -116,16 +120,24 @@ def of_database(value: Any) -> str | None:
     text = Real.fsdecode(value)
     if text.startswith("file:"):  # a URI, if connect() was told so
         text, _, query = text[5:].partition("#")[0].partition("?")
-        if "mode=memory" in query.split("&"):
+        options = (part.partition("=") for part in query.split("&"))
+        modes = [how for name, _, how in options if _without_percent(name) == "mode"]
+        if modes and _without_percent(modes[-1]) == "memory":  # the last one counts
             return None
         if text.startswith("//"):
             text = "/" + text[2:].partition("/")[2]
-        plain = _PERCENT.sub(
-            lambda match: bytes([int(match[1], 16)]),
-            text.encode("utf-8", "surrogateescape"),
-        )
-        text = plain.decode("utf-8", "surrogateescape")
+        text = _without_percent(text)
     return None if text in ("", ":memory:") else text
+
+
+def _without_percent(text: str) -> str:
+    """Return what a part of a URI stands for."""
+    plain = _PERCENT.sub(
+        lambda match: bytes([int(match[1], 16)]),
+        text.encode("utf-8", "surrogateescape"),
+    )
+    # SQLite ends a part there.
+    return plain.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 class Place:
@@ -153,6 +165,13 @@ class Place:
     def written(self) -> str:
         """The path as it is written, without what is too much in it."""
         return tidied(self.text)
+
+    def is_descriptor(self) -> bool:
+        """Whether it leads to a pipe, a terminal or the like, as /dev/stdout may."""
+        try:
+            return _DESCRIPTOR.fullmatch(self.resolved()) is not None
+        except OSError:
+            return False
 
     def resolved(self) -> str:
         """Return where it leads. Raises OSError for a loop of symbolic links."""
@@ -215,7 +234,7 @@ def _literal(text: str) -> str:
     return re.sub(r"[*?[]", r"[\g<0>]", text)
 
 
-_GLOB = re.compile(r"(\*+)|\?|\[!?\]?[^\]/]*\]")
+_GLOB = re.compile(r"(\*+)|\?|\[(?:![^/]|[^!/])[^\]/]*\]")
 _ESCAPED = re.compile(r"\[([*?[])\]")
 _BELOW = "(?:/.*)?"
 _numbers = count()
@@ -254,7 +273,7 @@ def _once(regex: str) -> str:
 
 def _class(word: str) -> str:
     glob_of("a value", word)  # for its ValueError
-    inside = re.sub(r"([\\\[&~|])", r"\\\1", word[1:-1])
+    inside = re.sub(r"([\\\[&~|]|(?<=-)-)", r"\\\1", word[1:-1])
     if inside.startswith("!"):
         inside = f"^{inside[1:]}"
     elif inside.startswith("^"):

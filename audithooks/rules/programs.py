@@ -58,6 +58,7 @@ class Programs:
 
     def __init__(self, values: Iterable[Value], folder: str) -> None:
         self._files: set[str] = set()
+        self._to_be_made: set[str] = set()
         of_files = []
         of_places = []
         names = []
@@ -67,6 +68,9 @@ class Programs:
             found = None if is_pattern else find(shown, None, folder)
             if found is not None:
                 self._files.add(paths.resolve(found))
+            elif not is_pattern and "/" in shown:  # it may become a symbolic link
+                place = paths.absolute(paths.joined(folder, shown))
+                self._to_be_made.add(paths.tidied(place))
             if "/" in shown or "\\" in shown:
                 of_files.append(paths.path_regex(text, is_exact, folder))
                 continue
@@ -83,8 +87,9 @@ class Programs:
     def have(self, subject: Subject, program: str, strict: bool) -> bool | None:
         """Whether *program*, as an event names it, is one of them.
 
-        If *strict*, it is by the file alone, and otherwise also by the name. None if
-        there is no such program, so that none is started.
+        If *strict*, it is by the file alone, and otherwise also by the name. If there
+        is no such program, none is started: then the name is enough for a rule that
+        allows, and None is for another one.
         """
         if not strict and self._names(program.rpartition("/")[2]):
             return True
@@ -98,11 +103,21 @@ class Programs:
         except Exception:  # of an environment, or there is no current folder
             return not strict
         if not outcomes:
-            return None
+            return True if strict and self._are_named(program) else None
         return all(outcomes) if strict else any(outcomes)
+
+    def _are_named(self, program: str) -> bool:
+        if "/" not in program:
+            return bool(self._names(program))
+        try:
+            return bool(self._of_files(paths.tidied(paths.absolute(program))))
+        except OSError:  # there is no current folder
+            return False
 
     def _have(self, path: str, resolved: str, strict: bool) -> bool:
         if resolved in self._files or self._of_files(resolved):
+            return True
+        if self._to_be_made and paths.tidied(path) in self._to_be_made:
             return True
         if self._of_places is not _no:
             folder, _, name = path.rpartition("/")
@@ -133,5 +148,7 @@ def _candidates(subject: Subject, program: str) -> list[str]:
     elif event == "_posixsubprocess.fork_exec":
         tried = map(Real.fsdecode, subject.argument("exec_list"))
         names = [next(filter(_is_program, tried), program)]
+        if names[0][:1] != "/":  # on cwd=, which only the event before it tells
+            return []
     found = [find(name, environ, folder) for name in names]
     return [path for path in found if path is not None]

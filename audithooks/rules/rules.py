@@ -10,7 +10,7 @@ from .._globs import glob_of, is_glob
 from .._real import Real
 from ..catalogue import EVENTS, GROUPS, PARTIAL
 from .grammar import events_of, parse
-from .subjects import Subject
+from .subjects import Subject, has_places
 from .tests import Host, Intents, Paths, tests_of
 
 TYPE_CHECKING = False
@@ -101,6 +101,8 @@ class Rules:
             for entry in self._entries(subject.event):
                 if _all(entry.tests, subject, self.strict):
                     return entry.rule_of(subject, self.strict)
+            if self.strict and self._mean_each(subject):
+                return self.find(subject.at(0), is_finalizing)
             return None
         except Exception:
             if not is_finalizing():
@@ -117,11 +119,22 @@ class Rules:
             for entry in self._entries(subject.event):
                 if _all(entry.tests, subject, strict):
                     return True
-            return False
+            return strict and self._mean_each(subject)
         except Exception:
             if not is_finalizing():
                 raise
             return not strict
+
+    def _mean_each(self, subject: Subject) -> bool:
+        """Whether each path of an event is meant, by one rule or by several."""
+        number = len(subject.places()) if has_places(subject.event) else 0
+        return number > 1 and all(
+            any(
+                _all(entry.tests, subject.at(place), True)
+                for entry in self._entries(subject.event)
+            )
+            for place in range(number)
+        )
 
     def speaking(self, subject: Subject) -> list[Rule]:
         """Return the rules that speak about an event and do not mean it."""

@@ -231,6 +231,12 @@ class Subject:
                     self._places.append(self._socket_place(address.path, use))
         return self._places
 
+    def at(self, number: int) -> Subject:
+        """The same, as if it had one path alone."""
+        one = Subject(self.event, self.args)
+        one._places = [self.places()[number]]
+        return one
+
     @staticmethod
     def _socket_place(path: str, use: str) -> Place | Untold:
         try:

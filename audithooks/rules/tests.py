@@ -50,12 +50,16 @@ if TYPE_CHECKING:
 
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _NULL = os.devnull
+_NULLS = (_NULL, os.fsencode(_NULL))
+_OF_SYSTEM = ("/dev/", "/proc/")
+_ANY = f"(?:{paths.path_regex('*', False, '/')})"
 
 
-class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
+class Intents(namedtuple("Intents", "some every no files bare")):  # noqa: PYI024
     """An `open` for one of the intents *some*, all of *every*, and none of *no*.
 
     With *some*, not that of a descriptor, nor that of a folder if *files* are meant.
+    Nor that of the null device, if the rule is *bare*: it has nothing but its name.
     """
 
     __slots__ = ()
@@ -73,11 +77,32 @@ class Intents(namedtuple("Intents", "some every no files")):  # noqa: PYI024
             return None
         if not self.some:
             return True
-        if isinstance(subject.args[0], int):  # it was judged when it was opened
+        path = subject.args[0]
+        if isinstance(path, int):  # it was judged when it was opened
+            return None
+        if self.bare and path in _NULLS:
             return None
         if self.files and subject.args[2] & _FOLDER:
             return None
         return True if bits & self.some else None
+
+
+class _Never:
+    """An event without intents: what is allowed with one is not that."""
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return False if strict else None
+
+
+class _LookUp:
+    """A look-up, of which a rule for a port says nothing, but needs it if it allows."""
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        return True if strict else None
+
+
+_NEVER = _Never()
+_LOOK_UP = _LookUp()
 
 
 class Paths:
@@ -112,12 +137,29 @@ class Paths:
                 return not strict
             if (name and place.name != name) or (use and use not in place.use):
                 continue
-            if strict and use and place.text == _NULL:
-                continue  # nothing is kept of what is written there
+            if (
+                use
+                and place.text.startswith(_OF_SYSTEM)
+                and self._is_free(place, subject)
+            ):
+                continue
             spoke = True
             if self._has(place, strict) is not strict:
                 return not strict
         return strict if spoke else None
+
+    def _is_free(self, place: Place, subject: Subject) -> bool:
+        """Whether a path is opened that is none, and that no rule names.
+
+        Nothing is kept of what is written to the null device or on a terminal, and a
+        pipe or a socket that /dev/stdout leads to was judged when it was made.
+        """
+        if subject.event != "open":
+            return False
+        if place.text != _NULL and not place.is_descriptor():
+            return False
+        is_named = self.positive and [*self.positive] != [_ANY]
+        return not (is_named and self._has(place, True))
 
     def number_of(self, subject: Subject, strict: bool) -> int:
         """Return the number of the group by which an event is meant: 0 for r0.
@@ -203,6 +245,21 @@ class Address:
         return bool(self._values.fullmatch(text)) is not self._negated
 
 
+class NoPath:
+    """A Unix socket without a path, as those of Linux that are abstract."""
+
+    def __init__(self, negated: bool) -> None:
+        self._negated = negated
+
+    def about(self, subject: Subject, strict: bool) -> Outcome:
+        address = subject.address()
+        if isinstance(address, Untold):
+            return not strict
+        if address is None or address.family != "unix":
+            return None
+        return (address.path is None) is not self._negated
+
+
 class OfLookUp:
     """The port or family of a look-up, for which a rule that allows does not ask."""
 
@@ -230,7 +287,10 @@ class Program:
 
 
 class Argv:
-    """The words of a command, with a space between them."""
+    """The words of a command, with a space between them.
+
+    Unless it is for a rule that allows, the program may also be without its folder.
+    """
 
     def __init__(self, values: re.Pattern[str], negated: bool) -> None:
         self._values = values
@@ -240,7 +300,11 @@ class Argv:
         argv = subject.program()
         if isinstance(argv, Untold):
             return not strict
-        return bool(self._values.fullmatch(" ".join(argv))) is not self._negated
+        has = bool(self._values.fullmatch(" ".join(argv)))
+        if not strict and not has:  # with the path of the program
+            name = argv[0].rpartition("/")[2]
+            has = bool(self._values.fullmatch(" ".join((name, *argv[1:]))))
+        return has is not self._negated
 
 
 class Text:
@@ -264,8 +328,19 @@ class Text:
 
 
 _NONE = {Value("None", False)}  # as the tracer writes it
+_PARTS = {  # of arguments that are a list or the like
+    "address": "host= and port= ask for its parts",
+    "sockaddr": "host= and port= ask for its parts",
+    "args": "argv= asks for the words of a command",
+    "exec_list": "program= asks for the file",
+    "env": "a rule cannot ask for it",
+}
 _NO_PATH = {
-    "sqlite3.connect": {*_NONE, Value(":memory:", True), Value("", True)},
+    "sqlite3.connect": {
+        *_NONE,
+        *(Value(":memory:", is_exact) for is_exact in (False, True)),
+        Value("", True),
+    },
 }
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
@@ -294,7 +369,7 @@ def tests_of(
     for item in rule.items:
         if not item.values:
             if event != "open":
-                return None
+                return [_NEVER] if is_capability else None
             bit = 1 << INTENTS.index(item.name)
             every, no = (every, no | bit) if item.is_negated else (every | bit, no)
             is_left = True
@@ -316,6 +391,10 @@ def tests_of(
             )
         elif item.name in semantic:
             tests.append(_semantic(item, event, folder, known))
+        elif item.name in _PARTS:
+            raise ValueError(
+                f"{rule.text!r}: {item.name} is no text; {_PARTS[item.name]}"
+            )
         elif item.name in arguments:
             tests.append(_plain(item, event, arguments.index(item.name), folder))
         elif re.fullmatch(r"arg[0-9]{1,4}", item.name):
@@ -323,9 +402,10 @@ def tests_of(
         else:
             return None
     if not is_left:
-        return None
+        is_of_port = all(item.name == "port" for item in rule.items)
+        return [_LOOK_UP] if is_of_port else None
     if some or every or no:
-        tests.insert(0, Intents(some, every, no, some == READ))
+        tests.insert(0, Intents(some, every, no, some == READ, not rule.items))
     for name in {**positive, **negative}:
         tests.append(Paths(name, use, positive.get(name, ()), negative.get(name, ())))
     return tests
@@ -358,6 +438,8 @@ def _semantic(
         return Program(values, item.is_negated)
     if item.name == "argv":
         return Argv(_regex_of(item, folder), item.is_negated)
+    if item.name == "path" and {*item.values} <= _NONE:
+        return NoPath(item.is_negated)
     if item.name == "path":  # of a Unix socket
         found = [_path_regex(item, folder, event, known)]
         lists = ((), found) if item.is_negated else (found, ())
@@ -383,6 +465,10 @@ def _family(text: str) -> str:
     }
     family = text.lower().partition("af_")[2] or text.lower()
     family = next((name for name, number in known.items() if number == text), family)
+    if family == "ipv4":
+        raise ValueError("there is no address family 'ipv4'; did you mean inet?")
+    if family == "ipv6":
+        raise ValueError("there is no address family 'ipv6'; did you mean inet6?")
     if family not in known and not is_glob(family):
         near = ", ".join(name for name in ("inet", "inet6", "unix") if name in known)
         raise ValueError(f"there is no address family {text!r}, such as {near}")

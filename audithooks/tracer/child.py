@@ -53,20 +53,43 @@ def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
     return options, channel
 
 
+def _has_rules(options: Options) -> bool:
+    """Whether something may be refused."""
+    is_any = options.default != "allow" or bool(options.rulings)
+    return is_any and not options.permissive
+
+
+def _opened(options: Options, is_first: bool) -> tuple[Lines, Channel | None]:
+    """Open what the trace is written to.
+
+    If there are rules, they hold in a process that cannot be shown, too.
+    """
+    try:
+        return open_followed(options), None if is_first else _channel(options)
+    except OSError as error:
+        if not _has_rules(options):
+            raise
+        if not isinstance(error, BrokenPipeError):  # or else nobody reads any more
+            complain(f"process {os.getpid()} is not shown, its rules hold: {error}")
+        return Lines(os.devnull), None
+
+
 def follow(encoded: str | None = None, first: str = "") -> bool:
     """Trace this process if a parent wants it. If it fails, write why to stderr.
 
     Return whether it is traced. *encoded* are the options of the trace, if the
     environment has lost them. *first* is what only the process that the command line
-    has become is told, and empty in others.
+    has become is told, and empty in others. If something may be refused, a process that
+    cannot be traced ends.
     """
     encoded = encoded or os.environ.get(VARIABLE)
     if encoded is None:
         return False
+    options = None
     try:
         options = Options(**decoded(encoded))
         keep_stderr()
-        lines = open_followed(options)
+        lines, channel = _opened(options, bool(first))
         if first:
             options, channel = _begin(options, first)
         else:
@@ -74,11 +97,12 @@ def follow(encoded: str | None = None, first: str = "") -> bool:
             command = getattr(sys, "orig_argv", [sys.executable])
             shown = command if options.secrets else hide_words(command)
             options = options._replace(command=" ".join(shown))
-            channel = _channel(options)
         start(options, lines, channel)
         return True
     except BrokenPipeError:  # nobody reads any more
         pass
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         complain(f"process {os.getpid()} is not followed: {error}")
+        if options is not None and _has_rules(options):
+            sys.exit(1)
     return False

@@ -122,6 +122,9 @@ class ChromeEnd:
     def count(self, first: int, mark: str, name: str) -> None:
         """Do nothing: there is no table."""
 
+    def leave(self) -> None:
+        """Do nothing: the file has the others, too."""
+
     def write(self) -> None:
         """Write the end, unless it is there."""
         if not self._written:

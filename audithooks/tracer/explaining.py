@@ -17,6 +17,7 @@ from ..rules.grammar import SUBJECTS
 from ..rules.paths import expand
 from ..rules.rules import current_folder
 from .habits import pattern
+from .listing import print_lines
 from .options import Formatter, Parser, command_name
 
 TYPE_CHECKING = False
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from ..records.decision import Decision
     from ..rules import Rule
 
-# The events that a capability is tried with.
-_TRIED = {
+# The events that a capability is tried with first, before all others that it has. And a
+# socket has to be made.
+_TRIED: dict[str, tuple[str, ...]] = {
     "write": ("open",),
     "read": ("open",),
-    "connect": ("socket.getaddrinfo", "socket.connect"),
-    "listen": ("socket.bind",),
+    "connect": ("socket.getaddrinfo", "socket.connect", "socket.__new__"),
+    "listen": ("socket.bind", "socket.__new__"),
     "spawn": ("subprocess.Popen",),
 }
 
@@ -95,7 +97,7 @@ def explain(argv: Sequence[str]) -> None:
     found = [(policy.decide(*event), Subject(*event)) for event in events]
     made = [(decision, subject) for decision, subject in found if decision is not None]
     denied = [one for one in made if one[0].action == DENIED]
-    print(_said(*(denied or made or found)[0]))
+    print_lines([_said(*(denied or made or found)[0])])
     sys.exit(1 if denied else 0)
 
 
@@ -143,9 +145,14 @@ def _events(rule: Rule) -> Iterator[tuple[str, tuple[Any, ...]]]:
         raise ValueError(f"{rule.events} is no event: name one, or {known}")
     if name is None and rule.events not in EVENTS:
         raise ValueError(f"there is no event {rule.events!r}; `events` lists them")
-    tried = (rule.events,) if name is None else _TRIED[name]
-    if "path" in values and name == "connect":
-        tried = ("socket.connect",)  # nobody looks up a path
+    tried: tuple[str, ...] = (rule.events,)
+    if name is not None:
+        tried = _TRIED[name]
+        if "path" in values and name == "connect":
+            tried = tried[1:]  # nobody looks up a path
+        elif not intents and name in ("write", "read"):
+            both = CAPABILITIES["write"] & CAPABILITIES["read"]
+            tried = (*tried, *sorted(CAPABILITIES[name] - both))
     for event in tried:
         if event == "open" and not {"mode", "flags"} & {*values}:
             writes = name == "write" or bool({*intents} - {"read"})
@@ -216,6 +223,8 @@ def _arguments(event: str, values: dict[str, Any], rule: Rule) -> tuple[Any, ...
         given.update(dict.fromkeys(("command", "command_line"), " ".join(words)))
         given["exec_list"] = [os.fsencode(program)]
     defaults = {"flags": 0, "family": 0, "type": 0, "protocol": 0, "env": None}
+    if event == "socket.__new__":
+        defaults["family"] = 1 if "path" in values else 2
     folders = dict.fromkeys(("dir_fd", "src_dir_fd", "dst_dir_fd"), -1)
     if "address" in given:
         values = {**values, "address": given["address"]}

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
         def begin(self) -> None:
             """Note that a process is traced from now on."""
 
+        def leave(self) -> None:
+            """Note that the first process ends, and others go on."""
+
         def write(self) -> None:
             """Write the end, unless nothing came after it was written."""
 
@@ -233,6 +236,8 @@ class _Kept:
 
     def _forget(self, pid: int) -> None:
         if pid == self._first and len(self._traced) > 1:  # the others may be daemons
+            if self._ending is not None:
+                self._ending.leave()
             os.dup2(0, 2)
         fd = self._traced.pop(pid, -1)
         if fd >= 0:

@@ -11,7 +11,7 @@ from .options import Formatter, Parser, command_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Systems that have an event, by how its note begins; others have it everywhere.
 _SYSTEMS = {"Windows": os.name == "nt", "macOS and BSD": hasattr(os, "chflags")}
@@ -58,9 +58,14 @@ def print_events(argv: Sequence[str]) -> None:
             words = " ".join(given.patterns)
             sys.exit(f"{parser.prog}: no event matches {words} {others}".rstrip())
         lines = [*map(_line, here)]
+    print_lines(lines)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, of which somebody may read only some, as `| head` does."""
     try:
         print(*lines, sep="\n", flush=True)
-    except BrokenPipeError:  # as of `| head`
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

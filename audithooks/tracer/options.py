@@ -38,7 +38,7 @@ examples:
         a program without the network
   %(prog)s --allow '@write(path=./build|{tmp})' build.py
         a program that may write in these folders only
-  %(prog)s --permissive --deny @network -m pytest
+  %(prog)s -e none --permissive --deny @network -m pytest
         what would break without the network
   %(prog)s events @process
         list a group of events
@@ -367,7 +367,7 @@ def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
     given.patterns = [pattern(parser, "-e", text) for text in given.patterns]
     given.deny = [pattern(parser, "--deny", text) for text in given.deny]
     given.allow = [pattern(parser, "--allow", text) for text in given.allow]
-    for name in ("decisions", "learn"):
+    for name in ("decisions", "learn", "policy"):
         if getattr(given, name) in ("", "-"):
             parser.error(f"--{name} needs the path of a FILE")
     if given.output == "-":

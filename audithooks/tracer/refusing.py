@@ -99,7 +99,8 @@ class Told:
     def __init__(self, options: Options, learn: str | None) -> None:
         self._learn = None if learn is None else os.path.abspath(learn)
         # Now, as the program may change what {tmp} is.
-        self._learned = Learned(options.folder)
+        here = None if self._learn is None else os.path.dirname(self._learn)
+        self._learned = Learned(options.folder, here)
         self._command = options.command
         self._pid = Real.getpid()
         self._also: Ending | None = None
@@ -134,6 +135,12 @@ class Told:
         if self._also is not None:
             self._also.count(first, mark, name)
 
+    def leave(self) -> None:
+        """Write what was decided up to now: the program has ended for who waits."""
+        if self._also is not None:
+            self._also.leave()
+        self._write_own()
+
     def at_exit(self) -> None:
         if Real.getpid() == self._pid:
             self.write()
@@ -142,6 +149,9 @@ class Told:
         """Write the end. A later one has what was decided since, too."""
         if self._also is not None:
             self._also.write()
+        self._write_own()
+
+    def _write_own(self) -> None:
         try:
             if not self._read():
                 return
@@ -189,7 +199,7 @@ class Told:
             return
         if record.get("action") == WOULD_DENY:
             if record.get("to_allow"):
-                learned.add(record["to_allow"])
+                learned.add(record["to_allow"], record["event"])
             else:
                 learned.refuse(record.get("rule") or "the default", record["subject"])
 

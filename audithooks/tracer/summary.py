@@ -68,6 +68,9 @@ class Table:
     def begin(self) -> None:
         """Do nothing: a process that raises no events is not in the table."""
 
+    def leave(self) -> None:
+        """Do nothing: the table has the others, too."""
+
     def count(self, first: int, mark: str, name: str) -> None:
         """Count an event *name* at the time *first*. *mark* is for its arguments."""
         kind = self._kinds.get(name)

@@ -64,6 +64,9 @@ def test_relative_paths_stand_on_the_folder_of_the_file(load, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("", "it is empty: a policy has some of allow, default, deny, report, rule"),
+        ("[[rule]]\ndeny = []", "rule 1: deny has no rule"),
+        ("deny = " + "[" * 100_000, ": "),
         ("alow = []", "there is no key 'alow'; did you mean allow?"),
         ("x = 1", "there is no key 'x'; there are allow, default, deny, report, rule"),
         ("default = 1", "default must be 'allow' or 'deny', not 1"),

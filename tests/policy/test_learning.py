@@ -26,7 +26,7 @@ def learn(monkeypatch, tmp_path):  # tmp_path asks tempfile itself, before
         ("@write(path=/nobody/project/a)", "@write(path=./a)"),
         ("@write(path=/etc/hosts)", "@write(path=/etc/hosts)"),
         ("@write(path=/scratch/x/y)", "@write(path={tmp})"),
-        ("@write(path=/nobody/project/tmpab12_xyz)", "@write(path=./*)"),
+        ("@write(path=/nobody/project/tmpab12_xyz)", "@write(path=./tmp*)"),
         (
             "@write(path=/nobody/project/x.cpython-311.pyc.139870)",
             "@write(path=./x.cpython-311.pyc.*)",
@@ -43,6 +43,8 @@ def learn(monkeypatch, tmp_path):  # tmp_path asks tempfile itself, before
         ("@listen(host=127.0.0.1, port=0)", "@listen(host=localhost)"),
         ("@spawn(program=/usr/bin/git)", "@spawn(program=/usr/bin/git)"),
         ("@connect(path=/run/x)", "@connect(path=/run/x)"),
+        ("@connect(family=unix, path=None)", "@connect(family=unix, path=None)"),
+        ("@write(path=/nobody/project)", "@write(path='.')"),
     ],
 )
 def test_a_rule_outlives_the_run(learn, rule, learned):
@@ -98,7 +100,7 @@ def test_what_allows_everything_is_not_learned_but_said(tmp_path):
     learned = Learned(str(tmp_path))
     learned.add("@write")
     assert learned.rules() == []
-    assert "# Not written, as it allows everything of its kind: @write  # 1\n" in (
+    assert "# Not written, as no rule can say that and no more: @write  # 1\n" in (
         learned.policy("x")
     )
 
@@ -170,3 +172,101 @@ def test_a_folder_with_the_home_folder_is_not_that_for_temporary_files(
 def test_a_star_in_a_name_is_no_pattern(learn):
     rule = "@write(path='/nobody/project/*')"
     assert learn(rule) == [(rule, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("42c8a4d5-469a-4a6c-949e-1a2bad03d718.json", "*.json"),
+        ("2026-11-26T22:31:36.682856.txt", "*.txt"),
+        ("2026-11-26.log", "*.log"),
+        ("31eb55a55fd97badf4b574d882cc7c1e1d88", "*"),
+        ("lBaAh5TSHhs.tok", "*.tok"),
+        (".coverage.vm.pid25653.XYvnIkqx", ".coverage.vm.pid*.*"),
+        ("run-25603.sock", "run-*.sock"),
+        ("black-a1_defgh", "black-*"),
+        *[(name, name) for name in (
+            ".coverage", "my-document", "package.manifest", "settings.template",
+            "MyDocument", "deadbeef", "test_names.py", "python3.11", "README2.md",
+        )],
+    ],
+)  # fmt: skip
+def test_a_name_is_loosened_where_it_will_be_another(learn, name, pattern):
+    assert learn(f"@write(path='/nobody/project/a/{name}')") == [
+        (f"@write(path=./a/{pattern})", 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("/nobody/.cache/tmpabcdefgh", "/nobody/.cache/tmp*"),
+        ("/nobody/.cache/blackabcdefgh.json", "/nobody/.cache/black*.json"),
+        ("/nobody/.cache/a-abcdefgh.json", "/nobody/.cache/a-*.json"),
+        ("/nobody/project/x/my_document", "./x/my_*"),
+    ],
+)
+def test_a_name_that_tempfile_made_is_loosened_anywhere(learn, path, pattern):
+    learned = Learned("/nobody/project")
+    learned.add(f"@write(path={path})", "tempfile.mkstemp")
+    learned.add(f"@write(path={path})", "open")
+    assert learned.rules() == [(f"@write(path={pattern})", 2)]
+
+
+@pytest.mark.parametrize(
+    ("file", "prefix"),
+    [
+        ("/nobody/project", "."),
+        ("/nobody", "./project"),
+        ("/nobody/x/y", "../../project"),
+    ],
+)
+def test_paths_stand_on_the_folder_of_the_file(learn, file, prefix):
+    learned = Learned("/nobody/project", file)
+    for name in "abcd":
+        learned.add(f"@write(path=/nobody/project/o/{name}.c)")
+    learned.add("@write(path=/nobody/project)")
+    assert learned.rules() == [
+        (f"@write(path='{prefix}')", 1),
+        (f"@write(path={prefix}/o/*.c)", 4),
+    ]
+
+
+def test_a_socket_may_be_replaced(learn):
+    assert learn("@listen(path=/nobody/project/a.sock)") == [
+        ("@write(path=./a.sock)", 1),
+        ("@listen(path=./a.sock)", 1),
+    ]
+
+
+def test_programs_that_were_looked_for_in_vain_are_left_out(learn, tmp_path):
+    (tmp_path / "git").touch()
+    rules = [f"@spawn(program={folder}/git)" for folder in ("/none", tmp_path)]
+    assert [rule for rule, _ in learn(*rules, "@spawn(program=/none/x)")] == [
+        "@spawn(program=/none/x)",
+        f"@spawn(program={tmp_path}/git)",
+    ]
+
+
+def test_a_folder_that_the_program_did_not_make_is_not_opened_as_a_whole(tmp_path):
+    for name in "old", "new":
+        (tmp_path / name).mkdir()
+    learned = Learned(str(tmp_path))
+    learned.add(f"@write(path={tmp_path}/old)", "os.utime")
+    learned.add(f"@write(path={tmp_path}/new)", "os.mkdir")
+    assert [rule for rule, _ in learned.rules()] == [
+        "@write(path='./old')",
+        "@write(path=./new)",
+    ]
+
+
+@pytest.mark.parametrize("rule", ["@connect(", "@write(path=[z-a])", "@spawn"])
+def test_what_no_rule_can_say_is_told_and_the_rest_is_kept(tmp_path, rule):
+    learned = Learned(str(tmp_path))
+    learned.add(rule)
+    learned.add("@write(path=/a)")
+    assert learned.rules() == [("@write(path=/a)", 1)]
+    assert f"# Not written, as no rule can say that and no more: {rule}" in (
+        learned.policy("x")
+    )
+    assert f"{rule}: no rule can say that and no more" in learned.options()[-1]

@@ -5,10 +5,12 @@ import importlib
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 
 import pytest
+from features import CPYTHON_EVENTS, needs
 
 from audithooks import AuditHooksWarning
 from audithooks._globs import is_rule
@@ -75,7 +77,7 @@ def test_a_descriptor_was_judged_when_it_was_opened(given):
 
 
 def test_what_would_allow_an_event_of_a_descriptor_is_no_more_than_its_name():
-    decision = Policy.from_rules(default="deny").decide("os.truncate", (3, 0))
+    decision = Policy.from_rules(deny="@write").decide("os.truncate", (3, 0))
     assert (decision.action, decision.to_allow) == ("denied", "os.truncate")
 
 
@@ -392,7 +394,13 @@ def uvloop(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("rule", ["@network", "@listen", "@spawn(program=git)"])
-@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    "before",
+    [
+        True,
+        pytest.param(False, marks=needs(CPYTHON_EVENTS, "there is no event import")),
+    ],
+)
 def test_of_a_module_without_events_a_policy_warns_once(
     policies, uvloop, recwarn, rule, before
 ):
@@ -413,3 +421,107 @@ def test_there_is_no_warning_of_what_no_rule_is_about(policies, uvloop, recwarn)
     with policies.deny("@write"):
         import uvloop  # noqa: F401
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "outcome"),
+    [
+        ("os.mkdir", ("/a/x", 0, -1), None),
+        ("os.rename", ("/a/x", "/a/y", -1, -1), None),
+        ("os.rename", ("/a/x", "/b/y", -1, -1), "denied"),
+        ("os.rename", ("/b/x", "/a/y", -1, -1), "denied"),
+        ("os.link", ("/a/x", "/b/y", -1, -1), "denied"),
+    ],
+)
+def test_an_exception_of_what_is_denied_is_meant_as_a_whole(event, args, outcome):
+    for rules in "@write,!@write(path=/a)", "@write(path=*),!@write(path=/a)":
+        found = decided(Policy.from_rules(deny=rules), event, *args)
+        assert (found and found[0]) == outcome
+
+
+def test_an_exception_leads_nowhere_else(tmp_path):
+    (tmp_path / "in").mkdir()
+    os.symlink("..", tmp_path / "in" / "link")
+    policy = Policy.from_rules(deny=f"@write,!@write(path={tmp_path}/in)")
+    assert decided(policy, "open", f"{tmp_path}/in/a", *WRITE) is None
+    outside = decided(policy, "open", f"{tmp_path}/in/link/a", *WRITE)
+    assert outside == ("denied", "deny-1")
+
+
+def test_what_is_denied_by_its_name_is_not_opened_by_a_rule_that_needs_it():
+    policy = Policy.from_rules(deny="os.fork", allow="@spawn(program=git)")
+    assert decided(policy, "os.fork") == ("denied", "deny-1")
+    policy = Policy.from_rules(deny="@process", allow="@spawn(program=git)")
+    assert decided(policy, "os.fork") == ("allowed", "allow-1")
+
+
+def test_an_exception_opens_what_it_needs():
+    policy = Policy.from_rules(deny="@network,!@connect(host=localhost)")
+    found = policy.decide("socket.__new__", (None, 2, 1, 0))
+    assert (found.action, found.rule) == ("allowed", "deny-2")
+    assert policy.refuse("socket.__new__", (None, 2, 1, 0)) is None
+    assert decided(policy, "socket.gethostbyname", "x.org") == ("denied", "deny-1")
+
+
+def test_a_socket_without_a_path_has_a_rule_that_can_be_used():
+    policy = Policy.from_rules(deny="@network")
+    rule = policy.decide("socket.__new__", (None, int(socket.AF_INET), 1, 0)).to_allow
+    assert Policy.from_rules(allow=rule)
+    if hasattr(socket, "AF_UNIX"):
+        args = None, int(socket.AF_UNIX), 1, 0
+        rule = policy.decide("socket.__new__", args).to_allow
+        assert Policy.from_rules(allow=rule).decide("socket.__new__", args)
+
+
+@pytest.mark.parametrize("text", ['"@write"', "'@write(path=a)'", "'open(path=a)'"])
+def test_a_rule_in_quotes_is_an_error(text):
+    with pytest.raises(ValueError, match="leave out its quotes"):
+        Policy.from_rules(deny=text)
+
+
+def test_the_null_device_can_be_allowed():
+    policy = Policy.from_rules(deny="open", allow=f"@write(path={os.devnull})")
+    assert decided(policy, "open", os.devnull, *WRITE) == ("allowed", "allow-1")
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("os.chmod", (3, 0, -1)),
+        ("os.truncate", (3, 0)),
+        ("sqlite3.connect", (":memory:",)),
+    ],
+)
+def test_the_default_denies_nothing_that_has_no_path(event, args):
+    assert Policy.from_rules(default="deny").decide(event, args) is None
+
+
+def test_an_exception_has_no_rule_that_would_allow():
+    policy = Policy.from_rules(allow=f"@write(path=/a),{NOT_B}")
+    decision = policy.decide("os.rmdir", ("/a/b", -1))
+    assert decision.because == "it is an exception of what is allowed"
+    assert decision.to_allow is None
+
+
+def test_what_is_opened_for_both_is_said_as_the_rule_has_it():
+    args = "/b", "r+", os.O_RDWR
+    decision = Policy.from_rules(allow="@read(path=/a)").decide("open", args)
+    assert (decision.subject, decision.to_allow) == ("read /b", "@read(path=/b)")
+    decision = Policy.from_rules(allow="@write(path=/a)").decide("open", args)
+    assert (decision.subject, decision.to_allow) == ("write /b", "@write(path=/b)")
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_spawnp"), reason="there is none")
+def test_a_program_that_may_be_one_of_two_has_a_rule_for_both(tmp_path, monkeypatch):
+    tmp_path = tmp_path.resolve()
+    for folder in "bin", "here":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "git").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path / "here")
+    policy = Policy.from_rules(allow="@spawn(program=git)")
+    args = "git", ["git"], None
+    rule = policy.decide("os.posix_spawn", args).to_allow
+    assert rule == f"@spawn(program={tmp_path}/bin/git|{tmp_path}/here/git)"
+    policy = Policy.from_rules(allow=["@spawn(program=git)", rule])
+    assert policy.decide("os.posix_spawn", args).action == "allowed"

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 
 import pytest
-from features import PROCESSES, TOLD, needs
+from features import CPYTHON_EVENTS, PROCESSES, TOLD, needs
 
 pytest_plugins = ["pytester"]
 
@@ -676,6 +676,7 @@ def test_of_a_module_without_events_there_is_a_warning(run, pytester):
     result.stdout.fnmatch_lines(["*AuditHooksWarning: no rule sees the * of uvloop*"])
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_policy_is_for_every_test_but_what_one_is_allowed(run, pytester, configured):
     if sys.version_info < (3, 11):
@@ -706,6 +707,7 @@ def test_other():
     )
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
 def test_the_nearest_policy_is_that_of_a_test(run, pytester):
     if sys.version_info < (3, 11):
         pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
@@ -796,3 +798,29 @@ def test_forbidden():
     result = run_any(code, "--audit-forbid=app.gone")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*  at *{file}:1 in <module>:*"])
+
+
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
+def test_what_is_allowed_has_what_it_needs(run):
+    result = run(
+        """
+import pytest, socket
+
+def connect():
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", 1), 1)
+
+@pytest.mark.audit_allow("@connect(host=localhost)")
+def test_allowed():
+    connect()
+
+@pytest.mark.audit_allow("@connect(host=example.com)")
+def test_other():
+    connect()
+
+def test_none():
+    connect()
+""",
+        "--audit-forbid=@network",
+    )
+    result.assert_outcomes(passed=1, failed=2)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from audithooks.catalogue import describe, named
 from audithooks.records.text import arguments_text
 from audithooks.rules import Rules, parse, split
+from audithooks.rules.grammar import quoted
 
 NAMES = ["open", "os.rename", "@write", "@connect", "@spawn", "shop.sell", "*", "'a(b'"]
 PIECES = [*NAMES, *"()=|,!'\"\\[]{}*? \n", "!=", "path", "write", "host", "arg0"]
@@ -88,8 +89,31 @@ def test_a_name_in_quotes_is_exact(dispatcher, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "'' has no name of an event"),
+        ("", "a rule is empty: commas stand between rules"),
         ("(write)", "'(write)' has no name of an event before its ("),
+        ("@net", "there is no group '@net'; did you mean @network?"),
+        ("@write path=./b", "did you mean @write(path=./b)?"),
+        ("@write(path:./b)", "no intent or argument 'path:./b': did you mean path=./b"),
+        ("@write(PATH=b)", "@write has no argument 'PATH': did you mean path?"),
+        ("@spawn(cmd=git)", "@spawn has no argument 'cmd', but program, argv"),
+        (
+            "@spawn(argv=[git,x])",
+            "a | is between values; leave out argv",
+        ),
+        ("@spawn(program=git x)", "'git x' is no program; argv= asks for its words"),
+        ("@write(path=$HOME/x)", "$HOME is no variable here, but {home}, {project}"),
+        ("@write(path=%TMP%)", "%TMP% is no variable here, but {home}, {project}"),
+        ("@connect(family=ipv4)", "no address family 'ipv4'; did you mean inet?"),
+        ("@connect(\0)", "did you mean host='\\x00'?"),
+        ("open(w)", "open has no intent or argument 'w': did you mean write?"),
+        ("@spawn(args=git)", "@spawn has no argument 'args': did you mean argv?"),
+        ("@spawn(path=git)", "@spawn has no argument 'path', but program, argv"),
+        ("@write(dst=./b)", "@write has no argument 'dst', but path"),
+        ("@connect(address=x)", "no argument 'address', but host, path"),
+        ("subprocess.Popen(args=git)", "args is no text; argv= asks for the words"),
+        ("socket.connect(address=x)", "address is no text; host= and port= ask for"),
+        ("@connect(host=x, path=./b)", "an address has a host or a path"),
+        ("open(x=y)", "but flags, mode, path, read, write, create, append, truncate"),
         ("@wirte(path=a)", "there is no group '@wirte'; did you mean @write?"),
         ("@xyzzy", "there is no group '@xyzzy'; the groups are @"),
         ("opn(path=a)", "there is no event 'opn'; did you mean open?"),
@@ -135,11 +159,24 @@ def test_a_name_in_quotes_is_exact(dispatcher, name):
             "shop.sell(item=a)",
             "the arguments of shop.sell have no names but arg0, arg1",
         ),
-        ("open('a')", "'a' needs the name of an argument and a = before it; open has"),
+        (
+            "open('a')",
+            "'a' needs the name of an argument and a = before it, or a | if it is one "
+            "more value; open has",
+        ),
         ("open(arg99999=a)", "open has no argument 'arg99999'"),
-        ("subprocess.Popen(args=['a', 1])", "cannot ask for a list; leave out args"),
-        ("subprocess.Popen(args=[])", "cannot ask for a list; leave out args"),
-        ("subprocess.Popen(env={'A': 'b'})", "cannot ask for a list; leave out env"),
+        (
+            "subprocess.Popen(args=['a', 1])",
+            "a | is between values; leave out args",
+        ),
+        (
+            "subprocess.Popen(args=[])",
+            "a | is between values; leave out args",
+        ),
+        (
+            "subprocess.Popen(env={'A': 'b'})",
+            "a | is between values; leave out env",
+        ),
         (
             "os.fwalk(onerror=<function f>)",
             "cannot ask for an object; leave out onerror",
@@ -192,12 +229,18 @@ TEXTS = st.lists(st.sampled_from(PIECES)).map("".join) | st.text()
 @example("open(path='\0')")
 @example("open(arg" + "1" * 5000 + "=x)")
 @example("@connect(host=" + "\u00fc" * 70 + ")")
+@example("@write(path=[!])")
+@example("@write(path=a[]b)")
+@example("@spawn(program=[!])")
+@example("@file(database= []|127.1)")
 def test_any_text_is_a_rule_or_a_value_error(text):
     try:
-        Rules("deny", [text])
+        rules = Rules("deny", [text])
     except ValueError:
         return
     assert parse(text).pattern
+    for event in ("open", "sqlite3.connect"):  # patterns are compiled when asked
+        rules.has(event, ("a", "w", 0)[: 1 + 2 * (event == "open")])
 
 
 @pytest.mark.soak
@@ -371,3 +414,11 @@ def test_variables_stand_for_what_they_are(tmp_path, monkeypatch):
 def test_what_a_beginner_writes_is_told_what_is_meant(rule, meant):
     with pytest.raises(ValueError, match=meant):
         parse(rule)
+
+
+@pytest.mark.parametrize(
+    "text", ["a\N{HORIZONTAL ELLIPSIS}", "[redacted]", " a ", "it's", "a b", "./a"]
+)
+def test_any_text_can_be_quoted(text):
+    (item,) = parse(f"open(path={quoted(text)})").items
+    assert item.values == ((text, True),) or quoted(text) == text

@@ -240,9 +240,11 @@ def test_a_port_and_a_host_have_both_to_be_as_asked(sockets):
         assert told(rule, "socket.getaddrinfo", *args) == expected
 
 
-def test_a_rule_with_a_port_alone_is_silent_about_look_ups(sockets):
-    args = "example.com", 443, 0, 0, 0
-    assert silent("@connect(port=443)", "socket.getaddrinfo", *args)
+def test_a_rule_with_a_port_alone_denies_no_look_up_and_allows_each(sockets):
+    for port in 443, 80:
+        args = "example.com", port, 0, 0, 0
+        expected = ALLOWED_ONLY
+        assert told("@connect(port=443)", "socket.getaddrinfo", *args) == expected
     for port, expected in [(443, BOTH), (80, NEITHER)]:
         args = sockets["inet"], ("192.0.2.1", port)
         assert told("@connect(port=443)", "socket.connect", *args) == expected

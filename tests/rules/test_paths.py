@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audithooks.rules import Rules
-from audithooks.rules.paths import compiled, path_regex, resolve
+from audithooks.rules.paths import compiled, of_database, path_regex, resolve
 
 pytestmark = needs(os.name == "posix", "the paths are those of POSIX")
 LINUX = needs(os.path.exists("/proc/self/fd"), "there is no /proc")
@@ -398,13 +398,14 @@ def test_an_open_of_a_dispatcher_that_is_none_counts_against_it(root, args):
     assert told("open(!create)", "open", *args) == DENIED_ONLY
 
 
-def test_nothing_is_kept_of_what_is_written_to_the_null_device(root):
+def test_nothing_is_kept_of_what_is_written_to_the_null_device_and_a_terminal(root):
     assert Rules("deny", ["@write(path=/dev)"]).has("open", (os.devnull, "w", WRITE))
     allowed = Rules("allow", ["@write(path=./build)"], strict=True)
     from audithooks.rules import Subject
 
     assert not allowed.speak(Subject("open", (os.devnull, "w", WRITE)))
-    assert allowed.speak(Subject("open", ("/dev/tty", "w", WRITE)))
+    assert not allowed.speak(Subject("open", ("/dev/tty", "w", WRITE)))
+    assert allowed.speak(Subject("open", ("/dev/full", "w", WRITE)))
 
 
 def test_the_current_folder_is_listed_without_a_path(root, monkeypatch):
@@ -491,3 +492,42 @@ def test_a_pattern_does_not_explode(pattern, path):
     began = time.thread_time()
     assert matches(path) is None
     assert time.thread_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("mode=memory", None),
+        ("mode=rwc&mode=memory", None),
+        ("mode=memory&mode=rwc", "/a/b"),
+        ("mode=memory&%6dode=rwc", "/a/b"),
+        ("cache=shared", "/a/b"),
+        ("mode=memory&mode%00z=rwc", "/a/b"),
+    ],
+)
+def test_of_several_modes_of_a_database_the_last_one_counts(query, path):
+    assert of_database(f"file:/a/b?{query}") == path
+
+
+def test_a_part_of_a_uri_of_a_database_ends_where_sqlite_ends_it():
+    assert of_database("file:/a/b%00/../c") == "/a/b"
+
+
+@needs(os.path.exists("/dev/stdout"), "there is no /dev/stdout")
+@LINUX
+def test_no_rule_speaks_about_a_pipe_by_the_name_of_its_descriptor(root):
+    reader, writer = os.pipe()
+    try:
+        assert writes("@write(path=./build)", f"/dev/fd/{writer}") == NEITHER
+        assert writes("@write(path!=./build)", f"/dev/fd/{writer}") == NEITHER
+        file = os.open("build/a", WRITE)
+        assert writes("@write(path=./build)", f"/dev/fd/{file}") == BOTH
+        os.close(file)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.parametrize("pattern", ["[!]", "[]", "a[]b", "[-", "[a"])
+def test_brackets_around_nothing_are_characters(pattern):
+    assert compiled([path_regex(pattern, False, "/w")]).fullmatch(f"/x/{pattern}")

@@ -184,6 +184,8 @@ def test_the_name_alone_is_enough_for_a_rule_that_denies(root):
             ([b"{root}/empty/git", b"{root}/bin/git"], [b"git"], None),
             BOTH,
         ),
+        # With cwd=, which only subprocess.Popen tells: the rule is silent.
+        ("_posixsubprocess.fork_exec", ([b"./other"], [b"git"], None), NEITHER),
         (
             "_posixsubprocess.fork_exec",
             ([b"{root}/new/git", b"{root}/bin/git"], [b"git"], None),
@@ -301,3 +303,27 @@ print(os.waitpid(pid, 0)[1])
         *("ran", "PermissionError", "PermissionError", "PermissionError"),
         *("PermissionError", "ran", "ran", "FileNotFoundError", "0"),
     ]
+
+
+def test_a_program_that_was_not_there_may_become_a_link(root):
+    rules = Rules("allow", [f"@spawn(program={root}/made/git)"], strict=True)
+    (root / "made").mkdir()
+    os.symlink("../bin/got", root / "made" / "git")
+    args = f"{root}/made/../made/git", ["git"], None, None
+    assert rules.has("subprocess.Popen", args)
+    assert not rules.has("subprocess.Popen", (f"{root}/bin/got", ["got"], None, None))
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"), [("git", BOTH), ("{root}/bin/git", DENIED_ONLY)]
+)
+def test_the_words_of_a_command_may_begin_with_a_path(root, program, expected):
+    rule = "@spawn(argv=git push*)"
+    assert popen(rule, program.format(root=root), args=["push", "x"]) == expected
+
+
+@pytest.mark.parametrize("program", ["missing", "{root}/none/missing"])
+def test_a_program_that_is_not_there_is_allowed_by_its_name(root, program):
+    program = program.format(root=root)
+    assert popen(f"@spawn(program={program})", program)[1] is True
+    assert popen(f"@spawn(program={program})", "other")[1] is False

@@ -512,3 +512,103 @@ def test_that_a_module_acts_without_events_is_told_once(run, tmp_path):
         "audithooks: no rule sees the connections, name look-ups and processes of "
         "uvloop, which raise no events\n"
     )
+
+
+@needs(FORK, "this system has no fork")
+def test_rules_hold_in_a_child_that_begins_after_the_trace(run, tmp_path):
+    child = "import time; time.sleep(0.5); open('made', 'w')"
+    code = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    )
+    done = run("-f", "-e", "none", "--deny", "@write(path=./made)", "-c", code)
+    # stderr is read up to its end, that of the child.
+    assert not (tmp_path / "made").exists()
+    assert "may not write" in done.stderr
+
+
+@needs(FORK, "this system has no fork")
+def test_a_child_that_cannot_be_traced_ends_if_there_are_rules(run, tmp_path):
+    (tmp_path / "gone").mkdir()
+    code = """
+import shutil, subprocess, sys
+shutil.rmtree("gone")
+print(subprocess.call([sys.executable, "-c", "print('started')"]))
+"""
+    options = "-f", "-e", "none", "--decisions", "gone/decisions", "--deny", "x.y"
+    done = run(*options, "-c", code)
+    assert done.stdout == "1\n"
+    assert "is not followed: " in done.stderr
+
+
+SPAWNED = """
+import multiprocessing, sys
+def work(number):
+    open(f"made{number}", "w").close()
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        pool.map(work, range(3))
+"""
+
+
+@needs(FORK, "this system has no fork")
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_what_was_decided_is_told_before_the_command_ends(run, tmp_path, how):
+    """Although a process of multiprocessing outlives the program for a moment."""
+    (tmp_path / "code.py").write_text(SPAWNED)
+    run("-f", "-e", "none", "--learn", "policy.toml", "code.py", how)
+    assert '"@write(path=./made2)"' in (tmp_path / "policy.toml").read_text()
+    options = "-f", "-e", "none", "--permissive", "--deny", "@write"
+    done = run(*options, "code.py", how)
+    assert "--allow '@write(path=./made2)'" in done.stderr
+
+
+def test_a_program_that_looks_for_another_one_runs_again(run):
+    code = """
+import subprocess
+try:
+    subprocess.run(["no-such-tool"])
+except FileNotFoundError:
+    print("fine")
+"""
+    run("-e", "none", "--learn", "policy.toml", "-c", code)
+    done = run("-e", "none", "--policy", "policy.toml", "-c", code)
+    assert (done.stdout, done.stderr, done.returncode) == ("fine\n", "", 0)
+
+
+def test_any_name_can_be_learned(run):
+    code = "for name in 'a\u2026', '[redacted]', ' b ': open(name, 'w').close()"
+    run("-e", "none", "--learn", "policy.toml", "-c", code)
+    done = run("-e", "none", "--policy", "policy.toml", "-c", code)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "rule"),
+    [
+        ("@write(path=a)", "os.mkdir"),
+        ("@write(path=a)", "os.truncate"),
+        ("@read(path=.)", "os.listdir"),
+        ("@connect(host=localhost, port=1)", "socket.__new__"),
+    ],
+)
+def test_explain_tries_all_events_of_a_capability(run, event, rule):
+    done = run("explain", event, "--deny", rule)
+    assert done.returncode == 1
+    assert f"[{rule}]" in done.stdout
+
+
+def test_a_learned_policy_elsewhere_lets_the_program_run_again(run, tmp_path):
+    (tmp_path / "rules").mkdir()
+    file = "rules/policy.toml"
+    run("-e", "none", "--learn", file, "-c", "open('x', 'w')")
+    assert '"@write(path=../x)"' in (tmp_path / file).read_text()
+    done = run("-e", "none", "--policy", file, "-c", "open('x', 'w')")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--policy", "--learn", "--decisions"])
+def test_an_empty_path_is_an_error(run, option):
+    done = run(option, "", "--deny", "x", "-c", "print(1)")
+    message = f"python -m audithooks: {option} needs the path of a FILE"
+    assert done.stderr.startswith(message)
+    assert (done.returncode, done.stdout) == (2, "")
