@@ -47,7 +47,7 @@ static size_t space_for(char *const *envp)
         space += sizeof *envp;
         for (number = 0; number < ADDED; number++)
             if (value_of(*envp, added[number].name) != NULL)
-                space += strlen(*envp);
+                space += strlen(*envp) + 1;
     }
     return space;
 }
@@ -119,18 +119,38 @@ static char **without_library(char *const *envp, void *space)
     return made;
 }
 
-/* Return the environment of a child. If the library was removed, or the child may not
-   read it, the loader would complain. */
-static char **changed(char *const *envp, void *space)
+/* Whether the library is where it was, and this process may read it. */
+static int has_library(void)
 {
-    int error = errno;
-    int is_there = access(added[0].value, R_OK) == 0;
+    int error = errno, found = access(added[0].value, R_OK) == 0;
     errno = error;
-    return is_there ? completed(envp, space) : without_library(envp, space);
+    return found;
 }
 
+/* Whether an environment is one for a child as it is. If the library is not there, the
+   loader is not to look for it, as it would complain. */
+static int is_complete(char *const *envp)
+{
+    size_t number;
+    for (number = 0; number < ADDED; number++) {
+        const char *value = NULL;
+        char *const *entry;
+        if (added[number].value == NULL)
+            continue;
+        for (entry = envp; entry != NULL && *entry != NULL && value == NULL; entry++)
+            value = value_of(*entry, added[number].name);
+        if (value == NULL
+            || (added[number].is_list && !find_item((char *)value, added[number].value)))
+            return 0;
+    }
+    return has_library();
+}
+
+#define CHANGED(envp, space) \
+    (has_library() ? completed(envp, space) : without_library(envp, space))
 #define WITH(envp) \
-    (is_following ? changed(envp, alloca(space_for(envp))) : (char **)(envp))
+    (!is_following || is_complete(envp) ? (char **)(envp) \
+                                        : CHANGED(envp, alloca(space_for(envp))))
 #define ACTIONS const posix_spawn_file_actions_t *, const posix_spawnattr_t *
 #define WORDS char *const[], char *const[]
 #define REAL(X) \
