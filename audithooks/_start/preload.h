@@ -73,8 +73,8 @@ static char **completed(char *const *envp, void *space)
             continue;
         place = value == NULL ? length++ : place - 1;
         made[place] = text;
-        text += sprintf(text, "%s=%s%s%s", added[number].name, added[number].value,
-                        value != NULL && *value ? ":" : "", value != NULL ? value : "")
+        text += sprintf(text, "%s=%s%s%s", added[number].name, value != NULL ? value : "",
+                        value != NULL && *value ? ":" : "", added[number].value)
             + 1;
     }
     made[length] = NULL;
@@ -243,19 +243,17 @@ static void take_out(const char *name, const char *item)
     free(list);
 }
 
-/* By this name, the first of several such libraries is found. */
+/* By this name, such a library finds whether there is another behind it. */
 EXPORTED const char audithooks_preloaded = 1;
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv(START);
     char wrong[200];
-    Dl_info self, that;
-    void *found = dlsym(RTLD_DEFAULT, "audithooks_preloaded");
+    Dl_info self;
     find_real();
-    if (text == NULL || dladdr((void *)begin, &self) == 0)
-        return;
-    if (dladdr(found, &that) != 0 && that.dli_fbase != self.dli_fbase)
+    if (text == NULL || dladdr((void *)begin, &self) == 0
+        || dlsym(RTLD_NEXT, "audithooks_preloaded") != NULL)
         return;
     if (read_wanted(text, wrong, sizeof wrong) < 0) {
         if (find_python() == NULL)

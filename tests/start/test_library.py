@@ -437,11 +437,11 @@ import os, subprocess, sys
 os.unlink(sys.argv[1])
 subprocess.run({command}, check=True)
 """
-    others = f":{LIBRARY}" if how == "others" else ""
+    others = f"{LIBRARY}:" if how == "others" else ""
     done = start(
         *(tmp_path / "out", "follow"),
         command=["-c", code, str(library)],
-        environ={"LD_PRELOAD": f"{library}{others}"},
+        environ={"LD_PRELOAD": f"{others}{library}"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (f"{LIBRARY}\n" if how == "others" else "")
