@@ -47,7 +47,7 @@ static size_t space_for(char *const *envp)
         space += sizeof *envp;
         for (number = 0; number < ADDED; number++)
             if (value_of(*envp, added[number].name) != NULL)
-                space += strlen(*envp);
+                space += strlen(*envp) + 1;
     }
     return space;
 }
@@ -73,8 +73,8 @@ static char **completed(char *const *envp, void *space)
             continue;
         place = value == NULL ? length++ : place - 1;
         made[place] = text;
-        text += sprintf(text, "%s=%s%s%s", added[number].name, added[number].value,
-                        value != NULL && *value ? ":" : "", value != NULL ? value : "")
+        text += sprintf(text, "%s=%s%s%s", added[number].name, value != NULL ? value : "",
+                        value != NULL && *value ? ":" : "", added[number].value)
             + 1;
     }
     made[length] = NULL;
@@ -119,18 +119,38 @@ static char **without_library(char *const *envp, void *space)
     return made;
 }
 
-/* Return the environment of a child. If the library was removed, or the child may not
-   read it, the loader would complain. */
-static char **changed(char *const *envp, void *space)
+/* Whether the library is where it was, and this process may read it. */
+static int has_library(void)
 {
-    int error = errno;
-    int is_there = access(added[0].value, R_OK) == 0;
+    int error = errno, found = access(added[0].value, R_OK) == 0;
     errno = error;
-    return is_there ? completed(envp, space) : without_library(envp, space);
+    return found;
 }
 
+/* Whether an environment is one for a child as it is. If the library is not there, the
+   loader is not to look for it, as it would complain. */
+static int is_complete(char *const *envp)
+{
+    size_t number;
+    for (number = 0; number < ADDED; number++) {
+        const char *value = NULL;
+        char *const *entry;
+        if (added[number].value == NULL)
+            continue;
+        for (entry = envp; entry != NULL && *entry != NULL && value == NULL; entry++)
+            value = value_of(*entry, added[number].name);
+        if (value == NULL
+            || (added[number].is_list && !find_item((char *)value, added[number].value)))
+            return 0;
+    }
+    return has_library();
+}
+
+#define CHANGED(envp, space) \
+    (has_library() ? completed(envp, space) : without_library(envp, space))
 #define WITH(envp) \
-    (is_following ? changed(envp, alloca(space_for(envp))) : (char **)(envp))
+    (!is_following || is_complete(envp) ? (char **)(envp) \
+                                        : CHANGED(envp, alloca(space_for(envp))))
 #define ACTIONS const posix_spawn_file_actions_t *, const posix_spawnattr_t *
 #define WORDS char *const[], char *const[]
 #define REAL(X) \
@@ -223,19 +243,17 @@ static void take_out(const char *name, const char *item)
     free(list);
 }
 
-/* By this name, the first of several such libraries is found. */
+/* By this name, such a library finds whether there is another behind it. */
 EXPORTED const char audithooks_preloaded = 1;
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv(START);
     char wrong[200];
-    Dl_info self, that;
-    void *found = dlsym(RTLD_DEFAULT, "audithooks_preloaded");
+    Dl_info self;
     find_real();
-    if (text == NULL || dladdr((void *)begin, &self) == 0)
-        return;
-    if (dladdr(found, &that) != 0 && that.dli_fbase != self.dli_fbase)
+    if (text == NULL || dladdr((void *)begin, &self) == 0
+        || dlsym(RTLD_NEXT, "audithooks_preloaded") != NULL)
         return;
     if (read_wanted(text, wrong, sizeof wrong) < 0) {
         if (find_python() == NULL)

@@ -109,14 +109,19 @@ def _variables(
 
 def preloading(env: Mapping[Any, Any], start: str) -> dict[str, str]:
     """Return the variables by which the library is preloaded."""
-    return {PRELOAD: _with(env, PRELOAD, LIBRARY), START: start}
+    return {PRELOAD: _with(env, PRELOAD, LIBRARY, True), START: start}
 
 
-def _with(env: Mapping[Any, Any], name: str, path: str) -> str:
-    """Return the value of a variable that is a list of paths, with *path* in it."""
+def _with(env: Mapping[Any, Any], name: str, path: str, last: bool = False) -> str:
+    """Return the value of a variable that is a list of paths, with *path* in it.
+
+    Of several libraries, that of AddressSanitizer has to be the first.
+    """
     before = fsdecode(_of(env, name) or "")  # subprocess takes any path
     paths = before.split(pathsep) if before else []
-    return pathsep.join(paths if path in paths else [path, *paths])
+    if path not in paths:
+        paths.insert(len(paths) if last else 0, path)
+    return pathsep.join(paths)
 
 
 def _of(env: Mapping[Any, Any], name: str) -> Any:

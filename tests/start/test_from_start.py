@@ -445,6 +445,18 @@ os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", "-c", ""])
     assert "is not followed: it ignores the environment by -I" in done.text
 
 
+@WITH
+@pytest.mark.parametrize("how", ["subprocess.run([X, '-c', C])", CHILDREN["env -i"]])
+@pytest.mark.parametrize("options", [["-f"], ["--from-start", "-f"]])
+def test_other_libraries_stay_before_it(trace, options, how):
+    """That of AddressSanitizer ends a program in which it is not the first."""
+    own = "import os; C = 'import os; print(os.environ[\"LD_PRELOAD\"])'"
+    how = how.replace("'-i'", "'-i', 'LD_PRELOAD=libdl.so.2'")
+    code = f"{START}    {own}\n    {how}"
+    done = trace(*options, code=code, environ={"LD_PRELOAD": "libdl.so.2"})
+    assert done.stdout == f"libdl.so.2:{LIBRARY}\n"
+
+
 REMOVED = {
     "subprocess": "subprocess.run([X, '-c', C], check=True)",
     "an environment": "subprocess.run([X, '-c', C], env={**os.environ}, check=True)",

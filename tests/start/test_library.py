@@ -386,6 +386,21 @@ def test_a_wrong_option_is_one_line_and_the_program_runs(tmp_path, line):
     )
 
 
+def test_a_thread_with_a_small_stack_starts_children(tmp_path):
+    """Variables that they have already are not copied there."""
+    code = """
+import subprocess, sys, threading
+threading.stack_size(32768)
+thread = threading.Thread(target=subprocess.call, args=([sys.executable, "-c", ""],))
+thread.start()
+thread.join()
+"""
+    long = {"AUDITHOOKS_TRACE": "x" * 100_000}
+    done = start(tmp_path / "out", "follow", command=["-S", "-c", code], environ=long)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(done).count(LAST) == 2
+
+
 def test_other_programs_do_not_tell_of_wrong_options(tmp_path):
     done = start(tmp_path / "out", "nonsense 1", command=["sh", "-c", "echo 1"])
     assert (done.stdout, done.stderr) == ("1\n", "")
@@ -422,11 +437,11 @@ import os, subprocess, sys
 os.unlink(sys.argv[1])
 subprocess.run({command}, check=True)
 """
-    others = f":{LIBRARY}" if how == "others" else ""
+    others = f"{LIBRARY}:" if how == "others" else ""
     done = start(
         *(tmp_path / "out", "follow"),
         command=["-c", code, str(library)],
-        environ={"LD_PRELOAD": f"{library}{others}"},
+        environ={"LD_PRELOAD": f"{others}{library}"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (f"{LIBRARY}\n" if how == "others" else "")
