@@ -50,6 +50,10 @@ TESTS = {
     "sinks/logging": "sinks/test_logging sinks/test_gevent",
     "sinks/opentelemetry": "sinks/test_opentelemetry",
     "sinks/queued": "sinks/test_logging sinks/test_opentelemetry sinks/test_gevent",
+    "host/building": "host/test_host",
+    "host/checking": "host/test_host",
+    "host/cli": "host/test_host",
+    "tracer/starting": "start/test_from_start tracer/test_children",
     "tracer/child": f"tracer/test_children {CLI} tracer/test_nothing_lost",
     "tracer/chrome": "tracer/test_cli tracer/test_nothing_lost",
     "tracer/cli": f"{CLI} tracer/test_nothing_lost tracer/test_children "
