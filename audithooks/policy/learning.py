@@ -99,15 +99,18 @@ class Learned:
         """Add an event that a rule refuses which nothing can lift."""
         self._refused[rule, subject] += 1
 
-    def rules(self) -> list[tuple[str, int]]:
-        """Return the rules, and how often each was needed."""
+    def rules(self, lasting: bool = False) -> list[tuple[str, int]]:
+        """Return the rules, and how often each was needed.
+
+        If they are *lasting*, what the next run may do besides is among them.
+        """
         found: Counter[tuple[str, str]] = Counter()
         of_any_port: set[tuple[str, str]] = set()
         for text, count in self._given.items():
             rule = parse(text)
             for value in self._values(rule):
                 found[rule.events, value] += count
-                if rule.events == "@listen" and value.startswith("path="):
+                if lasting and rule.events == "@listen" and value.startswith("path="):
                     old = rule._replace(events="@write")  # which may be removed
                     found.update((old.events, v) for v in self._values(old))
                 if _has_port(rule) and ", port=" not in value:
@@ -271,7 +274,8 @@ class Learned:
             'default = "deny"',
             "allow = [",
         ]
-        rows = [(f"  {_toml_quoted(text)},", count) for text, count in self.rules()]
+        rules = self.rules(lasting=True)
+        rows = [(f"  {_toml_quoted(text)},", count) for text, count in rules]
         lines += [f"{row}  # {count:,}" for row, count in rows]
         return "\n".join([*lines, "]", ""])
 

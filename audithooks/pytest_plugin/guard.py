@@ -20,7 +20,7 @@ from ..policy.policy import Policy, opened
 from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
-from ..rules import Subject
+from ..rules import Subject, split
 from . import policy_of, select, select_marked
 
 TYPE_CHECKING = False
@@ -78,6 +78,11 @@ class Guard:
     ) -> None:
         try:
             select("audit_forbid", patterns, config.rootpath)
+            rules = [rule for text in patterns for rule in split(text)]
+            if rules and all(rule.startswith("!") for rule in rules):
+                raise pytest.UsageError(
+                    "audit_forbid has only exceptions: it needs a rule beside them"
+                )
             self._policies = {} if policy is None else {policy: Policy.load(policy)}
         except OSError as error:
             raise pytest.UsageError(f"audit_policy: {error}") from error

@@ -292,6 +292,8 @@ def path_regex(text: str, is_exact: bool, folder: str) -> str:
     *folder* is absolute. The place is meant as it is written, and where it leads.
     """
     if is_exact:
+        if text == "~" or text.startswith("~/"):
+            raise ValueError(f"{text!r} is exact in quotes: leave them out for home")
         return "|".join(map(re.escape, _places(text, folder)))
     text = expand(text, folder)
     if _IS_WINDOWS:

@@ -232,11 +232,16 @@ def test_paths_stand_on_the_folder_of_the_file(learn, file, prefix):
     ]
 
 
-def test_a_socket_may_be_replaced(learn):
-    assert learn("@listen(path=/nobody/project/a.sock)") == [
+def test_the_next_run_may_replace_a_socket(learn):
+    learned = Learned("/nobody/project")
+    learned.add("@listen(path=/nobody/project/a.sock)")
+    assert learned.rules() == [("@listen(path=./a.sock)", 1)]
+    assert learned.rules(lasting=True) == [
         ("@write(path=./a.sock)", 1),
         ("@listen(path=./a.sock)", 1),
     ]
+    assert '"@write(path=./a.sock)"' in learned.policy("x")
+    assert len(learned.options()) == 1
 
 
 def test_programs_that_were_looked_for_in_vain_are_left_out(learn, tmp_path):

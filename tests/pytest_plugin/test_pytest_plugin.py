@@ -824,3 +824,9 @@ def test_none():
         "--audit-forbid=@network",
     )
     result.assert_outcomes(passed=1, failed=2)
+
+
+def test_exceptions_alone_forbid_nothing_and_are_an_error(run):
+    result = run("def test(): pass", "--audit-forbid=!@connect(host=localhost)")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*audit_forbid has only exceptions: it needs a rule*"])

@@ -150,6 +150,7 @@ def test_a_name_in_quotes_is_exact(dispatcher, name):
             "open(path={nothing})",
             "there is no variable {nothing}, but {home}, {project}",
         ),
+        ("open(path='~/a')", "'~/a' is exact in quotes: leave them out for home"),
         ("open(path=~nobody-x/a)", "there is no user '~nobody-x'"),
         ("open(path=[z-a])", "must not hold the range z-a, which matches nothing"),
         ("os.putenv(key=[z-a])", "must not hold the range z-a, which matches nothing"),
