@@ -30,6 +30,7 @@ START = Path(audithooks.get_include()) / "_start" / "start.c"
 PACKAGES = str(Path(audithooks.__file__).parents[1])
 CHECKS = "address,undefined", "thread"
 HIDDEN = "import", "open", "exec", "marshal.loads", "compile"  # the program's own
+HIDDEN += ("audithooks.connect",)  # which is never shown
 
 PROGRAM = """
 import os, pathlib, random, sys, threading, time
