@@ -1,8 +1,17 @@
-"""Whether programs can be linked with this Python: some of Debian lack objects."""
+"""The Python outside of a virtual environment, and whether a program can be linked with
+it: some of Debian lack objects.
+"""
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 from audithooks.host import building
+
+_NAME = "python{}.{}".format(*sys.version_info)
+_BASE = Path(sys.base_exec_prefix, "bin", _NAME)
+PLAIN = os.path.realpath(_BASE if _BASE.exists() else sys.executable)
 
 
 def not_linked(static, folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from features import PROCESSES, needs
-from linking import not_linked
+from linking import PLAIN, not_linked
 
 from audithooks.host import building
 
@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "soak"))
 
 from cpython import differing, outcomes
 
-PYTHON = os.path.realpath(sys.executable)  # outside of a virtual environment
 MODULES = ["test_audit", "test_cmd_line", "test_site", "test_venv"]
 HAS_TESTS = importlib.util.find_spec("test.test_audit") is not None
 pytestmark = [
@@ -45,7 +44,7 @@ def run(python, folder, modules):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    return run(PYTHON, tmp_path_factory.mktemp("plain") / "run", MODULES)
+    return run(PLAIN, tmp_path_factory.mktemp("plain") / "run", MODULES)
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["default", "static"])
@@ -61,7 +60,7 @@ def test_outcomes_are_those_of_plain_python(plain, static, tmp_path):
         again.mkdir()
         names = [m for m in MODULES if any(f".{m}." in name for name in differ)]
         assert names, differ
-        first = run(PYTHON, again / "plain", names)
+        first = run(PLAIN, again / "plain", names)
         differ = differing(first, run(launcher, again / "launcher", names))
     assert differ == []
     assert list(plain.values()).count("passed") > 50

@@ -10,7 +10,7 @@ import venv
 
 import pytest
 from features import PROCESSES, needs
-from linking import not_linked
+from linking import PLAIN, not_linked
 from preloading import HAS_LIBRARY, start
 
 import audithooks
@@ -69,9 +69,8 @@ PROGRAMS = {
 @pytest.mark.parametrize("what", PROGRAMS)
 @pytest.mark.parametrize("flags", [[], ["-X", "dev"], ["-I", "-S"]])
 def test_it_is_that_python(launcher, what, flags):
-    base = os.path.realpath(sys.executable)  # outside of a virtual environment
     command = [*flags, "-c", PROGRAMS[what], "a", "b"]
-    done, plain = run(launcher, *command), run(base, *command)
+    done, plain = run(launcher, *command), run(PLAIN, *command)
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
     assert done.stderr == plain.stderr
 
@@ -126,7 +125,7 @@ def test_a_static_one_has_all_that_modules_may_ask_for(tmp_path):
     python = tmp_path / "python"
     done = host("build", "-o", python, "--to", tmp_path / "events", "--static")
     assert done.returncode == 0, done.stderr
-    plain = building._library(False) or os.path.realpath(sys.executable)
+    plain = building._library(False) or PLAIN
     assert exported(plain) - exported(python) == set()
 
 
