@@ -390,7 +390,7 @@ def test_a_thread_with_a_small_stack_starts_children(tmp_path):
     """Variables that they have already are not copied there."""
     code = """
 import subprocess, sys, threading
-threading.stack_size(32768)
+threading.stack_size(65536)
 thread = threading.Thread(target=subprocess.call, args=([sys.executable, "-c", ""],))
 thread.start()
 thread.join()
