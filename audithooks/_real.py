@@ -79,3 +79,12 @@ class Real:
         """Do what os.fsdecode() does, which calls what may be replaced."""
         text: str | bytes = Real.fspath(path)
         return text if isinstance(text, str) else text.decode(_ENCODING, _ERRORS)
+
+
+def is_there(path: str) -> bool:
+    """Whether there is something at *path*, whatever a program makes of os.stat()."""
+    try:
+        Real.stat(path)
+    except (OSError, ValueError):  # a path with a NUL is nowhere
+        return False
+    return True

@@ -16,7 +16,7 @@ from collections import Counter
 from json import dumps
 from shlex import quote
 
-from .._real import Real
+from .._real import Real, is_there
 from ..records.text import printable
 from ..rules import Rules, paths
 from ..rules.grammar import SUBJECTS, Value, in_quotes, parse, quoted
@@ -43,7 +43,8 @@ _PASSING = re.compile(
     r"|\d{4,}"  # a process, perhaps
 )
 _NUMBER = re.compile(r"(?<=-)\d+$")
-_MADE = re.compile(r"[a-z0-9_]{8}(?=$|\.\w+$)|(?<=-)\d+$")  # of tempfile, with a suffix
+_LAST = r"[a-z0-9_]{8}(?=(?:\.\w+)?$)"  # of tempfile, maybe with a suffix
+_MADE = re.compile(f"{_LAST}|{_NUMBER.pattern}")
 _TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _TRIED = "|{tmp}/????????"  # how tempfile tries whether it can write
 _ALONE = r"(?<![a-z0-9_])[a-z0-9_]{8}(?![a-z0-9_])"
@@ -155,13 +156,13 @@ class Learned:
     def _path(self, path: str) -> str:
         if self._has_tmp and _is_below(path, self._tmp):
             return "{tmp}"
-        name = os.path.basename(path)
         if path == self._folder:
             return in_quotes(self._prefix)
         if "*" in path or not (self._is_project and _is_below(path, self._folder)):
             inside = self._in_tmp(path)
             if inside:
                 return self._passing(inside)
+            name = os.path.basename(path)
             if name in self._made:
                 return _pattern(f"{os.path.dirname(path)}/{_of_tempfile(name)}")
             return in_quotes(path) if _is_folder(path) else quoted(path)
@@ -247,7 +248,7 @@ class Learned:
     def _leave_out_missing(self, found: Counter[tuple[str, str]]) -> None:
         """Leave out programs that are not there, and are in another folder of PATH."""
         files = [key for key in found if key[1].startswith("program=/")]
-        missing = [key for key in files if not _exists(key[1][8:])]
+        missing = [key for key in files if not is_there(key[1][8:])]
         there = {os.path.basename(key[1]) for key in files if key not in missing}
         for key in missing:
             if os.path.basename(key[1]) in there:
@@ -287,7 +288,7 @@ def _loosened(name: str) -> str:
 
 def _of_tempfile(name: str) -> str:
     """Return a pattern for names that are made like this one, which tempfile made."""
-    for regex in (r"(?<=^tmp)[a-z0-9_]{8}", _ALONE, r"[a-z0-9_]{8}(?=(?:\.\w+)?$)"):
+    for regex in (r"(?<=^tmp)[a-z0-9_]{8}", _ALONE, _LAST):
         found = [*re.finditer(regex, name)]
         if found:
             return f"{name[: found[-1].start()]}*{name[found[-1].end() :]}"
@@ -308,14 +309,6 @@ def _is_folder(path: str) -> bool:
         return Real.stat(path).st_mode & 0o170000 == 0o040000
     except (OSError, ValueError):
         return False
-
-
-def _exists(path: str) -> bool:
-    try:
-        Real.stat(path)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -13,7 +13,7 @@ from .._globs import is_rule
 from ..catalogue import CAPABILITIES, GROUPS, expand
 from ..records.decision import ALLOWED, DENIED, REPORTED, WOULD_DENY, Decision
 from ..records.origin import callers, is_of_loop
-from ..records.selection import Selection, refuse_doubts
+from ..records.selection import Selection, only_exceptions, refuse_doubts
 from ..records.text import printable
 from ..rules import Rules, Subject, parse, split
 from ..rules.rules import current_folder
@@ -143,15 +143,10 @@ class Policy:
         self._allow = Rules("allow", allowed, self.folder, strict=True)
         self._not_allowed = Rules("allow", not_allowed, self.folder)
         self._report = Selection("report", texts["report"], folder=self.folder)
-        lifting = [r for r in self.rulings if _lifts(r)]
+        lifting = [ruling for ruling in self.rulings if _lifts(ruling)]
+        needed = opened(parse(ruling.text.lstrip("!")) for ruling in lifting)
         named = {parse(text).events for text in broad}
-        self._opened = {
-            event: lifting[number]
-            for event, number in opened(
-                [parse(ruling.text.lstrip("!")) for ruling in lifting]
-            ).items()
-            if event not in named
-        }
+        self._opened = {e: lifting[n] for e, n in needed.items() if e not in named}
         judged = _JUDGED if default == "deny" else ()
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
@@ -168,7 +163,7 @@ class Policy:
             refuse_doubts(texts)
         except ValueError as error:
             raise ValueError(f"{tier}: {error}") from None
-        if texts and all(text.startswith("!") for text in texts):
+        if only_exceptions(texts):
             raise ValueError(f"{tier} has only exceptions: it needs a rule beside them")
         return texts
 

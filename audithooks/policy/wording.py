@@ -169,12 +169,10 @@ def _allow_address(event: str, address: Any) -> str:
     if event not in CAPABILITIES["connect"] | CAPABILITIES["listen"]:
         name = event
     if address.path is not None:
-        path = address.path
-        if not path.startswith("\0"):  # that of a file
-            try:
-                path = absolute(path)
-            except OSError:  # there is no current folder
-                pass
+        try:
+            path = absolute(address.path)
+        except OSError:  # there is no current folder
+            path = address.path
         return f"{name}(path={quoted(path)})"
     if address.family == "unix" and "path" in subjects.SEMANTIC[event]:
         return f"{name}(family=unix, path=None)"

@@ -20,6 +20,7 @@ from ..policy.policy import Policy, opened
 from ..records.decision import DENIED
 from ..records.fields import Fields
 from ..records.origin import is_of_loop
+from ..records.selection import only_exceptions
 from ..rules import Subject, split
 from . import policy_of, select, select_marked
 
@@ -78,8 +79,7 @@ class Guard:
     ) -> None:
         try:
             select("audit_forbid", patterns, config.rootpath)
-            rules = [rule for text in patterns for rule in split(text)]
-            if rules and all(rule.startswith("!") for rule in rules):
+            if only_exceptions([rule for text in patterns for rule in split(text)]):
                 raise pytest.UsageError(
                     "audit_forbid has only exceptions: it needs a rule beside them"
                 )

@@ -13,7 +13,7 @@ from ..rules import Rules, Subject, parse, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from ..rules import Rule
@@ -40,6 +40,11 @@ def refuse_doubts(texts: Iterable[str]) -> None:
             if message is not None:
                 raise ValueError(message)
             parse(rule)
+
+
+def only_exceptions(rules: Sequence[str]) -> bool:
+    """Whether there are rules, and each is an exception, which is nothing by itself."""
+    return bool(rules) and all(rule.startswith("!") for rule in rules)
 
 
 class Selection:

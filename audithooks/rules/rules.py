@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from .grammar import Item, Rule
-    from .tests import Outcome, Test
+    from .grammar import Rule
+    from .tests import Known, Outcome, Test
 
 _UNKNOWN = ""  # stands for events that the catalogue does not know
 _MOST = 4096  # names of events that are remembered
@@ -54,7 +54,7 @@ class Rules:
                 rule = parse(text)
                 # Now, as a program may change PATH, and where links lead.
                 events = (*events_of(rule), _UNKNOWN)
-                known: dict[tuple[Item, bool], str] = {}
+                known: Known = {}
                 made = {e: tests_of(rule, e, self.folder, known) for e in events}
             except ValueError as error:
                 raise ValueError(f"{argument}: {error}") from None

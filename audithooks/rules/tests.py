@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .subjects import Subject
 
     Outcome = Optional[bool]
+    Known = dict[tuple[Item, bool], str]
+    """The regular expressions of items, of databases or not, that are known already."""
     _Match = Callable[[str], Optional[re.Match[str]]]
 
     class Test(Protocol):
@@ -342,14 +344,13 @@ _NO_PATH = {
         Value("", True),
     },
 }
+_FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}  # what people call them
 _FLAGS = {"open.flags", "os.setxattr.flags", "socket.__new__.type"}
 _USES = {"@write": "w", "@read": "r"}
 _OF_CAPABILITY = {f"@{name}" for name in CAPABILITIES}
 
 
-def tests_of(
-    rule: Rule, event: str, folder: str, known: dict[tuple[Item, bool], str]
-) -> list[Test] | None:
+def tests_of(rule: Rule, event: str, folder: str, known: Known) -> list[Test] | None:
     """Return the tests of a rule for an event that it names, cheap ones first.
 
     None if the rule never speaks about the event. Raises ValueError for a wrong value.
@@ -411,9 +412,7 @@ def tests_of(
     return tests
 
 
-def _path_regex(
-    item: Item, folder: str, event: str, known: dict[tuple[Item, bool], str]
-) -> str:
+def _path_regex(item: Item, folder: str, event: str, known: Known) -> str:
     is_database = event == "sqlite3.connect"
     regex = known.get((item, is_database))
     if regex is None:
@@ -426,9 +425,7 @@ def _path_regex(
     return regex
 
 
-def _semantic(
-    item: Item, event: str, folder: str, known: dict[tuple[Item, bool], str]
-) -> Test:
+def _semantic(item: Item, event: str, folder: str, known: Known) -> Test:
     if event not in SPAWNS:  # now, so that no event has to import it
         from . import hosts as hosts
     if item.name == "host":
@@ -465,10 +462,11 @@ def _family(text: str) -> str:
     }
     family = text.lower().partition("af_")[2] or text.lower()
     family = next((name for name, number in known.items() if number == text), family)
-    if family == "ipv4":
-        raise ValueError("there is no address family 'ipv4'; did you mean inet?")
-    if family == "ipv6":
-        raise ValueError("there is no address family 'ipv6'; did you mean inet6?")
+    if family in _FAMILIES:
+        meant = _FAMILIES[family]
+        raise ValueError(
+            f"there is no address family {family!r}; did you mean {meant}?"
+        )
     if family not in known and not is_glob(family):
         near = ", ".join(name for name in ("inet", "inet6", "unix") if name in known)
         raise ValueError(f"there is no address family {text!r}, such as {near}")

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from .keeper import Channel
 
 
-def _channel(options: Options) -> Channel | None:
+def _channel(options: Options, answers: str = "") -> Channel | None:
+    """Open the channel to the keeper, which answers the first process at *answers*."""
     if not options.channel:
         return None
     from .keeper import Channel
 
-    channel = Channel(Lines(options.channel, wait=False, patience=inf))
-    channel.begin()
+    lines = Lines(options.channel, wait=False, patience=inf)
+    channel = Channel(lines, path=answers)
+    if not answers:
+        channel.begin()
     return channel
 
 
@@ -35,12 +38,7 @@ def _begin(options: Options, encoded: str) -> tuple[Options, Channel | None]:
     known = json.loads(encoded)
     if known["held"] >= 0:
         os.close(known["held"])  # the output is open without it
-    channel = None
-    if known["answers"]:
-        from .keeper import Channel
-
-        lines = Lines(options.channel, wait=False, patience=inf)
-        channel = Channel(lines, path=known["answers"])
+    channel = _channel(options, known["answers"]) if known["answers"] else None
     if options.follow:
         from .following import START, set_environment
 

@@ -162,9 +162,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"can't write to {given.output!r}: {error.strerror}")
     is_nowhere = not options.output and lines.given < 0
     keeper = _keeper(parser, options, lines, told)
-    followed = options._replace(channel=_channel(keeper), progress=False)
     if options.follow:
         followed = _followed(parser, options, lines, keeper)
+    else:
+        followed = options._replace(channel=_channel(keeper), progress=False)
     if given.from_start:
         from .starting import restart
 

@@ -18,7 +18,7 @@ import sys
 from os import environ, fsdecode, pathsep  # a program may replace those of os
 
 from .._core.unraisable import report
-from .._real import Real
+from .._real import Real, is_there
 from ..catalogue import named, spawn_argv
 from ..records.decision import DENIED
 from ..records.lines import own
@@ -172,7 +172,7 @@ class Follower:
         is_popen = event == "subprocess.Popen"
         if not is_popen and local_of("subprocess", "env"):
             return  # a part of that
-        if self._start is not None and not _is_there(LIBRARY):
+        if self._start is not None and not is_there(LIBRARY):
             self._start, self._preloaded, self._is_gone = None, False, True
             own(environ.update, _without_library(environ))
         argv = spawn_argv(event, args)
@@ -196,7 +196,7 @@ class Follower:
         why = why or next((IGNORING[o] for o in options if o in IGNORING), None)
         if (has_library or self._preloaded) and why is not None:
             why = None if loads_library(program) else why
-        if not _is_there(FOLDER):
+        if not is_there(FOLDER):
             why = GONE
         if why is not None:
             refuse = self._rules is not None and self._rules.refuse
@@ -286,14 +286,6 @@ def _without_library(env: Any) -> dict[str, str]:
     return {PRELOAD: pathsep.join(path for path in libraries if path != LIBRARY)}
 
 
-def _is_there(path: str) -> bool:
-    try:
-        Real.stat(path)
-    except OSError:
-        return False
-    return True
-
-
 def loads_library(path: str) -> bool:
     """Whether a library can be preloaded into a Python, and has something to do there.
 
@@ -334,7 +326,7 @@ def _found(program: str, env: Any, folder: Any) -> str | None:
     for path in paths:
         if folder is not None and not path.startswith(os.sep):
             path = f"{fsdecode(folder)}{os.sep}{path}"
-        if _is_there(path):
+        if is_there(path):
             return path
     return None
 

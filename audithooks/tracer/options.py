@@ -10,7 +10,7 @@ from collections import namedtuple
 from .._real import Real
 from ..records.fields import Fields
 from ..records.secrets import hide_words
-from ..records.selection import Selection, refuse_doubts
+from ..records.selection import Selection, only_exceptions, refuse_doubts
 from ..rules.rules import current_folder
 from .habits import divide, hint, is_script, pattern
 
@@ -469,7 +469,7 @@ def _with_rules(parser: Parser, given: argparse.Namespace, options: Options) -> 
     rulings = rulings_of({"deny": given.deny, "allow": given.allow})
     for option in ("deny", "allow"):
         texts = [ruling.text for ruling in rulings if ruling.tier == option]
-        if texts and all(text.startswith("!") for text in texts):
+        if only_exceptions(texts):
             parser.error(f"--{option} has only exceptions: it needs a RULE beside them")
     default = "allow"
     if given.learn is not None:
