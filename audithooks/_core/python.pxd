@@ -60,6 +60,7 @@ cdef extern from "Python.h":
     void Py_LeaveRecursiveCall()
     int Py_AtExit(void (*)() noexcept)
     PyInterpreterState *PyInterpreterState_Get()
+    PyObject *PyInterpreterState_GetDict(PyInterpreterState *)      # borrowed
     PyThreadState *PyThreadState_Get()
     uint64_t PyThreadState_GetID(PyThreadState *)
     PyFrameObject *PyEval_GetFrame()    # borrowed, or NULL without an exception

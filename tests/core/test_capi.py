@@ -7,10 +7,12 @@ import contextlib
 import functools
 import gc
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import weakref
 from contextvars import copy_context
 from pathlib import Path
@@ -23,12 +25,13 @@ import audithooks
 from audithooks import Dispatcher, HookRejected, Subscription
 
 REENTRANT, UNRAISABLE, THREAD, CONTEXT = 1, 2, 4, 8
+VERSION = 2
 
 
 @pytest.fixture
 def api(compiled, client):
     """The client, connected; compiled comes first, so that --pure skips it."""
-    assert client.connect() == 1
+    assert client.connect() == VERSION
     return client
 
 
@@ -218,6 +221,7 @@ def test_endless_recursion_in_c_alone_is_an_error(compiled, api):
         ((7, "log", [], None, None, 0), TypeError, "dispatcher must be a Dispatcher"),
         ((None, "nothing", [], None, None, 0), ValueError, "hook must not be NULL"),
         ((None, "log", [], (b"",), None, 0), ValueError, "empty pattern"),
+        ((None, "log", [], (), None, 0), ValueError, "events must not be empty"),
         ((None, "log", [], (b"\xff",), None, 0), UnicodeDecodeError, "0xff"),
         ((None, "log", [], None, (b"",), 0), ValueError, "exclude must not hold"),
         ((None, "log", [], None, None, 16), ValueError, "flags must be"),
@@ -236,11 +240,334 @@ def test_wrong_arguments_of_addaudithook(api):
         api.addaudithook(Dispatcher(), "nothing", [])
 
 
-def test_close_takes_a_subscription_only(api):
+@pytest.mark.parametrize("function", ["close", "pause", "resume"])
+def test_only_a_subscription_is_changed(api, function):
     with pytest.raises(TypeError, match="must be a Subscription, not int"):
-        api.close(7)
+        getattr(api, function)(7)
     with pytest.raises(TypeError, match="must be a Subscription, not NULL"):
-        api.close_null()
+        getattr(api, f"{function}_null")()
+
+
+def test_c_code_pauses_and_resumes(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    for _ in range(2):
+        api.pause(subscription)
+        assert subscription.paused
+    domain.audit("x", 1)
+    for _ in range(2):
+        api.resume(subscription)
+        assert not subscription.paused
+    domain.audit("x", 2)
+    assert seen == [("x", (2,))]
+
+
+def test_what_is_closed_cannot_be_paused_or_resumed(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.close(subscription)
+    for change in (api.pause, api.resume):
+        with pytest.raises(ValueError, match="the subscription is closed"):
+            change(subscription)
+
+
+def test_a_native_hook_may_refuse_a_pause(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.addaudithook(domain.dispatcher, "veto", seen)
+    with pytest.raises(RuntimeError, match="no more hooks"):
+        api.pause(subscription)
+    assert not subscription.paused
+
+
+def test_c_code_makes_a_dispatcher(compiled, api, seen):
+    dispatcher = api.new_dispatcher("café")
+    assert type(dispatcher) is Dispatcher
+    assert dispatcher.name == "café"
+    assert api.new_dispatcher(None).name == ""
+    api.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    api.audit(dispatcher, "x", "O", 1)
+    assert seen == [("x", (1,))]
+
+
+# Data that is freed with its hook.
+
+
+class Owner:
+    """What a hook in C calls: with an event, or with nothing when it is freed."""
+
+    def __init__(self):
+        self.seen = []
+        self.freed = 0
+
+    def __call__(self, *event):
+        if not event:
+            self.freed += 1
+            return
+        assert not self.freed
+        self.seen.append(event)
+
+
+def test_data_is_freed_when_its_subscription_is_closed(compiled, domain, api):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    domain.audit("x", 1)
+    assert owner.freed == 0
+    api.close(subscription)
+    assert owner.freed == 1
+    domain.audit("x", 2)
+    assert subscription.closed
+    del subscription
+    gc.collect()
+    assert owner.freed == 1
+    assert owner.seen == [("x", (1,))]
+
+
+@pytest.mark.parametrize("flags", [0, REENTRANT, THREAD, CONTEXT, UNRAISABLE])
+def test_data_of_each_kind_of_hook_is_freed_by_python(compiled, domain, api, flags):
+    owner = Owner()
+    with api.subscribe_owning(domain.dispatcher, owner, "x", flags):
+        domain.audit("x", 1)
+    assert (owner.freed, len(owner.seen)) == (1, 1)
+
+
+def test_data_is_kept_while_its_subscription_is_open(compiled, domain, api):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    subscription.pause()
+    del subscription
+    gc.collect()
+    assert owner.freed == 0
+    if domain.kind == "dispatcher":
+        (subscription,) = domain.dispatcher.subscriptions
+        subscription.resume()
+        domain.audit("x")
+        assert owner.freed == 0
+        subscription.close()
+        assert owner.freed == 1
+
+
+def test_data_is_freed_with_its_dispatcher(compiled, api):
+    owner = Owner()
+    dispatcher = Dispatcher()
+    api.subscribe_owning(dispatcher, owner, "x")
+    dispatcher.audit("x")
+    del dispatcher
+    gc.collect()
+    assert (owner.freed, len(owner.seen)) == (1, 1)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_data_is_freed_after_the_hook_that_closes_itself(compiled, domain, api, raises):
+    freed = []
+
+    def hook(*event):
+        if not event:
+            freed.append("freed")
+            return
+        api.close(subscription)
+        freed.append("closed")
+        if raises:
+            raise KeyError("of the hook")
+
+    subscription = api.subscribe_owning(domain.dispatcher, hook, "x", REENTRANT)
+    outcome = pytest.raises(KeyError) if raises else contextlib.nullcontext()
+    with outcome:
+        domain.audit("x")
+    assert freed == ["closed", "freed"]
+
+
+def test_data_is_freed_after_the_last_of_several_calls(compiled, api):
+    dispatcher = Dispatcher()
+    freed = []
+
+    def hook(*event):
+        if not event:
+            freed.append("freed")
+            return
+        (depth,) = event[1]
+        if depth < 3:
+            dispatcher.audit("x", depth + 1)
+        else:
+            api.close(subscription)
+        freed.append(depth)
+
+    subscription = api.subscribe_owning(dispatcher, hook, "x", REENTRANT)
+    dispatcher.audit("x", 0)
+    assert freed == [3, 2, 1, 0, "freed"]
+
+
+def test_data_is_freed_after_the_last_of_several_threads(compiled, api, seconds):
+    from threading import Barrier, Thread
+
+    for _ in range(20):
+        dispatcher = Dispatcher()
+        owner = Owner()
+        inside = Barrier(3)
+        closed = Barrier(3)
+
+        def hook(*event, owner=owner, inside=inside, closed=closed):
+            if event:
+                inside.wait(30)
+                closed.wait(30)
+            owner(*event)
+
+        subscription = api.subscribe_owning(dispatcher, hook, "x")
+        threads = [Thread(target=dispatcher.audit, args=("x",)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        inside.wait(30)
+        api.close(subscription)
+        assert owner.freed == 0
+        closed.wait(30)
+        for thread in threads:
+            thread.join()
+        assert (owner.freed, len(owner.seen)) == (1, 2)
+
+
+def test_data_is_freed_once_while_threads_raise_events(compiled, api, seconds):
+    from threading import Thread
+    from time import monotonic
+
+    end = monotonic() + seconds
+    dispatcher = Dispatcher()
+    owners, failures = [], []
+
+    def raise_events():
+        try:
+            while monotonic() < end:
+                dispatcher.audit("x")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [Thread(target=raise_events) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while monotonic() < end:
+        owners.append(Owner())
+        with api.subscribe_owning(dispatcher, owners[-1], "x"):
+            dispatcher.audit("x")
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {owner.freed for owner in owners} == {1}
+    assert all(owner.seen for owner in owners)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("", 0, False), ValueError),
+        (("x", 128, False), ValueError),
+        (("x", 0, True), ValueError),
+        (("x", 0, False), HookRejected),
+    ],
+    ids=["pattern", "flag", "hook", "refusal"],
+)
+@pytest.mark.parametrize("is_set", [False, True])
+def test_data_is_freed_by_a_call_that_fails(
+    compiled, domain, api, arguments, error, is_set
+):
+    if error is HookRejected:
+        api.addaudithook(domain.dispatcher, "veto", [])
+    owner = Owner()
+    call = "subscribe_owning", domain.dispatcher, owner, *arguments
+    if is_set:
+        before = KeyError("before")
+        result, raised = cleaning_up(api, before, *call)
+        assert result == -1
+        assert contexts(raised)[-1] is before
+    else:
+        with pytest.raises(error) as caught:
+            getattr(api, call[0])(*call[1:])
+        raised = caught.value
+    assert type(raised) is error
+    assert owner.freed == 1  # though the traceback is still there
+    del raised
+    gc.collect()
+    assert owner.freed == 1
+
+
+def test_data_of_no_domain_is_freed(compiled, api):
+    owner = Owner()
+    with pytest.raises(TypeError, match="dispatcher must be a Dispatcher"):
+        api.subscribe_owning(7, owner, "x")
+    assert owner.freed == 1
+
+
+def test_data_is_freed_if_c_code_cleans_up(compiled, domain, api, monkeypatch):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    assert owner.freed == 1
+
+
+def test_an_exception_of_what_frees_is_reported(compiled, domain, api, monkeypatch):
+    reports = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: reports.append(report))
+
+    def hook(*event):
+        raise ValueError(len(event))
+
+    subscription = api.subscribe_owning(domain.dispatcher, hook, "x")
+    with pytest.raises(ValueError, match="2"):
+        domain.audit("x")
+    api.close(subscription)
+    assert [str(report.exc_value) for report in reports] == ["0"]
+    del reports[:]
+
+
+@pytest.mark.parametrize("of", ["None", "Dispatcher()"])
+@pytest.mark.parametrize("kept", ["nothing", "subscription", "all"])
+def test_data_is_freed_when_the_interpreter_ends(
+    compiled, child_of, client_folder, of, kept
+):
+    done = child_of("cython").start(
+        "-c",
+        f"""
+import sys
+import client
+from audithooks import Dispatcher
+client.connect()
+of = {of}
+class Late:
+    def __del__(self, audit=client.audit, of=of): audit(of, "say.late", None)
+late = Late()
+for name in "first", "second":
+    subscription = client.subscribe_owning(of, name, None)
+    if {kept!r} != "nothing":
+        client.leak(subscription)
+if {kept!r} == "all":
+    client.leak(of)
+    client.leak(client.get_event(of, "say.event"))
+client.subscribe_owning(of, "third", "say.x").close()
+client.audit(of, "say.y", None)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert lines[0] == "freed third 1"
+    assert lines[1:3] == ["first say.y", "second say.y"]
+    freed = [line.split()[1] for line in lines if line.startswith("freed")]
+    assert sorted(freed) == ["first", "second", "third"]
+    for name in "first", "second":  # nothing calls it afterwards
+        (last,) = [line for line in lines if line.startswith(f"freed {name}")]
+        after = lines[lines.index(last) :]
+        assert not [line for line in after if line.startswith(f"{name} say.")]
+
+
+def test_data_is_freed_when_each_of_several_interpreters_ends(
+    compiled, embed, client_folder
+):
+    code = """
+import client
+client.connect()
+client.leak(client.subscribe_owning(None, "data", "say.x"))
+client.audit(None, "say.x", None)
+"""
+    env = {**environment(client_folder), "AUDITHOOKS_PURE_PYTHON": "0"}
+    done = subprocess.run(
+        [str(embed), sys.executable, code], env=env, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "data say.x\nfreed data 1\n")
 
 
 # Order and errors.
@@ -473,11 +800,32 @@ def contexts(error):
     return found
 
 
+def unwanted(api, of):
+    """Return a subscription to an event that is not raised."""
+    return api.subscribe(of, "log", [], (b"z",), None, 0)
+
+
+def paused(api, of):
+    subscription = unwanted(api, of)
+    subscription.pause()
+    return subscription
+
+
+def closed(api, of):
+    subscription = unwanted(api, of)
+    subscription.close()
+    return subscription
+
+
 # Every function but close, called so that it succeeds: its name and arguments.
 CALLS = {
     "connect": lambda api, of: ("connect",),
     "addaudithook": lambda api, of: ("addaudithook", of, "log", []),
     "subscribe": lambda api, of: ("subscribe", of, "log", [], (b"x",), None, 0),
+    "subscribe_owning": lambda api, of: ("subscribe_owning", of, Owner(), "x"),
+    "pause": lambda api, of: ("pause", unwanted(api, of)),
+    "resume": lambda api, of: ("resume", paused(api, of)),
+    "new_dispatcher": lambda api, of: ("new_dispatcher", "x"),
     "audit": lambda api, of: ("audit", of, "x", "O", 1),
     "audit_tuple": lambda api, of: ("audit_tuple", of, "x", (1,)),
     "get_event": lambda api, of: ("get_event", of, "x"),
@@ -486,6 +834,17 @@ CALLS = {
     "raise_by_macro": lambda api, of: ("raise_by_macro", api.get_event(of, "x")),
     "enabled": lambda api, of: ("enabled", api.get_event(of, "x")),
 }
+
+
+def test_every_function_of_the_table_is_called_with_an_exception_set():
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    table = header.partition("/* The table.")[2].partition("} AuditHooks_API;")[0]
+    functions = set(re.findall(r"(?m)^    \S.*?\(\*(\w+)\)\(", table))
+    names = {"raise_event": "raise_", "raise_event_tuple": "raise_tuple"}
+    functions = {names.get(function, function) for function in functions}
+    assert len(functions) == 12
+    assert functions == {"close", *CALLS} - {"connect", "enabled", "raise_by_macro"}
+    assert functions <= {call.partition(" ")[0].strip(",") for call in FAILURES}
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -531,6 +890,15 @@ FAILURES = {
     ),
     "close": (lambda api, of: ("close", 7), TypeError),
     "close NULL": (lambda api, of: ("close_null",), TypeError),
+    "subscribe_owning": (
+        lambda api, of: ("subscribe_owning", of, Owner(), "x"),
+        HookRejected,
+    ),
+    "pause": (lambda api, of: ("pause", unwanted(api, of)), RuntimeError),
+    "pause, closed": (lambda api, of: ("pause", closed(api, of)), ValueError),
+    "resume": (lambda api, of: ("resume", closed(api, of)), ValueError),
+    "resume NULL": (lambda api, of: ("resume_null",), TypeError),
+    "new_dispatcher": (lambda api, of: ("new_dispatcher", b"\xff"), UnicodeDecodeError),
     "audit": (lambda api, of: ("audit", of, "fail", "O", 1), ValueError),
     "audit, no name": (lambda api, of: ("audit", of, None, None), ValueError),
     "audit, no domain": (lambda api, of: ("audit", 7, "x", None), TypeError),
@@ -547,6 +915,7 @@ FAILURES = {
         ValueError,
     ),
     "raise_tuple, no event": (lambda api, of: ("raise_tuple", 7, ()), TypeError),
+    "raise_by_macro, no event": (lambda api, of: ("raise_null_by_macro",), TypeError),
     "raise_by_macro": (
         lambda api, of: ("raise_by_macro", api.get_event(of, "fail")),
         ValueError,
@@ -930,6 +1299,12 @@ def test_wrong_arguments_of_events(compiled, domain, api):
         api.raise_tuple([], ())
     with pytest.raises(TypeError, match="event must be an Event"):
         api.raise_null()
+    with pytest.raises(TypeError, match="event must be an Event"):
+        api.raise_null_by_macro()
+
+
+def test_null_counts_as_enabled_so_that_it_is_refused(api):
+    assert api.enabled_null() == 1
 
 
 # Importing.
@@ -956,16 +1331,174 @@ def test_pure_python_has_no_c_api(compiled, client_folder, child_of):
 
 def test_an_older_runtime_is_refused(compiled, tmp_path):
     header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
-    newer = header.replace("API_VERSION 1", "API_VERSION 7")
+    newer = header.replace(f"API_VERSION {VERSION}", "API_VERSION 7")
     assert newer != header
     (tmp_path / "newer.h").write_text(newer, encoding="utf-8")
     code = (building.CLIENTS / "client.c").read_text(encoding="utf-8")
     source = tmp_path / "client.c"
     source.write_text(code.replace("<audithooks.h>", '"newer.h"'), encoding="utf-8")
     client = building.load(building.extension(source, tmp_path))
-    text = "version 7 of the C API of audithooks is needed, not 1"
+    text = f"version 7 of the C API of audithooks is needed, not {VERSION}"
     with pytest.raises(ImportError, match=text):
         client.connect()
+
+
+OLDER_RUNTIME = """
+import ctypes, sys
+import audithooks
+# An audithooks of the first version, whose table says nothing else of itself.
+get = ctypes.pythonapi.PyCapsule_GetPointer
+get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+name = b"audithooks._C_API"
+class Table(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_int), ("abi_version", ctypes.c_int),
+        ("functions", ctypes.c_void_p * 8), ("size", ctypes.c_size_t),
+        ("enabled_offset", ctypes.c_size_t), ("rest", ctypes.c_void_p * 4),
+    ]
+real = Table.from_address(get(audithooks._C_API, name))
+assert real.size == ctypes.sizeof(Table), real.size
+table = Table.from_buffer_copy(real)
+new = ctypes.pythonapi.PyCapsule_New
+new.restype = ctypes.py_object
+new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+audithooks._C_API = new(ctypes.addressof(table), name, None)
+def outcome(module):
+    try:
+        return module.connect()
+    except ImportError as error:
+        return str(error)
+def seen(module):
+    dispatcher, seen = audithooks.Dispatcher(), []
+    subscription = module.subscribe(dispatcher, seen)
+    module.raise_all(dispatcher)
+    module.close(subscription)
+    return len(seen)
+"""
+
+
+@pytest.fixture(scope="module")
+def targets(compiled, tmp_path_factory):
+    """The folder of a client for the first version, and one for the newest."""
+    folder = tmp_path_factory.mktemp("targets")
+    source = (building.CLIENTS / "limited.c").read_text(encoding="utf-8")
+    source = source.replace("#define Py_LIMITED_API 0x03090000\n", "")
+    for name, options in {
+        "first": ["-DAUDITHOOKS_TARGET_VERSION=1"],
+        "newest": [],
+    }.items():
+        path = folder / f"{name}.c"
+        path.write_text(source.replace("PyInit_limited", f"PyInit_{name}"))
+        building.extension(path, folder, options=[*building.WARNINGS, *options])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "first", "newest"),
+    [
+        ("pass", VERSION, VERSION),
+        (
+            "table.version, table.abi_version = 1, 0",
+            1,
+            f"version {VERSION} of the C API of audithooks is needed, not 1",
+        ),
+        ("table.version, table.size = 9, 9 * table.size", 9, 9),
+        (
+            "table.abi_version = 2",
+            *2 * ["this module was built for ABI 1 of audithooks, not 2"],
+        ),
+        ("table.size -= 8", VERSION, "built for a Python with other objects"),
+        ("table.size = 8", *2 * ["built for a Python with other objects"]),
+        ("table.enabled_offset += 16", *2 * ["built for a Python with other objects"]),
+    ],
+    ids=["this", "older", "newer", "abi", "shorter", "shortest", "objects"],
+)
+def test_a_client_works_with_each_runtime_that_has_its_target(
+    compiled, child_of, targets, change, first, newest
+):
+    printed = child_of("cython").run(
+        f"""{OLDER_RUNTIME}
+{change}
+import first, newest
+for module in first, newest:
+    found = outcome(module)
+    print(found, seen(module) if type(found) is int else "")
+""",
+        environ={"PYTHONPATH": str(targets)},
+    )
+    for line, wanted in zip(printed.splitlines(), (first, newest)):
+        if isinstance(wanted, int):
+            assert line == f"{wanted} 6"
+        else:
+            assert wanted in line
+
+
+def test_a_target_that_is_not_known_does_not_compile(compiled, tmp_path):
+    source = tmp_path / "target.c"
+    source.write_text("#include <audithooks.h>\n", encoding="utf-8")
+    for target in (0, VERSION + 1):
+        option = f"-DAUDITHOOKS_TARGET_VERSION={target}"
+        with pytest.raises(AssertionError, match="must be from 1 to AUDITHOOKS_API_V"):
+            building.extension(source, tmp_path, options=[option])
+
+
+STANDARDS = ["c99", "c11", "c17", "c2x", "c++98", "c++11", "c++17", "c++20"]
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_the_header_compiles_without_a_warning(compiled, tmp_path, standard):
+    """As strictly as compilers do; what is in Python.h is not looked at."""
+    plus = standard.startswith("c++")
+    variadic = """
+int raise_all(const AuditHooks_API *api, PyObject *d, AuditHooks_Event *event) {
+    if (AuditHooks_Audit(api, d, "x", NULL) < 0) return -1;
+    if (AuditHooks_Raise(api, event, "i", 1) < 0) return -1;
+    return AuditHooks_AUDIT(api, event, "ii", 1, 2);
+}
+"""
+    templates = """
+template <class A, class B> struct Pair { static void *both() { return 0; } };
+void with_commas(const AuditHooks_API *api, PyObject *d, AuditHooks_HookFunction hook) {
+    AuditHooks_Subscribe(api, d, hook, Pair<int, long>::both(), 0, 0, 0);
+    AuditHooks_AddAuditHook(api, d, hook, Pair<int, long>::both());
+}
+"""
+    source = tmp_path / ("client.cpp" if plus else "client.c")
+    source.write_text(
+        f"""
+#include <audithooks.h>
+int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *));
+int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
+    const AuditHooks_API *api = AuditHooks_Import();
+    PyObject *s, *t, *n;
+    AuditHooks_Event *event;
+    if (api == NULL) return -1;
+    s = AuditHooks_Subscribe(api, d, hook, NULL, NULL, NULL, 0);
+    t = AuditHooks_Subscribe(api, d, hook, NULL, NULL, NULL, 0, end);
+    n = AuditHooks_NewDispatcher(api, "n");
+    event = AuditHooks_GetEvent(api, n, "x");
+    return AuditHooks_AddAuditHook(api, d, hook, NULL) || AuditHooks_Close(api, s)
+        || AuditHooks_Pause(api, t) || AuditHooks_Resume(api, t)
+        || AuditHooks_AuditTuple(api, d, "x", NULL) || AuditHooks_Enabled(event)
+        || AuditHooks_RaiseTuple(api, event, NULL);
+}}
+{variadic.replace("int", "static inline int", 1) if standard != "c++98" else ""}
+{templates if plus else ""}
+""",
+        encoding="utf-8",
+    )
+    compiler = "CXX" if plus else "CC"
+    if building.missing(compiler):
+        pytest.skip(building.missing(compiler))
+    includes = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+    building.run(
+        *(*shlex.split(building.config(compiler)), f"-std={standard}"),
+        *("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused-function"),
+        *([] if plus else ["-Wstrict-prototypes", "-Wmissing-prototypes"]),
+        *(option for include in includes for option in ("-isystem", include)),
+        *("-I", audithooks.get_include()),
+        *("-c", "-o", str(tmp_path / "client.o"), str(source)),
+    )
 
 
 def test_cplusplus_compiles_the_header(compiled, tmp_path):
@@ -997,7 +1530,7 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
     )
     target = tmp_path / f"plus{building.config('EXT_SUFFIX')}"
     building.compile_c(source, target, "-shared", *building.WARNINGS, compiler="CXX")
-    assert building.load(target).connect() == 1
+    assert building.load(target).connect() == VERSION
 
 
 # The stable ABI: a client is built once, by this Python, and works on others.
@@ -1127,7 +1660,7 @@ def test_one_build_with_the_limited_api_works_on_every_cpython(
     command = python, "-c", USE_LIMITED  # which imports from the folder, too
     printed = building.run(*command, cwd=limited_folder, env=environ)
     of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
-    assert printed == f"cython 1\n{of_a_domain}{of_a_domain}0\n"
+    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0\n"
 
 
 # Cython.
@@ -1165,6 +1698,19 @@ def test_a_cython_hook_raises_as_python_does(compiled, cyclient):
         cyclient.sell("tea")
     cyclient.close(subscription)
     assert subscription.closed
+
+
+def test_cython_has_data_freed(compiled, cyclient):
+    data = object()
+    subscription = cyclient.subscribe_owning(data)
+    cyclient.pause(subscription)
+    assert subscription.paused
+    cyclient.resume(subscription)
+    assert not subscription.paused
+    assert cyclient.freed == []
+    cyclient.close(subscription)
+    assert cyclient.freed == [data]
+    assert cyclient.make("shop").name == "shop"
 
 
 @pytest.fixture(scope="module", params=["all", "limited"])
@@ -1342,7 +1888,7 @@ def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_fo
     )
     lines = [line for line in printed.splitlines() if "before" not in line]
     assert lines == [
-        "1",
+        str(VERSION),
         "audithooks runs in pure Python, without a C API: "
         "the compiled modules ended with another interpreter",
     ]
