@@ -8,6 +8,9 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 
+cdef extern from "interpreters.h":  # for what Cython calls
+    pass
+
 cdef extern from "Python.h":
     # Types, and what is known of their fields.
 

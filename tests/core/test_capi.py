@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import weakref
 from contextvars import copy_context
+from importlib.util import find_spec
 from pathlib import Path
 
 import building
@@ -1837,6 +1838,12 @@ print(seen, events)
 """
 
 
+ENDED = (
+    "the compiled modules ended with another interpreter, and Cython cannot begin again "
+    "(https://github.com/cython/cython/issues/732)"
+)
+
+
 @pytest.fixture(scope="module")
 def embed(compiled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embed")
@@ -1857,7 +1864,7 @@ def test_an_embedded_interpreter_can_be_started_again(compiled, embed):
 [('embed.one', (1,)), ('embed.two', ()), 2] [Record(event='x', args=())]
 seen by the hook of before: 3
 """
-    ended = "python the compiled modules ended with another interpreter\n"
+    ended = f"python {ENDED}\n"
     assert printed == f"cython None\n{outcome}{ended}{outcome}{ended}{outcome}"
 
 
@@ -1889,9 +1896,63 @@ def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_fo
     lines = [line for line in printed.splitlines() if "before" not in line]
     assert lines == [
         str(VERSION),
-        "audithooks runs in pure Python, without a C API: "
-        "the compiled modules ended with another interpreter",
+        f"audithooks runs in pure Python, without a C API: {ENDED}",
     ]
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_pure_python_serves_an_interpreter_after_the_main_one(
+    compiled, embed, client_folder, rounds
+):
+    """Each later one has all that pure Python has, and says why it is no more."""
+    code = """
+import client
+try:
+    client.connect()
+except ImportError as error:
+    assert "https://github.com/cython/cython/issues/732" in str(error), error
+    print("refused")
+"""
+    printed = building.run(
+        *(str(embed), sys.executable, "import audithooks"),
+        *rounds * [LIFE + code],
+        env=environment(client_folder),
+    )
+    assert printed.count("refused\n") == rounds
+    assert printed.count("[('embed.one', (1,)), ('embed.two', ()), 2]") == rounds
+
+
+@needs(
+    any(map(find_spec, ("_interpreters", "_xxsubinterpreters"))),
+    "this Python has no module for subinterpreters",
+)
+def test_the_c_api_is_refused_in_a_subinterpreter(compiled, child_of, client_folder):
+    printed = child_of(None).run(
+        """
+try:
+    import _interpreters as interpreters
+    other = interpreters.create("legacy")
+except ImportError:  # before 3.13
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create(isolated=False)
+interpreters.run_string(other, '''
+import client
+try:
+    client.connect()
+except ImportError as error:
+    print(error, flush=True)
+''')
+interpreters.destroy(other)
+import client
+print(client.connect(), flush=True)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == (
+        "audithooks runs in pure Python, without a C API: the compiled modules are for "
+        "the main interpreter, and this is another "
+        f"(https://github.com/cython/cython/issues/732)\n{VERSION}\n"
+    )
 
 
 def test_an_open_code_hook_is_not_called_in_the_next_interpreter(compiled, embed):
