@@ -1492,13 +1492,20 @@ int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
     if building.missing(compiler):
         pytest.skip(building.missing(compiler))
     includes = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+    command = [*shlex.split(building.config(compiler)), f"-std={standard}", "-c"]
+    for include in includes:
+        command += ["-isystem", include]
+    command += ["-o", str(tmp_path / "client.o")]
+    alone = tmp_path / f"alone{source.suffix}"
+    alone.write_text("#include <Python.h>\n")
+    done = subprocess.run([*command, str(alone)], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"this compiler does not take Python.h itself as {standard}")
     building.run(
-        *(*shlex.split(building.config(compiler)), f"-std={standard}"),
+        *command,
         *("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused-function"),
         *([] if plus else ["-Wstrict-prototypes", "-Wmissing-prototypes"]),
-        *(option for include in includes for option in ("-isystem", include)),
-        *("-I", audithooks.get_include()),
-        *("-c", "-o", str(tmp_path / "client.o"), str(source)),
+        *("-I", audithooks.get_include(), str(source)),
     )
 
 
@@ -2021,8 +2028,58 @@ def work(dispatcher, audit):
         subscription.resume()
         client.close(subscription)
         client.close(subscription)
+    owned = Owned()
+    for pattern, flags, wrong in (
+        ("x", 0, False), ("x", 1, False), ("x", 4, False), ("x", 8, False),
+        ("", 0, False), ("x", 99, False), ("x", 0, True),
+    ):
+        arguments = dispatcher, owned, pattern, flags, wrong
+        if wrong or flags == 99 or not pattern:
+            fails(client.subscribe_owning, *arguments)
+            continue
+        with client.subscribe_owning(*arguments) as subscription:
+            audit("x")
+            client.pause(subscription)
+            audit("x")
+            client.resume(subscription)
+            audit("x")
+        fails(client.pause, subscription)
+        fails(client.resume, subscription)
+    subscription = client.subscribe_owning(dispatcher, owned.closing, "x", 1)
+    owned.subscription = subscription
+    audit("x")
+    assert (owned.calls, owned.freed) == (9, 8), (owned.calls, owned.freed)
+    for function in client.close, client.pause, client.resume:
+        fails(function, 7)
+    for function in client.close_null, client.pause_null, client.resume_null:
+        fails(function)
+    fails(client.subscribe, dispatcher, "log", seen, (), None, 0)
+    fails(client.raise_null)
+    fails(client.raise_null_by_macro)
+    fails(client.raise_, 7, None)
+    fails(client.new_dispatcher, bytes([255]))
+    client.subscribe_owning(client.new_dispatcher("named"), owned, None)
+    gc.collect()
+    assert owned.freed == 9
+    client.subscribe_owning(dispatcher, "an open subscription", "x")
+    client.leak(client.subscribe_owning(dispatcher, "a kept subscription", "x"))
     client.subscribe(dispatcher, "veto", seen, None, None, 1)
     fails(client.subscribe, dispatcher, "log", seen, None, None, 0)
+    fails(client.subscribe_owning, dispatcher, owned, "x")
+    assert owned.freed == 10
+
+class Owned:
+    # Data of hooks, called with events, or with nothing when they are freed.
+    calls = freed = 0
+    def __call__(self, *event):
+        if event:
+            self.calls += 1
+        else:
+            self.freed += 1
+    def closing(self, *event):
+        self(*event)
+        if event:
+            client.close(self.subscription)
 
 class Owner(Dispatcher):
     pass
