@@ -1308,6 +1308,56 @@ def test_null_counts_as_enabled_so_that_it_is_refused(api):
     assert api.enabled_null() == 1
 
 
+# Documentation.
+
+
+LABELS = (
+    "Thread safety",
+    "References",
+    "Failure",
+    "Exception set before",
+    "Since",
+)
+PAGE = Path(__file__).parents[2] / "docs" / "c-api.md"
+
+
+def declarations(text):
+    """Return the functions that the header has, by name: without, macros, as None."""
+    text = re.sub(r"(?s)/\*.*?\*/", "", text)
+    found = {}
+    pattern = r"(?m)^static inline ([\w *]+?)\n(AuditHooks_\w+)\(((?:.|\n)*?)\)\n\{"
+    for kind, name, arguments in re.findall(pattern, text):
+        arguments = " ".join(arguments.replace("AUDITHOOKS_PRIVATE_OR_NULL", "").split())
+        shown = f"{kind} {name}({arguments.strip()})".replace("* ", "*")
+        found.setdefault(name, set()).add(shown)
+    for name in re.findall(r"(?m)^#define (AuditHooks_\w+)\(", text):
+        found.setdefault(name, None)
+    for kind, name, arguments in re.findall(
+        r"(?m)^([\w ]+\*)(AuditHooks_\w+)\(([^()]*)\);", text
+    ):
+        found[name] = {f"{kind}{name}({arguments})"}
+    return {n: value for n, value in found.items() if "_private_" not in n}
+
+
+@needs(PAGE.exists(), "the tests were copied without docs/")
+def test_every_function_of_the_header_is_documented_and_no_other():
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    declared = declarations(header)
+    page = PAGE.read_text(encoding="utf-8")
+    documented = {}
+    for section in page.split("```{eval-rst}\n.. c:function:: ")[1:]:
+        signature, _, text = section.partition("\n```\n")
+        name = re.search(r"(AuditHooks_\w+)\(", signature)[1]
+        documented[name] = signature
+        for label in LABELS:
+            assert len(re.findall(rf"(?m)^\* {label}: \S", text)) == 1, (name, label)
+    assert documented.keys() == declared.keys()
+    assert len(documented) == 15
+    for name, signatures in declared.items():
+        if signatures is not None:
+            assert documented[name] in signatures
+
+
 # Importing.
 
 
