@@ -6,6 +6,7 @@ They are compiled for this run against the installed header.
 import contextlib
 import functools
 import gc
+import importlib.machinery
 import os
 import re
 import shlex
@@ -1679,7 +1680,7 @@ for dispatcher in Dispatcher(), None:
     for event, args in seen:
         print(event, *args)
     print(sum(event == "limited.left_out" for event, _ in every))
-print(limited.raise_all(Dispatcher()))
+print(limited.raise_all(Dispatcher()), limited.subscribe_owning())
 """
 
 EVENTS_OF_LIMITED = """\
@@ -1718,7 +1719,33 @@ def test_one_build_with_the_limited_api_works_on_every_cpython(
     command = python, "-c", USE_LIMITED  # which imports from the folder, too
     printed = building.run(*command, cwd=limited_folder, env=environ)
     of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
-    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0\n"
+    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0 1\n"
+
+
+@needs(
+    ".abi3t.so" in importlib.machinery.EXTENSION_SUFFIXES,
+    "this Python knows no stable ABI for all builds (abi3t)",
+)
+@pytest.mark.parametrize("language", ["C", "C++"])
+def test_one_build_works_with_and_without_the_lock(compiled, tmp_path, language):
+    """It is built as for both, and this Python takes it."""
+    source = building.CLIENTS / "limited.c"
+    if language == "C++":
+        source = shutil.copy(source, tmp_path / "limited.cpp")
+    options = "-shared", "-DPy_TARGET_ABI3T=0x030f0000", *building.WARNINGS
+    building.compile_c(
+        source,
+        tmp_path / "limited.abi3t.so",
+        *(*options, "-Wno-missing-field-initializers"),
+        compiler={"C": "CC", "C++": "CXX"}[language],
+    )
+    printed = building.run(
+        *(sys.executable, "-c", USE_LIMITED),
+        cwd=tmp_path,
+        env={**environment(), "AUDITHOOKS_PURE_PYTHON": "0"},
+    )
+    of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
+    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0 1\n"
 
 
 # Cython.
