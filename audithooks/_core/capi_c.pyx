@@ -442,7 +442,7 @@ cdef PyObject *subscribe_owning(
 cdef PyObject *make_capsule(
     Py_AuditHookFunction hook, void *data, Free free
 ) except NULL:
-    """Return a native hook as Python takes it, which owns its data if it can free it."""
+    """Return a native hook as Python takes it, with data that it frees, maybe."""
     cdef object capsule
     capsule = capsule_of(hook, data) if free == NULL else owning(hook, data, free)
     Py_INCREF(<PyObject *> capsule)

@@ -348,7 +348,7 @@ def make_parser() -> Parser:
     build = parser.add_argument_group("to compile extensions in C")
     for option, text in {
         "--cflags": "show the options for compilers that find audithooks.h",
-        "--cmakedir": "show the folder that is audithooks_DIR for find_package() of CMake",
+        "--cmakedir": "show the folder for audithooks_DIR, by which CMake finds it",
         "--pkgconfigdir": "show the folder of audithooks.pc, for PKG_CONFIG_PATH",
     }.items():
         build.add_argument(

@@ -154,7 +154,8 @@ def configure(project, version):
     (project / "CMakeLists.txt").write_text(CMAKE.format(version=version))
     return subprocess.run(
         [
-            *("cmake", "-S", ".", "-B", "built", f"-DPython_EXECUTABLE={sys.executable}"),
+            *("cmake", "-S", ".", "-B", "built"),
+            f"-DPython_EXECUTABLE={sys.executable}",
             f"-Daudithooks_DIR={told('--cmakedir')}",
         ],
         cwd=project,

@@ -1328,8 +1328,8 @@ def declarations(text):
     found = {}
     pattern = r"(?m)^static inline ([\w *]+?)\n(AuditHooks_\w+)\(((?:.|\n)*?)\)\n\{"
     for kind, name, arguments in re.findall(pattern, text):
-        arguments = " ".join(arguments.replace("AUDITHOOKS_PRIVATE_OR_NULL", "").split())
-        shown = f"{kind} {name}({arguments.strip()})".replace("* ", "*")
+        arguments = arguments.replace(" AUDITHOOKS_PRIVATE_OR_NULL", "")
+        shown = f"{kind} {name}({' '.join(arguments.split())})".replace("* ", "*")
         found.setdefault(name, set()).add(shown)
     for name in re.findall(r"(?m)^#define (AuditHooks_\w+)\(", text):
         found.setdefault(name, None)
@@ -1923,8 +1923,8 @@ print(seen, events)
 
 
 ENDED = (
-    "the compiled modules ended with another interpreter, and Cython cannot begin again "
-    "(https://github.com/cython/cython/issues/732)"
+    "the compiled modules ended with another interpreter, and Cython cannot begin "
+    "again (https://github.com/cython/cython/issues/732)"
 )
 
 
