@@ -1,8 +1,8 @@
 """What a hook from before the interpreter adds to its start: make perf-start.
 
 Plain Python and Python under the library that is preloaded are started by turns, and
-the library writes every event as a line. The least time of each counts, as whatever
-else the machine does only adds to it.
+the library writes every event as a line. What counts is the median of the differences
+between neighbours, as the speed of a machine changes while it is measured.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import audithooks
@@ -44,11 +45,11 @@ def measure(options: list[str], rounds: int, format_: str) -> tuple[float, float
         }
         seconds(command, with_hook)
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        plain = least = float("inf")
+        plain, added = [], []
         for _ in range(rounds):
-            plain = min(plain, seconds(command, dict(os.environ)))
-            least = min(least, seconds(command, with_hook))
-    return plain * 1e3, (least - plain) * 1e3, lines
+            plain.append(seconds(command, dict(os.environ)))
+            added.append(seconds(command, with_hook) - plain[-1])
+    return median(plain) * 1e3, median(added) * 1e3, lines
 
 
 def main() -> None:
