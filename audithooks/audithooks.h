@@ -231,24 +231,35 @@ AuditHooks_AddAuditHook(const AuditHooks_API *api, PyObject *dispatcher,
    left. */
 #if AUDITHOOKS_TARGET_VERSION >= 2
 #ifdef __cplusplus
-#define AUDITHOOKS_PRIVATE_OR_NULL = NULL
-#else
-#define AUDITHOOKS_PRIVATE_OR_NULL
-#endif
 static inline PyObject *
 AuditHooks_Subscribe(const AuditHooks_API *api, PyObject *dispatcher,
                      AuditHooks_HookFunction hook, void *data,
                      const char *const *events, const char *const *exclude, int flags,
-                     AuditHooks_FreeFunction free AUDITHOOKS_PRIVATE_OR_NULL)
+                     AuditHooks_FreeFunction free = NULL)
 {
     return api->subscribe_owning(dispatcher, hook, data, events, exclude, flags, free);
 }
-#undef AUDITHOOKS_PRIVATE_OR_NULL
-#ifndef __cplusplus /* which has default arguments */
-#define AuditHooks_Subscribe(...) AUDITHOOKS_PRIVATE_SUBSCRIBE(__VA_ARGS__, NULL, 0)
-#define AUDITHOOKS_PRIVATE_SUBSCRIBE(api, dispatcher, hook, data, events, exclude, \
-                                     flags, free, ...)                             \
-    (AuditHooks_Subscribe)(api, dispatcher, hook, data, events, exclude, flags, free)
+#else /* C has no default arguments, but what is missing in an initializer is NULL */
+typedef struct {
+    const AuditHooks_API *api;
+    PyObject *dispatcher;
+    AuditHooks_HookFunction hook;
+    void *data;
+    const char *const *events;
+    const char *const *exclude;
+    int flags;
+    AuditHooks_FreeFunction free;
+} AuditHooks_private_Arguments;
+
+static inline PyObject *
+AuditHooks_private_subscribe(AuditHooks_private_Arguments given)
+{
+    return given.api->subscribe_owning(given.dispatcher, given.hook, given.data,
+                                       given.events, given.exclude, given.flags,
+                                       given.free);
+}
+#define AuditHooks_Subscribe(...) \
+    AuditHooks_private_subscribe((AuditHooks_private_Arguments){.api = __VA_ARGS__})
 #endif
 #else
 static inline PyObject *

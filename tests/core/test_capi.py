@@ -1328,7 +1328,7 @@ def declarations(text):
     found = {}
     pattern = r"(?m)^static inline ([\w *]+?)\n(AuditHooks_\w+)\(((?:.|\n)*?)\)\n\{"
     for kind, name, arguments in re.findall(pattern, text):
-        arguments = arguments.replace(" AUDITHOOKS_PRIVATE_OR_NULL", "")
+        arguments = arguments.replace(" = NULL", "")
         shown = f"{kind} {name}({' '.join(arguments.split())})".replace("* ", "*")
         found.setdefault(name, set()).add(shown)
     for name in re.findall(r"(?m)^#define (AuditHooks_\w+)\(", text):
@@ -1515,6 +1515,15 @@ void with_commas(const AuditHooks_API *api, PyObject *d, AuditHooks_HookFunction
     AuditHooks_AddAuditHook(api, d, hook, Pair<int, long>::both());
 }
 """
+    literals = """
+PyObject *with_literals(const AuditHooks_API *, PyObject *, AuditHooks_HookFunction);
+PyObject *with_literals(const AuditHooks_API *api, PyObject *d,
+                        AuditHooks_HookFunction hook) {
+    return AuditHooks_Subscribe(api, d, hook, (long[]){1, 2},
+                                (const char *const[]){"a", "b", NULL},
+                                (const char *const[]){"a.b", NULL}, 0);
+}
+"""
     source = tmp_path / ("client.cpp" if plus else "client.c")
     source.write_text(
         f"""
@@ -1535,7 +1544,7 @@ int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
         || AuditHooks_RaiseTuple(api, event, NULL);
 }}
 {variadic.replace("int", "static inline int", 1) if standard != "c++98" else ""}
-{templates if plus else ""}
+{templates if plus else literals}
 """,
         encoding="utf-8",
     )
