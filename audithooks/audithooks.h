@@ -439,8 +439,9 @@ AuditHooks_private_enabled(const AuditHooks_API *api, const AuditHooks_Event *ev
 /* Add a hook before Py_Initialize(), which writes events from the first one on. Since 1.
 
    It is no function of the table: compile _start/start.c, which is beside this header,
-   with the program, and link it with -ldl -pthread. That is plain C for Linux; the
-   program must export the functions of Python, as it does if libpython is shared.
+   with the program, and link it with -ldl -pthread, but on Windows with nothing. That is
+   plain C for Linux, macOS and, by gcc or clang, Windows; the program must export the
+   functions of Python, as it does if libpython is shared.
 
    *options* has a line for each: "output PATH" must be there; "json" writes JSON Lines,
    "show PATTERN" and "hide PATTERN" select events, "refuse PATTERN" refuses them with a
