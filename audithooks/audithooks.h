@@ -96,8 +96,7 @@ typedef struct AuditHooks_Event {
 
 /* The table. Call its functions by those below, which document them. */
 typedef struct {
-    int version;     /* the features of the audithooks that is imported */
-    int abi_version; /* since 2: its binary interface */
+    int version; /* the features of the audithooks that is imported */
     int (*addaudithook)(PyObject *dispatcher, AuditHooks_HookFunction hook, void *data);
     PyObject *(*subscribe)(PyObject *dispatcher, AuditHooks_HookFunction hook,
                            void *data, const char *const *events,
@@ -109,6 +108,7 @@ typedef struct {
     int (*raise_event)(AuditHooks_Event *event, const char *format, ...);
     int (*raise_event_tuple)(AuditHooks_Event *event, PyObject *args);
     /* Since 2. */
+    int abi_version;       /* the binary interface */
     size_t size;           /* of this table */
     size_t enabled_offset; /* where the field of an event is, in bytes */
     PyObject *(*subscribe_owning)(PyObject *dispatcher, AuditHooks_HookFunction hook,
@@ -127,7 +127,7 @@ AuditHooks_private_fits(const AuditHooks_API *api)
 #if AUDITHOOKS_TARGET_VERSION >= 2
     size_t least = sizeof(AuditHooks_API);
 #else
-    size_t least = offsetof(AuditHooks_API, size);
+    size_t least = offsetof(AuditHooks_API, abi_version);
 #endif
     int fits;
     if (api->version < AUDITHOOKS_TARGET_VERSION) {

@@ -89,7 +89,6 @@ cdef extern from *:
         int enabled
     ctypedef struct AuditHooks_API:
         int version
-        int abi_version
         int (*addaudithook)(PyObject *, Py_AuditHookFunction, void *) noexcept
         PyObject *(*subscribe)(
             PyObject *,
@@ -105,6 +104,7 @@ cdef extern from *:
         AuditHooks_Event *(*get_event)(PyObject *, const char *) noexcept
         int (*raise_event)(AuditHooks_Event *, const char *, ...) noexcept
         int (*raise_event_tuple)(AuditHooks_Event *, PyObject *) noexcept
+        int abi_version
         size_t size
         size_t enabled_offset
         PyObject *(*subscribe_owning)(

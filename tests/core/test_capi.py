@@ -1404,8 +1404,8 @@ get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 name = b"audithooks._C_API"
 class Table(ctypes.Structure):
     _fields_ = [
-        ("version", ctypes.c_int), ("abi_version", ctypes.c_int),
-        ("functions", ctypes.c_void_p * 8), ("size", ctypes.c_size_t),
+        ("version", ctypes.c_int), ("functions", ctypes.c_void_p * 8),
+        ("abi_version", ctypes.c_int), ("size", ctypes.c_size_t),
         ("enabled_offset", ctypes.c_size_t), ("rest", ctypes.c_void_p * 4),
     ]
 real = Table.from_address(get(audithooks._C_API, name))
@@ -1483,6 +1483,17 @@ for module in first, newest:
             assert line == f"{wanted} 6"
         else:
             assert wanted in line
+
+
+def test_the_table_begins_as_that_of_the_first_version():
+    """Where pointers are as long as int, nothing may stand in between."""
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    table = re.search(r"typedef struct \{([^}]*)\} AuditHooks_API;", header)[1]
+    fields = re.findall(r"^    \w[^(;]*?(\w+);|^    \w[^(]*\(\*(\w+)\)", table, re.M)
+    assert [a or b for a, b in fields][:10] == [
+        *("version", "addaudithook", "subscribe", "close", "audit", "audit_tuple"),
+        *("get_event", "raise_event", "raise_event_tuple", "abi_version"),
+    ]
 
 
 def test_a_target_that_is_not_known_does_not_compile(compiled, tmp_path):
