@@ -173,7 +173,11 @@ AuditHooks_Import(void)
     const AuditHooks_API *api;
     PyObject *kind, *value, *traceback;
     PyErr_Fetch(&kind, &value, &traceback);
+#ifdef __cplusplus
+    api = static_cast<const AuditHooks_API *>(PyCapsule_Import("audithooks._C_API", 0));
+#else
     api = (const AuditHooks_API *)PyCapsule_Import("audithooks._C_API", 0);
+#endif
     if (api != NULL && AuditHooks_private_fits(api)) {
         PyErr_Restore(kind, value, traceback);
         return api;
@@ -239,27 +243,20 @@ AuditHooks_Subscribe(const AuditHooks_API *api, PyObject *dispatcher,
 {
     return api->subscribe_owning(dispatcher, hook, data, events, exclude, flags, free);
 }
-#else /* C has no default arguments, but what is missing in an initializer is NULL */
-typedef struct {
-    const AuditHooks_API *api;
-    PyObject *dispatcher;
-    AuditHooks_HookFunction hook;
-    void *data;
-    const char *const *events;
-    const char *const *exclude;
-    int flags;
-    AuditHooks_FreeFunction free;
-} AuditHooks_private_Arguments;
+#else /* C has no default arguments: NULL is added, once more than is looked at */
+typedef struct AuditHooks_private_End AuditHooks_private_End; /* which nothing else is */
 
 static inline PyObject *
-AuditHooks_private_subscribe(AuditHooks_private_Arguments given)
+AuditHooks_private_subscribe(const AuditHooks_API *api, PyObject *dispatcher,
+                             AuditHooks_HookFunction hook, void *data,
+                             const char *const *events, const char *const *exclude,
+                             int flags, AuditHooks_FreeFunction free,
+                             const AuditHooks_private_End *end, ...)
 {
-    return given.api->subscribe_owning(given.dispatcher, given.hook, given.data,
-                                       given.events, given.exclude, given.flags,
-                                       given.free);
+    (void)end;
+    return api->subscribe_owning(dispatcher, hook, data, events, exclude, flags, free);
 }
-#define AuditHooks_Subscribe(...) \
-    AuditHooks_private_subscribe((AuditHooks_private_Arguments){.api = __VA_ARGS__})
+#define AuditHooks_Subscribe(...) AuditHooks_private_subscribe(__VA_ARGS__, NULL, NULL)
 #endif
 #else
 static inline PyObject *

@@ -1580,6 +1580,40 @@ int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
     )
 
 
+@pytest.mark.parametrize("arguments", [4, 6, 9])
+def test_a_wrong_number_of_arguments_does_not_compile(compiled, tmp_path, arguments):
+    given = "api, NULL, hook, NULL, NULL, NULL, 0, end, 1".split(", ")[:arguments]
+    source = tmp_path / "wrong.c"
+    source.write_text(
+        f"""
+#include <audithooks.h>
+PyObject *use(const AuditHooks_API *api, AuditHooks_HookFunction hook,
+              AuditHooks_FreeFunction end) {{
+    return AuditHooks_Subscribe({", ".join(given)});
+}}
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(AssertionError, match="AuditHooks_private_subscribe"):
+        building.extension(source, tmp_path, options=building.WARNINGS)
+
+
+def test_the_header_has_no_cast_of_c_in_cplusplus(compiled, tmp_path):
+    """GCC looks for one only where the linkage is that of C++, Clang everywhere."""
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    assert 'extern "C" {' in header
+    text = header.replace('extern "C" {', 'extern "C++" {')
+    (tmp_path / "audithooks.h").write_text(text, encoding="utf-8")
+    source = tmp_path / "casts.cpp"
+    source.write_text('#include "audithooks.h"\n', encoding="utf-8")
+    options = ("-Wold-style-cast", "-Werror")
+    include = sysconfig.get_path("include")
+    if building.missing("CXX"):
+        pytest.skip(building.missing("CXX"))
+    compiler = shlex.split(building.config("CXX"))
+    building.run(*compiler, *options, "-isystem", include, "-fsyntax-only", str(source))
+
+
 def test_cplusplus_compiles_the_header(compiled, tmp_path):
     source = tmp_path / "plus.cpp"
     source.write_text(
