@@ -24,6 +24,10 @@
    one .abi3.so works on every CPython from 3.9 on, except on free-threaded builds; with
    Py_TARGET_ABI3T, one .abi3t.so works on all from 3.15 on.
 
+   When the interpreter ends and has cleared the modules, events may still be raised and
+   subscriptions closed, paused and resumed; what adds or makes something is then a
+   RuntimeError.
+
    What needs the GIL needs an attached thread state on a free-threaded build. There
    several threads may call a hook at once, and a dispatch that started before its
    subscription was closed may still enter the hook: so have AuditHooks_Subscribe() free
@@ -229,10 +233,11 @@ AuditHooks_AddAuditHook(const AuditHooks_API *api, PyObject *dispatcher,
    subscription is closed, by whoever leaves the hook last, its own thread included; or
    when the dispatcher is dropped; or when the interpreter ends, after the last event,
    be the subscription open and whoever refers to it. Only a thread that never leaves the
-   hook, as a daemon thread at that end, prevents it. It is called with the GIL and
-   without an exception set; one that it sets goes to sys.unraisablehook(). In it, as in
-   tp_dealloc, references may be dropped; at the end of the interpreter no modules are
-   left. */
+   hook, as a daemon thread at that end, or in a forked child another one of its parent,
+   prevents it. It is called with the GIL and without an exception set; one that it sets
+   goes to sys.unraisablehook(). In it, as in tp_dealloc, references may be dropped; at
+   the end of the interpreter no modules are left. The collector does not look into the
+   data: if that refers to the dispatcher, both stay until the subscription is closed. */
 #if AUDITHOOKS_TARGET_VERSION >= 2
 #ifdef __cplusplus
 static inline PyObject *
@@ -414,7 +419,8 @@ AuditHooks_private_enabled(const AuditHooks_API *api, const AuditHooks_Event *ev
 
    Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
    exception that was set before is still set if the result is 0, and the last
-   __context__ of the new one if not. Calls the hooks that exist when it starts. */
+   __context__ of the new one if not. A name that is not UTF-8 is a UnicodeDecodeError
+   for a hook. Calls the hooks that exist when it starts. */
 #define AuditHooks_Audit(api, dispatcher, ...) ((api)->audit((dispatcher), __VA_ARGS__))
 
 /* Raise a resolved event, borrowed: AuditHooks_Raise(api, event, format, ...). Since 1.

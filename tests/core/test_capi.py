@@ -572,6 +572,75 @@ client.audit(None, "say.x", None)
     assert (done.returncode, done.stderr) == (0, "data say.x\nfreed data 1\n")
 
 
+def test_data_is_kept_though_another_subscribes_first_meanwhile(
+    compiled, child_of, client_folder
+):
+    """Whoever sees to the end of the interpreter first does so for all."""
+    printed = child_of("cython").run(
+        """
+import ctypes
+import client
+from audithooks import Dispatcher
+client.connect()
+freed = []
+class Hook:
+    def __call__(self, *event):
+        freed.extend([] if event else [1])
+class Key:  # stands where the key of audithooks will
+    inner = None
+    def __hash__(self): return hash("audithooks")
+    def __eq__(self, other):
+        if Key.inner is None:
+            Key.inner = ()
+            Key.inner = client.subscribe_owning(dispatcher, Hook(), "x")
+        return False
+dispatcher = Dispatcher()
+get, ctypes.pythonapi.PyInterpreterState_Get.restype = (
+    ctypes.pythonapi.PyInterpreterState_GetDict, ctypes.c_void_p
+)
+get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+kept = ctypes.c_void_p(get(ctypes.pythonapi.PyInterpreterState_Get()))
+ctypes.cast(ctypes.byref(kept), ctypes.POINTER(ctypes.py_object))[0][Key()] = None
+outer = client.subscribe_owning(dispatcher, Hook(), "x")
+print(Key.inner.closed, outer.closed, freed)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "False False []\n"
+
+
+@pytest.mark.parametrize("of", ["None", "Dispatcher()"])
+def test_c_code_closes_subscriptions_when_no_modules_are_left(
+    compiled, child_of, client_folder, of
+):
+    """As what is dropped at the very end does; all else says that it cannot."""
+    printed = child_of("cython").run(
+        f"""
+import os, sys
+import client
+from audithooks import Dispatcher
+client.connect()
+of = {of}
+class Last:
+    def __init__(self, *arguments):
+        self.arguments = arguments
+    def __del__(self, write=os.write, error=RuntimeError):
+        close, make, get, of, subscription = self.arguments
+        write(1, b"close\\n" if close(subscription) is None else b"")
+        for function, arguments in (make, ("x",)), (get, (of, "x")):
+            try:
+                function(*arguments)
+            except error as found:
+                write(1, b"%a\\n" % found)
+subscription = client.subscribe(of, "log", [], None, (), 0)
+sys.last = Last(client.close, client.new_dispatcher, client.get_event, of, subscription)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    ended = "RuntimeError('the interpreter ends, and audithooks has ended')\n"
+    assert printed == f"close\n{ended}{ended}"
+
+
 # Order and errors.
 
 
