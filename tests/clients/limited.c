@@ -151,7 +151,11 @@ PyModExport_limited(void)
 
 #else
 
-static PyModuleDef_Slot slots[] = {{0, NULL}};
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "limited", NULL, 0,
                                         methods, slots, NULL, NULL, NULL};

@@ -1651,7 +1651,7 @@ int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
 
 @pytest.mark.parametrize("arguments", [4, 6, 9])
 def test_a_wrong_number_of_arguments_does_not_compile(compiled, tmp_path, arguments):
-    given = "api, NULL, hook, NULL, NULL, NULL, 0, end, 1".split(", ")[:arguments]
+    given = ["api", "NULL", "hook", "NULL", "NULL", "NULL", "0", "end", "1"][:arguments]
     source = tmp_path / "wrong.c"
     source.write_text(
         f"""
