@@ -125,6 +125,9 @@ cdef dict open_ranks = {}  # rank -> None; a set may hang when memory has run ou
 # For a thread that closes or pauses a subscription, by its number: the hook.
 cdef dict leaving = {}
 
+# At the end of the interpreter C code may close what is open, when no globals are left.
+cdef str unsubscribe = UNSUBSCRIBE
+
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
 
@@ -653,7 +656,7 @@ cdef class HookList:
         if not hook.is_asked:
             store_int(&hook.conditions, load_int(&hook.conditions) | LEAVING)
         try:
-            self.audit(UNSUBSCRIBE, hook.events)
+            self.audit(unsubscribe, hook.events)
         finally:
             if outer is not None:
                 leaving[me] = outer
