@@ -156,6 +156,16 @@ def _leave_all_but(*fds: int) -> None:
         os.dup2(null, fd)
 
 
+def _lives(pid: int) -> bool:
+    """Whether there is a process that has not ended, as far as /proc has it."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in (b"Z", b"X")
+
+
 class _Kept:
     """The keeper itself."""
 
@@ -245,11 +255,11 @@ class _Kept:
 
     def _forget_ended(self, closed: bool) -> None:
         poll = select.poll()
-        pids = {fd: pid for pid, fd in self._traced.items()}
-        for fd, pid in pids.items():
-            if fd >= 0:
-                poll.register(fd, select.POLLIN)
-            elif closed:
+        pids = {fd: pid for pid, fd in self._traced.items() if fd >= 0}
+        for fd in pids:
+            poll.register(fd, select.POLLIN)
+        for pid in [pid for pid, fd in self._traced.items() if fd < 0]:
+            if closed and not _lives(pid):
                 self._forget(pid)
         for fd, _ in poll.poll(0):
             self._forget(pids[fd])
@@ -271,7 +281,7 @@ class _Kept:
             if fd >= 0:
                 poll.register(fd, select.POLLIN)
         if closed:  # a process that closed it may open it again
-            poll.poll(100)
+            poll.poll(10 if -1 in self._traced.values() else 100)
         else:
             poll.register(self._reader, select.POLLIN)
             poll.poll()
