@@ -57,7 +57,6 @@ def _of_threads(name: str) -> Any:
 _IN_PYTHON = 1 << 62
 
 _next_rank = count(1).__next__  # for all lists
-_next_thread = count().__next__
 
 
 class _Thread(_of_threads("_local")):  # type: ignore[misc]
@@ -68,10 +67,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
     overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
+    next_number = count().__next__  # here, as the last event may come in a new thread
+
     def __init__(self) -> None:
         self.leaving = None
         self.overflows = []
-        self.number = _next_thread()
+        self.number = self.next_number()
         self.running = {}
 
 

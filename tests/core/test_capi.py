@@ -1979,7 +1979,8 @@ def test_events_may_be_raised_while_the_collector_clears_their_list(
 ):
     """Nothing crashes, and an Event has its hooks, even if all else was cleared.
 
-    A frozenset and a dict can be cleared, and with it what names a hook wants.
+    A frozenset and a dict can be cleared, and with it what names a hook wants. Without
+    the global interpreter lock, all is cleared before anything is freed.
     """
     printed = child_of("cython").run(
         f"""
@@ -2014,8 +2015,8 @@ for order in itertools.permutations(range(4)):
     gc.collect(); gc.disable()
     turn(order)
     gc.collect()
-    least = 1 if {age!r} == "youngest" else 3
-    assert seen[0] == (0,) and set(seen[1:]) == {{(1,)}}, (order, seen)
+    least = 0 if {FREE_THREADED} else 1 if {age!r} == "youngest" else 3
+    assert seen[0] == (0,) and set(seen[1:]) <= {{(1,)}}, (order, seen)
     assert least <= len(seen) - 1 <= 3, (order, seen)
     del seen[:]
 print("survived")
