@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 
 SIGNALS = "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGUSR1", "SIGUSR2"
+PF_EXITING = 4  # of Linux: set before a process closes its files, and for good
 
 
 class Channel:
@@ -156,14 +157,14 @@ def _leave_all_but(*fds: int) -> None:
         os.dup2(null, fd)
 
 
-def _lives(pid: int) -> bool:
-    """Whether there is a process that has not ended, as far as /proc has it."""
+def _goes_on(pid: int) -> bool:
+    """Whether /proc has a process that has not begun to exit."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            state = file.read().rpartition(b")")[2].split()[0]
+            flags = int(file.read().rpartition(b")")[2].split()[6])
     except OSError:
         return False
-    return state not in (b"Z", b"X")
+    return not flags & PF_EXITING
 
 
 class _Kept:
@@ -259,7 +260,7 @@ class _Kept:
         for fd in pids:
             poll.register(fd, select.POLLIN)
         for pid in [pid for pid, fd in self._traced.items() if fd < 0]:
-            if closed and not _lives(pid):
+            if closed and not _goes_on(pid):
                 self._forget(pid)
         for fd, _ in poll.poll(0):
             self._forget(pids[fd])
