@@ -45,9 +45,7 @@ def cases(table):
         "os.spawn": needs_exec,  # which calls it in a forked child
     }
     return [
-        pytest.param(
-            name, marks=[mark for text, mark in marks.items() if text in code]
-        )
+        pytest.param(name, marks=[mark for text, mark in marks.items() if text in code])
         for name, (code, *_) in table.items()
     ]
 
