@@ -4,10 +4,12 @@ import fnmatch
 import importlib.util
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 
 import building as compiling
 import pytest
@@ -34,7 +36,10 @@ def test_names_match_on_windows_as_they_do_in_python(tmp_path):
     pairs = [("os.*", "os.open"), ("[", "["), ("[]a]", "]"), ("[!]a]", "b"), ("", "")]
     for _ in range(20_000):
         pattern = "".join(some.choices("ab.*?[]!-", k=some.randrange(9)))
-        pairs.append((pattern, "".join(some.choices("ab.-]", k=some.randrange(6)))))
+        name = "".join(some.choices("ab.-]", k=some.randrange(6)))
+        with suppress(re.error):  # that of 3.9 for a range that goes down
+            fnmatch.fnmatchcase(name, pattern)
+            pairs.append((pattern, name))
     done = subprocess.run(
         [program],
         input="".join(f"{pattern}\n{name}\n" for pattern, name in pairs),
