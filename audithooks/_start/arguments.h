@@ -168,21 +168,11 @@ static void put_str(struct shown *shown, PyObject *str, int marked)
         put_text(shown, &from, 0, marked);
 }
 
-/* How many characters a byte is in a repr(). */
-static size_t width(unsigned char byte, int how)
-{
-    if (is_plain(byte))
-        return 1;
-    if (byte < 0x20)
-        return byte == '\n' || byte == '\r' || byte == '\t' ? 2 : 4;
-    return byte >= 0x7f ? 4 : byte == '\\' || byte == (how == DOUBLE ? '"' : '\'') ? 2 : 1;
-}
-
 static void put_bytes(struct shown *shown, const char *bytes, size_t length)
 {
     struct characters from = {NULL, bytes, length, NULL};
     struct text repr;
-    size_t some = length, beyond, place;
+    size_t some = length, place;
     int how;
     if (may_be_secret(shown, &from, 0)) {
         put_hidden(shown);
@@ -190,23 +180,20 @@ static void put_bytes(struct shown *shown, const char *bytes, size_t length)
     }
     if (some > shown->room && !(shown->is_path && length <= MOST_PATH))
         some = shown->room;
-    beyond = length - some;
     how = memchr(bytes, '\'', some) != NULL && memchr(bytes, '"', some) == NULL ? DOUBLE
                                                                                 : QUOTE;
     begin_text(&repr);
     puts_(&repr, how == QUOTE ? "b'" : "b\"");
     for (place = 0; place < some; place++) {
         unsigned char c = (unsigned char)bytes[place];
-        if (!shown->is_path && repr.length > shown->room) /* what is cut is counted */
-            beyond += width(c, how);
-        else if (c < 0x7f)
+        if (c < 0x7f)
             put_character(&repr, c, how);
         else
             put_hex(&repr, c);
     }
     puts_(&repr, how == QUOTE ? "'" : "\"");
     shown->text->failed |= repr.failed;
-    put_ascii(shown, repr.at, repr.length, beyond);
+    put_ascii(shown, repr.at, repr.length, length - some);
     end_text(&repr);
 }
 
