@@ -1,33 +1,33 @@
 """The claims about the speed and size of audithooks, with their targets: one table.
 
+    python perf/claims.py FAMILY [--rounds N]
+
+measures those of one family, which is a script bench_*.py: make perf-rules and others.
+The status is 1 if a target is missed. `make gate` checks those of GATE, `make perf`
+all.
+
 Ratios are measured in one run, and hold for one Python: a build with PGO makes the
 hooks of sys faster, and so does CPython 3.14, which makes sys.audit() itself slower.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cases import (
+from bench import PURE
+from bench_dispatch import (
     ARGUMENTS,
+    AS_METHOD,
     C_AUDIT,
+    CHURN,
     CONDITIONS,
     DISPATCHER,
     DISPATCHER_EVENT,
-    FILTERING,
-    HIT,
     IN_CONTEXT,
-    MISS,
-    NATIVE,
-    NATIVE_HIT,
-    NATIVE_HOOK,
-    NATIVE_MISS,
-    NATIVE_REENTRANT,
     NUMBERS,
-    OF_SYS,
-    PURE,
     RUNTIME,
     RUNTIME_EVENT,
     SYS,
@@ -35,14 +35,35 @@ from cases import (
     place,
     with_others,
 )
-from measure import PGO
+from bench_import import EXTENSION, IMPORT
+from bench_rules import ALONE, MANY, OPERATIONS, under
+from bench_runtime import (
+    FILTERING,
+    HIT,
+    MISS,
+    NATIVE,
+    NATIVE_HIT,
+    NATIVE_HOOK,
+    NATIVE_MISS,
+    NATIVE_REENTRANT,
+    OF_SYS,
+)
+from bench_sinks import JSONLINES, WRITE
+from bench_start import COMMANDS, FORMATS
+from bench_start import under as started
+from bench_tracer import LINE, LINE_BY_HAND, waiting
+from bench_tracer import OPERATIONS as TRACED
+from interleave import FAMILIES, FAMILY, PGO, ROOT, measure, net, python, unusable
+from memory import ADDED, EVENTS, SUBSCRIPTION
 
+GATE = {"dispatch", "runtime", "import", "sinks"}  # the families of `make gate`
 NOISE = 1.05  # ratio that two measurements of one function may have
 OFF = 3  # nanoseconds that the difference of two cases varies by, from run to run
 AT_THE_LIMIT = 1.15  # times its floor: little is left to gain
 
 NEWER = sys.version_info >= (3, 14)
 FAST = NEWER or PGO
+MOST_UNDER_RULES = {"open": 2.0, "connect": 1.3, "subprocess.run": 1.3}
 
 
 class Claim(NamedTuple):
@@ -51,7 +72,11 @@ class Claim(NamedTuple):
     at_most: float
     unit: str = "x"  # a ratio; other units: the difference to the reference, if any
     floor: str = ""  # a case that does only the minimum that CPython needs
-    library: str = ""  # a peer that must be installed
+
+    @property
+    def families(self) -> set[str]:
+        """The scripts bench_*.py that have its cases."""
+        return {FAMILY[name] for name in used(self)}
 
 
 class Finding(NamedTuple):
@@ -61,6 +86,8 @@ class Finding(NamedTuple):
     floor: float | None  # the value of the floor
 
     def amount(self, value: float) -> str:
+        if value <= 0 and self.claim.unit == "ns":
+            return "less than the noise"  # two cases differed by less than they vary
         digits = 0 if value >= 100 else 1 if value >= 10 else 2
         return f"{value:,.{digits}f} {self.claim.unit}"
 
@@ -99,7 +126,7 @@ CLAIMS = [
     ),
     Claim(
         "Event of a Dispatcher, no hook, compared with its audit method",
-        one(place(DISPATCHER_EVENT, 0), "Dispatcher.audit as a method, no hook"),
+        one(place(DISPATCHER_EVENT, 0), AS_METHOD),
         1.0,
         floor="empty object",
     ),
@@ -173,8 +200,8 @@ CLAIMS = [
         "ns",
     ),
     Claim(
-        "subscribe and close, 1,000 others",
-        one("subscribe and close, 1,000 others"),
+        CHURN,
+        one(CHURN),
         100_000,
         "ns",
     ),
@@ -184,13 +211,61 @@ CLAIMS = [
         1.3,
         floor="Python method that tests its event and its hooks",
     ),
-    Claim("import audithooks", one("import audithooks"), 3_000_000, "ns"),
+    Claim(IMPORT, one(IMPORT), 3_000_000, "ns", floor=EXTENSION),
+    Claim(
+        "a line of JsonLines, compared with os.write",
+        one(JSONLINES, WRITE),
+        9.0,
+    ),
+    *(
+        Claim(
+            f"{kind} under a rule",
+            one(f"{kind}, {under(1)}", f"{kind}, {ALONE}"),
+            at_most,
+        )
+        for kind, at_most in MOST_UNDER_RULES.items()
+    ),
+    *(
+        Claim(
+            f"{kind} under many rules, compared with one",
+            tuple(
+                (f"{kind}, {under(number)}", f"{kind}, {under(1)}")
+                for number in MANY[1:]
+            ),
+            1.5,
+        )
+        for kind in OPERATIONS
+    ),
+    Claim(
+        "a JSON line of the tracer (100,000 a second)",
+        one(LINE),
+        10_000,
+        "ns",
+        floor=LINE_BY_HAND,
+    ),
+    *(
+        Claim(
+            f"what a waiting tracer adds to {each}, compared with a hook of sys",
+            one(waiting(each, "a tracer"), waiting(each, "a hook of sys")),
+            0.3,
+        )
+        for each in TRACED
+    ),
+    *(
+        Claim(
+            f"a hook from before the interpreter, {started(name, format_)}",
+            one(started(name, format_), name),
+            1_000_000,
+            "ns",
+        )
+        for name in COMMANDS
+        for format_ in FORMATS
+    ),
     *(
         Claim(
             f"faster than {peer} in the whole grid",
             everywhere(RUNTIME if peer == "subaudit" else DISPATCHER, peer),
             1.0,
-            library=peer,
         )
         for peer in ("blinker", "pluggy", "psygnal", "ddtrace", "subaudit")
     ),
@@ -208,8 +283,8 @@ INSTRUCTIONS = [
 MEMORY = [
     *(
         Claim(
-            f"{before}memory of a subscription",
-            one(f"{before}memory of a subscription"),
+            f"{before}{SUBSCRIPTION}",
+            one(f"{before}{SUBSCRIPTION}"),
             1024,
             "bytes",
         )
@@ -217,11 +292,8 @@ MEMORY = [
     ),
     *(
         Claim(
-            f"{before}memory kept after a million events",
-            tuple(
-                (f"{before}memory kept after a million events, {what}", "")
-                for what in ("no hook", "a hook", "a non-matching subscription")
-            ),
+            f"{before}{EVENTS}",
+            tuple((f"{before}{EVENTS}, {what}", "") for what in ADDED),
             0,
             "bytes",
         )
@@ -260,3 +332,30 @@ def judge(claim: Claim, costs: dict[str, float]) -> Finding:
     else:
         verdict = "missed"
     return Finding(claim, value, verdict, floor)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("family", choices=FAMILIES)
+    parser.add_argument("--rounds", type=int, default=10, help="default: 10")
+    given = parser.parse_args()
+    claims = [claim for claim in CLAIMS if given.family in claim.families]
+    names = {name for claim in claims for name in used(claim)}
+    for name, why in unusable(ROOT, names).items():
+        sys.exit(f"cannot measure {name!r}: {why}")
+    (benchmarks,) = measure([ROOT], names, given.rounds)
+    found = net(benchmarks)
+    print(python())
+    for name, value in found.items():
+        print(f"{value:14,.0f} ns  {name}")
+    missed = 0
+    for claim in claims:
+        finding = judge(claim, found)
+        missed += finding.verdict == "missed"
+        verdict = finding.verdict.replace("missed", "MISSED")
+        print(f"{claim.what}: {finding.measured}, at most {finding.target}: {verdict}")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,10 +9,6 @@ import matplotlib as mpl
 
 mpl.use("svg")
 
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from cases import (
     EVENTS,
     FILTERING,
@@ -24,6 +20,9 @@ from cases import (
     OF_SYS,
     place,
 )
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 INK = "#8b949e"  # a grey for either page
 STYLE: Any = {
