@@ -224,7 +224,7 @@ def base_revision() -> str | None:
 
 def build(source: Path, target: Path) -> Path:
     """Build the package in a folder, and return the folder to import it from."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
     subprocess.run([*command, "--target", target, source], check=True)
     return target
 
