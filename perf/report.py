@@ -160,7 +160,7 @@ def main() -> None:
         names = [name for name in CASES if name not in failed]
         (benchmarks,) = measure([ROOT], names, rounds)
         RESULTS.mkdir(exist_ok=True)
-        dump(benchmarks, suite)
+        dump(benchmarks, suite, settle=False)
     found = figures(benchmarks)
     claimed = net(benchmarks) | weights(ROOT)
     findings = [
