@@ -9,7 +9,8 @@ There are three checks, with a line for each result, and status 1 if one of them
   slack unnoticed. A budget is valid for the Python it was measured on; on another
   Python the base revision replaces it. --update makes the present counts the budget.
 * Nothing is significantly slower, by more than 10 %, than the base revision: the last
-  tag, or without one the previous commit. Both are built and measured in turns.
+  tag, or without one the previous commit. It is built, and both are measured in turns;
+  `make` built this tree where it is.
 * The claims of claims.py that need no peers hold on this Python.
 
 The clock tells noise from change like this. Noise only adds time, so the minima of
@@ -27,7 +28,6 @@ import json
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -229,15 +229,8 @@ def build(source: Path, target: Path) -> Path:
     return target
 
 
-def sources(folder: Path, revision: str | None) -> Path:
-    """Copy the sources of a revision, or of this tree as it is, into a folder."""
-    if revision is None:
-        made = shutil.ignore_patterns("*.c", "*.so", "*.pyd", "__pycache__")
-        shutil.copytree(ROOT / "audithooks", folder / "audithooks", ignore=made)
-        for name in ("build_ext.py", "pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, folder)
-        return folder
-    folder.mkdir()
+def checkout(revision: str, folder: Path) -> Path:
+    """Copy the sources of a revision into a folder."""
     archive = folder.with_suffix(".tar")
     subprocess.run(
         ["git", "-C", ROOT, "archive", "--output", archive, revision], check=True
@@ -268,41 +261,28 @@ def main() -> int:
         parser.error("valgrind is not installed")
     budgets = json.loads(BUDGET.read_text(encoding="utf-8"))
 
+    if options.update:
+        budgets[python()] = count(ROOT, COUNTED)
+        BUDGET.write_text(json.dumps(budgets, indent=2) + "\n", encoding="utf-8")
+        return 0
+    budget = budgets.get(python())
+    revision = options.base or base_revision()
     with TemporaryDirectory() as folder:
-        temporary = Path(folder)
-        revision = options.base or base_revision()
-        wanted: dict[str, str | None] = {"tree": None}
-        if revision is not None and not options.update:
-            wanted["base"] = revision
-        with ThreadPoolExecutor() as pool:
-            trees = dict(
-                zip(
-                    wanted,
-                    pool.map(
-                        lambda name: build(
-                            sources(temporary / f"{name}-source", wanted[name]),
-                            temporary / name,
-                        ),
-                        wanted,
-                    ),
-                )
+        base = None
+        if revision is not None:
+            base = build(
+                checkout(revision, Path(folder, "source")), Path(folder, "base")
             )
-        tree, base = trees["tree"], trees.get("base")
-        if options.update:
-            budgets[python()] = count(tree, COUNTED)
-            BUDGET.write_text(json.dumps(budgets, indent=2) + "\n", encoding="utf-8")
-            return 0
-        budget = budgets.get(python())
-        lines = check_counts(tree, base, COUNTED, budget, INSTRUCTIONS)
+        lines = check_counts(ROOT, base, COUNTED, budget, INSTRUCTIONS)
         if base is not None:
-            more, found = check_times(tree, base, TIMED, options.rounds)
+            more, found = check_times(ROOT, base, TIMED, options.rounds)
             lines += more
             if options.output:
                 options.output.mkdir(parents=True, exist_ok=True)
                 for name, benchmarks in zip(("head.json", "base.json"), found):
                     dump(benchmarks, options.output / name)
-        claims = [claim for claim in CLAIMS if claim.families <= GATE]
-        lines += check_claims(tree, claims, options.rounds)
+    claims = [claim for claim in CLAIMS if claim.families <= GATE]
+    lines += check_claims(ROOT, claims, options.rounds)
 
     print(
         f"{python()}; base revision: {revision or 'none, as there is no history here'}"
