@@ -46,7 +46,6 @@ STYLE: Any = {
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
-    "font.family": ["Helvetica", "Arial", "sans-serif"],
     "font.size": 8.5,
     "grid.alpha": 0.35,
     "grid.color": INK,
@@ -66,10 +65,14 @@ def save(picture: Picture, path: Path) -> None:
     plt.close(picture)
 
 
-def time(nanoseconds: float, _: object = None) -> str:
-    if nanoseconds < 1000:
-        return f"{nanoseconds:.0f} ns"
-    return f"{nanoseconds / 1000:.3g} µs"
+def time(nanoseconds: float) -> str:
+    power = 0 if nanoseconds < 1e3 else 1 if nanoseconds < 1e6 else 2
+    value = nanoseconds / 1000**power
+    return f"{value:.{int(power > 0 and value < 10)}f} {('ns', 'µs', 'ms')[power]}"
+
+
+def tick(nanoseconds: float, _: object = None) -> str:
+    return time(nanoseconds).replace(".0 ", " ")
 
 
 def spread(heights: list[float], distance: float) -> list[float]:
@@ -91,25 +94,28 @@ def listeners(
 ) -> None:
     """Draw the cost of an event by the number of its hooks, a line for each label."""
     labels = ours + peers
-    last = NUMBERS[-1]
+    numbers = NUMBERS[1:]  # a logarithmic axis has no 0
+    last = numbers[-1]
     with plt.rc_context(STYLE):
         picture, axes = plt.subplots(figsize=(WIDTH, 4.2))
         for label in labels:
             own = label in ours
             axes.plot(
-                NUMBERS,
-                [found[place(label, hooks)].value for hooks in NUMBERS],
+                numbers,
+                [found[place(label, hooks)].value for hooks in numbers],
                 color=BLUE if own else ORANGE if label == SYS else INK,
                 linewidth=2 if own else 1.3,
                 marker="o",
                 markersize=3,
-                alpha=1 if own or label == SYS else 0.75,
+                clip_on=False,
             )
         axes.set_yscale("log")
-        axes.set_xticks(NUMBERS)
-        axes.set_xlim(0, last)
-        axes.set_xlabel("hooks of the event")
-        axes.yaxis.set_major_formatter(FuncFormatter(time))
+        axes.set_xscale("log")
+        axes.set_xlim(numbers[0], last)
+        axes.set_xticks(numbers, [f"{number}" for number in numbers])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("hooks of the event, each called")
+        axes.yaxis.set_major_formatter(FuncFormatter(tick))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.grid(axis="y")
         bottom, top = axes.get_ylim()
@@ -119,9 +125,16 @@ def listeners(
             axes.annotate(
                 label,
                 (last, end),
-                xytext=(last * 1.07, math.exp(height)),
+                xytext=(last * 1.25, math.exp(height)),
                 annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.5, "shrinkA": 0},
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": INK,
+                    "linewidth": 0.5,
+                    "relpos": (0, 0.5),
+                    "shrinkA": 0,
+                    "shrinkB": 4,
+                },
                 color=BLUE if label in ours else ORANGE if label == SYS else INK,
                 fontweight="bold" if label in ours else "normal",
                 va="center",
@@ -135,7 +148,7 @@ def listeners(
         )
         title(
             axes,
-            f"An event with ten hooks takes {time(dispatcher)} by a Dispatcher,\n"
+            f"Ten hooks take {time(dispatcher)} by a Dispatcher,\n"
             f"{time(sys)} by sys.audit, up to {time(worst)} elsewhere",
         )
         save(picture, path)
@@ -148,8 +161,8 @@ def title(axes: Axes, text: str) -> None:
 def overhead(found: dict[str, Figure], path: Path) -> None:
     """Draw what hooks add to operations that raise runtime events, and those alone.
 
-    A line is the interval of a figure; what it does not tell from nothing has an arrow
-    down from its end and no dot.
+    A line is the interval of a figure. What it does not tell from nothing has no dot,
+    but an arrow down from its end.
     """
     kinds = [NOBODY, NATIVE, MISS, FILTERING, OF_SYS, HIT]
     names = {NOBODY: "the operation itself"}
@@ -175,33 +188,33 @@ def overhead(found: dict[str, Figure], path: Path) -> None:
                 ticks.append(y)
                 labels.append(names.get(kind, f"+ {kind}"))
                 if each.is_noise:
-                    axes.plot(max(each.high, 1), y, "<", color=colour, fillstyle="none")
-                    axes.text(
-                        max(each.high, 1) * 1.25, y, "noise", va="center", color=colour
-                    )
-                    continue
-                axes.plot([each.low, each.high], [y, y], color=colour, lw=1.5)
-                axes.plot(
-                    *(each.value, y, "s" if kind == NOBODY else "o"),
+                    end, text = each.bound, f"noise, < {time(each.bound)}"
+                    axes.plot(end, y, "<", color=colour, fillstyle="none", ms=5)
+                else:
+                    end, text = each.high, time(each.value)
+                    shape = "s" if kind == NOBODY else "o"
+                    axes.plot([each.low, each.high], [y, y], color=colour, lw=1.5)
+                    axes.plot(each.value, y, shape, color=colour, ms=5)
+                axes.annotate(
+                    *(text, (end, y), (7, 0)),
+                    textcoords="offset points",
+                    va="center",
                     color=colour,
-                    markersize=5,
-                )
-                axes.text(
-                    *(each.high * 1.25, y, time(each.value)), va="center", color=colour
                 )
         axes.set_yticks(ticks, labels)
         axes.tick_params("y", length=0)
+        axes.tick_params("x", labelsize=7)
         axes.set_ylim(min(ticks) - 0.6, 0.6)
-        axes.xaxis.set_major_formatter(FuncFormatter(time))
+        axes.xaxis.set_major_formatter(FuncFormatter(tick))
         axes.xaxis.set_minor_locator(NullLocator())
         low, high = axes.get_xlim()
-        axes.set_xlim(low, high * 5)
+        axes.set_xlim(max(low, 1), high * 12)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         miss, filtering = (found[f"id, {kind}"] for kind in (MISS, FILTERING))
         title(
             axes,
-            f"An event nobody wants costs {time(max(miss.value, 1))},\n"
-            f"where a hook of sys that filters costs {time(filtering.value)}",
+            f"An event that no hook wants: +{time(miss.value)} for id(0),\n"
+            f"+{time(filtering.value)} with a hook of sys that filters",
         )
         save(picture, path)

@@ -57,9 +57,14 @@ class Figure(NamedTuple):
     def is_noise(self) -> bool:
         return self.low <= 0
 
+    @property
+    def bound(self) -> float:
+        """What noise may hide, as code does not take less than nothing."""
+        return max(self.high, (self.high - self.low) / 2)
+
     def __str__(self) -> str:
         if self.is_noise:
-            return f"< {number(max(self.high, 0.1))}"
+            return f"< {number(self.bound)}"
         return f"{number(self.value)} ±{number((self.high - self.low) / 2)}"
 
 
