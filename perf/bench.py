@@ -22,6 +22,7 @@ from timeit import Timer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 PURE = "pure "
 
@@ -29,34 +30,26 @@ PURE = "pure "
 class Case:
     """A statement to be measured, and the set-up it needs."""
 
+    without = ""  # the case of the same operation alone, which is subtracted
+    pure = False  # with audithooks in pure Python
+    process = ""  # cases share a process if they have the same text here
+    written = 10  # times that the statement stands in a row
+    turns = 1  # of a loop inside the statement
+    counted = False  # has a budget of instructions
+    timed = True  # and is timed against the base revision, too
+    slack = 0  # instructions that vary, besides the share that may
+    loops = 0  # for callgrind
+
     def __init__(
-        self,
-        name: str,
-        setup: str,
-        statement: str,
-        *,
-        without: str = "",  # the case of the same operation alone, which is subtracted
-        pure: bool = False,  # with audithooks in pure Python
-        process: str = "",  # cases share a process if they have the same text here
-        written: int = 10,  # times that the statement stands in a row
-        turns: int = 1,  # of a loop inside the statement
-        counted: bool = False,  # has a budget of instructions
-        timed: bool = True,  # and is timed against the base revision, too
-        slack: int = 0,  # instructions that vary, besides the share that may
-        loops: int = 0,  # for callgrind
+        self, name: str, setup: str, statement: str, **options: str | int
     ) -> None:
-        self.name = PURE * pure + name
+        for option, value in options.items():
+            getattr(self, option)  # exists
+            setattr(self, option, value)
+        self.name = PURE * self.pure + name
         self.setup = setup
         self.statement = statement
-        self.without = without
-        self.pure = pure
-        self.process = process
-        self.written = written
-        self.turns = turns
-        self.counted = counted
-        self.timed = counted and timed
-        self.slack = slack
-        self.loops = loops or 2000 // written
+        self.loops = self.loops or 2000 // self.written
         self._seconds: Callable[[int], float] | None = None
 
     @property
@@ -84,22 +77,20 @@ class Case:
 
         seconds = self.prepared()
         seconds(self.loops)
-        return counted(lambda: seconds(self.loops))  # type: ignore[no-any-return]
+        return counted(lambda: seconds(self.loops))
 
 
 class Clocked(Case):
     """A case whose set-up defines seconds(loops), as child processes do the work."""
 
     def prepared(self) -> Callable[[int], float]:
-        found: Callable[[int], float] = made(self)["seconds"]  # type: ignore[assignment]
-        return found
+        return made(self)["seconds"]
 
 
 class Fresh(Case):
     """A case that can be done once in a process: each loop has a new one."""
 
-    def __init__(self, *args: str, **options: object) -> None:
-        super().__init__(*args, **options, written=1, loops=1)  # type: ignore[arg-type]
+    written = loops = 1
 
     def prepared(self) -> Callable[[int], float]:
         from subprocess import PIPE, run
@@ -122,18 +113,18 @@ class Fresh(Case):
         from floor import counted
 
         seconds = super().prepared()
-        return counted(lambda: seconds(1))  # type: ignore[no-any-return]
+        return counted(lambda: seconds(1))
 
 
 def environment(case: Case) -> dict[str, str]:
     return {"AUDITHOOKS_PURE_PYTHON": str(int(case.pure))}
 
 
-namespaces: dict[str, dict[str, object]] = {}
+namespaces: dict[str, dict[str, Any]] = {}
 kinds: set[tuple[bool, str]] = set()
 
 
-def made(case: Case) -> dict[str, object]:
+def made(case: Case) -> dict[str, Any]:
     """Return the names that a set-up defines, which cases with the same one share."""
     kinds.add((case.pure, case.process))
     if len(kinds) > 1:
@@ -176,7 +167,7 @@ def main(cases: list[Case], **defaults: float) -> None:
 
 
 # An empty loop, so many times, for instructions.py.
-EMPTY = [Case(f"{number}", "", "pass", loops=number) for number in (1, 200, 2000)]
+EMPTY = [Case(f"{n}", "", "pass", written=1, loops=n) for n in (1, 200, 2000)]
 
 if __name__ == "__main__":
     main(EMPTY)

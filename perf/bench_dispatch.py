@@ -6,6 +6,8 @@ for the others. The hooks of a *miss* wait for another event.
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 from bench import Case, main
 
 DISPATCHER = "Dispatcher.audit"
@@ -35,23 +37,12 @@ AUDIT = ("audit('x.y')", "audit('x.y', 1, 2)")
 CALL = ("event()", "event(1, 2)")
 
 
-class Library:
-    """How a library raises an event, and how listeners are added for it."""
-
-    def __init__(
-        self,
-        setup: str,
-        hit: str,  # adds a listener for the event
-        miss: str,  # adds a listener for another event
-        entries: dict[str, tuple[str, str]],  # statements with no and two arguments
-        of_sys: bool = False,  # its listeners are hooks of sys, which stay
-    ) -> None:
-        self.setup = setup
-        self.hit = hit
-        self.miss = miss
-        self.entries = entries
-        self.of_sys = of_sys
-
+# How a library raises an event, by statements with no and with two arguments for each
+# label, and adds a listener for the event, a hit, or for another one, a miss. Listeners
+# that are hooks of sys stay.
+Library = namedtuple(  # noqa: PYI024 - callgrind would count long to import typing
+    "Library", "setup hit miss entries of_sys", defaults=[False]
+)
 
 OURS = (
     Library(

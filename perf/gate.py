@@ -33,7 +33,17 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from claims import CLAIMS, GATE, INSTRUCTIONS, Claim, judge, used
+from claims import (
+    ATTEMPTS,
+    CLAIMS,
+    GATE,
+    INSTRUCTIONS,
+    Claim,
+    Finding,
+    check,
+    judge,
+    used,
+)
 from instructions import count
 from interleave import (
     CASES,
@@ -43,7 +53,6 @@ from interleave import (
     dump,
     least,
     measure,
-    net,
     python,
     unusable,
 )
@@ -53,10 +62,9 @@ EXACT = 0.02  # how much a count may differ from its budget
 SLOWER = 0.10  # how much a time may differ from that of the base
 CLOCK_ALONE = 0.25  # the same, if the instructions do not
 SURE = 0.9  # of the pairs; by chance in 5 % with five processes, in 2 % with fifteen
-ATTEMPTS = 4
 
 COUNTED = [case.name for case in CASES.values() if case.counted]
-TIMED = [case.name for case in CASES.values() if case.timed]
+TIMED = [name for name in COUNTED if CASES[name].timed]
 
 
 class Line(NamedTuple):
@@ -103,10 +111,9 @@ def judge_times(name: str, tree: list[float], base: list[float]) -> Line:
     return Line("time", name, f"{ratio:.2f} x base", f"{1 + SLOWER:.2f}", verdict)
 
 
-def judge_claim(claim: Claim, found: dict[str, float]) -> Line:
-    finding = judge(claim, found)
+def line_of(finding: Finding) -> Line:
     verdict = {"met": "ok", "missed": "FAILED"}.get(finding.verdict, finding.verdict)
-    return Line("claim", claim.what, finding.measured, finding.target, verdict)
+    return Line("claim", finding.claim.what, finding.measured, finding.target, verdict)
 
 
 def times(benchmarks: Benchmarks, name: str) -> list[float]:
@@ -141,7 +148,7 @@ def check_counts(
         for name, limit in (budget or {}).items()
         if name not in COUNTED
     ]
-    return lines + [judge_claim(claim, found) for claim in claims]
+    return lines + [line_of(judge(claim, found)) for claim in claims]
 
 
 def usable(tree: Path, names: list[str]) -> list[str]:
@@ -178,29 +185,6 @@ def check_times(
             if not alike.failed and ratio <= 1 + CLOCK_ALONE:
                 lines[name] = lines[name]._replace(verdict="not in instructions")
     return [lines[name] for name in names], found
-
-
-def check_claims(tree: Path, claims: list[Claim], rounds: int) -> list[Line]:
-    """Return the lines for the claims.
-
-    A ratio that fails to the end holds if it holds in instructions.
-    """
-    found: list[Benchmarks] = [{}]
-    lines: dict[str, Line] = {}
-    failed = claims
-    for _ in range(ATTEMPTS):
-        measure([tree], {name for each in failed for name in used(each)}, rounds, found)
-        costs = net(found[0])
-        lines |= {claim.what: judge_claim(claim, costs) for claim in failed}
-        failed = [claim for claim in failed if lines[claim.what].failed]
-        if not failed:
-            break
-    ratios = [claim for claim in failed if claim.unit == "x"]
-    for line in check_counts(tree, None, [], None, ratios) if ratios else ():
-        if not line.failed:
-            measured = f"{line.measured} instructions"
-            lines[line.what] = line._replace(measured=measured)
-    return [lines[claim.what] for claim in claims]
 
 
 def git(*arguments: str) -> str | None:
@@ -282,7 +266,7 @@ def main() -> int:
                 for name, benchmarks in zip(("head.json", "base.json"), found):
                     dump(benchmarks, options.output / name)
     claims = [claim for claim in CLAIMS if claim.families <= GATE]
-    lines += check_claims(ROOT, claims, options.rounds)
+    lines += map(line_of, check(ROOT, claims, options.rounds))
 
     print(
         f"{python()}; base revision: {revision or 'none, as there is no history here'}"

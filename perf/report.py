@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import pyperf
 
+import memory
 import plots
 from bench import PURE
 from bench_dispatch import (
@@ -34,10 +35,9 @@ from bench_dispatch import (
     place,
 )
 from bench_peers import PEERS
-from claims import CLAIMS, INSTRUCTIONS, MEMORY, Finding, judge, used
+from claims import CLAIMS, INSTRUCTIONS, MEMORY, Finding, check, judge, used
 from instructions import count
-from interleave import CASES, HERE, ROOT, dump, measure, net, python, unusable
-from memory import weights
+from interleave import CASES, HERE, ROOT, dump, measure, output, python, unusable
 
 RESULTS = HERE / "results"
 README = ROOT / "README.md"
@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="the values of before")
     options = parser.parse_args()
 
+    rounds = options.rounds or (30 if options.full else 9)
     suite = RESULTS / "suite.json"
     failed = unusable(ROOT, CASES)
     missing = {
@@ -161,18 +162,16 @@ def main() -> None:
         before = pyperf.BenchmarkSuite.load(str(suite)).get_benchmarks()
         benchmarks = {each.get_name(): each for each in before}
     else:
-        rounds = options.rounds or (30 if options.full else 9)
-        names = [name for name in CASES if name not in failed]
-        (benchmarks,) = measure([ROOT], names, rounds)
-        RESULTS.mkdir(exist_ok=True)
-        dump(benchmarks, suite, settle=False)
+        (benchmarks,) = measure([ROOT], CASES.keys() - failed.keys(), rounds)
+    claims = [claim for claim in CLAIMS if benchmarks.keys() >= {*used(claim)}]
+    findings = check(ROOT, claims, rounds, benchmarks)
+    RESULTS.mkdir(exist_ok=True)
+    dump(benchmarks, suite, settle=False)
     found = figures(benchmarks)
-    claimed = net(benchmarks) | weights(ROOT)
-    findings = [
-        judge(claim, claimed)
-        for claim in CLAIMS + MEMORY
-        if claimed.keys() >= {*used(claim)}
-    ]
+    weights = {
+        name: float(output(ROOT, memory.__file__, name)) for name in memory.NAMES
+    }
+    findings += [judge(claim, weights) for claim in MEMORY]
     uncounted = "" if which("valgrind") else "Missing: valgrind, which counts.\n"
     if not uncounted:
         counts = count(ROOT, {name for claim in INSTRUCTIONS for name in used(claim)})

@@ -172,7 +172,7 @@ def test_a_budget_for_a_case_that_is_gone_fails(gate):
 def test_a_claim_is_held_to_its_target_or_its_floor(gate, cost, verdict):
     claim = gate.Claim("claim", (("arm", "reference"),), 0.6, floor="floor")
     found = {"arm": cost, "reference": 100, "floor": 58}
-    assert gate.judge_claim(claim, found).verdict == verdict
+    assert gate.line_of(gate.judge(claim, found)).verdict == verdict
 
 
 def counting(gate, monkeypatch, counts):
@@ -248,12 +248,13 @@ def test_a_ratio_that_fails_to_the_end_is_counted(
     slow, instructions = (
         {"arm": cost, "reference": 100.0} for cost in (120.0, counted)
     )
-    monkeypatch.setattr(gate, "measure", lambda *_: None)
-    monkeypatch.setattr(gate, "net", lambda found: slow)
-    monkeypatch.setattr(gate, "count", lambda *_: instructions)
-    (line,) = gate.check_claims(ROOT, [claim], rounds=1)
-    assert line.verdict == verdict
-    assert line.measured.endswith("instructions") == (verdict == "ok")
+    monkeypatch.setattr("claims.measure", lambda *_: None)
+    monkeypatch.setattr("claims.net", lambda found: slow)
+    monkeypatch.setattr("claims.count", lambda *_: instructions)
+    monkeypatch.setattr("claims.which", lambda name: name)
+    (finding,) = gate.check(ROOT, [claim], rounds=1)
+    assert gate.line_of(finding).verdict == verdict
+    assert finding.measured.endswith("instructions") == (verdict == "ok")
 
 
 def test_without_history_there_is_no_base(gate, monkeypatch, tmp_path):
@@ -269,11 +270,8 @@ def test_every_case_of_a_claim_or_a_budget_is_there(gate):
     import interleave
     import memory
 
-    cases = [
-        *memory.CASES,
-        *(each for one in interleave.FAMILIES.values() for each in one),
-    ]
-    names = [case.name for case in cases]
+    names = [case.name for one in interleave.FAMILIES.values() for case in one]
+    names += memory.NAMES
     assert len(set(names)) == len(names)
     for claim in claims.CLAIMS + claims.INSTRUCTIONS + claims.MEMORY:
         assert {*gate.used(claim)} <= {*names}
