@@ -37,7 +37,7 @@ perf-sinks: $(VENV)/floor  ## measure a line of JSON Lines, beside the write in 
 	$(BIN)/python perf/claims.py sinks $(ARGS)
 
 perf-start: $(VENV)/floor  ## measure what a hook from before the interpreter adds to its start
-	$(BIN)/python perf/claims.py start --rounds 40 $(ARGS)
+	$(BIN)/python perf/claims.py start $(ARGS)
 
 perf-tracer: $(VENV)/floor  ## measure events the tracer writes in a second, and its cost for others
 	$(BIN)/python perf/claims.py tracer $(ARGS)

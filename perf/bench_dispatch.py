@@ -132,10 +132,9 @@ addaudithook = domain.addaudithook
 """
 RUNTIME_DOMAIN = "from audithooks import addaudithook, audit\n"
 RAISE = """
-error = ValueError()
 def hook(event, args):
     if event == 'x.y':
-        raise error
+        raise ValueError
 addaudithook(hook)
 """
 ATTEMPT = """

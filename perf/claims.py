@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import which
+from statistics import median
 from typing import NamedTuple
 
 import bench_dispatch as dispatch
@@ -36,6 +37,7 @@ from interleave import (
     PGO,
     ROOT,
     Benchmarks,
+    least,
     measure,
     net,
     python,
@@ -59,6 +61,7 @@ class Claim(NamedTuple):
     at_most: float
     unit: str = "x"  # a ratio; other units: the difference to the reference, if any
     floor: str = ""  # a case that does only the minimum that CPython needs
+    typical: bool = False  # the median counts, not the least
 
     @property
     def families(self) -> set[str]:
@@ -253,10 +256,11 @@ CLAIMS = [
     ),
     *(
         Claim(
-            f"a hook from before the interpreter, {start.under(name, format_)}",
-            one(start.under(name, format_), name),
+            start.added(name, format_),
+            one(start.added(name, format_)),
             1_000_000,
             "ns",
+            typical=True,
         )
         for name in start.COMMANDS
         for format_ in start.FORMATS
@@ -348,7 +352,12 @@ def check(
         if attempt or found is None:
             names = {name for claim in missed for name in used(claim)}
             measure([tree], names, rounds, [benchmarks])
-        costs = net(benchmarks)
+        costs = net(benchmarks) | {
+            name: median(least(benchmarks[name]))
+            for claim in missed
+            if claim.typical
+            for name in used(claim)
+        }
         findings |= {claim.what: judge(claim, costs) for claim in missed}
         missed = [claim for claim in missed if findings[claim.what].verdict == "missed"]
         if not missed:

@@ -39,7 +39,14 @@ static int has(const struct characters *from, size_t length, const char *what)
     if (from->str == NULL)
         return memmem(from->ascii, length, what, size) != NULL;
     for (place = 0; place + size <= length; place++) {
-        for (offset = 0; offset < size; offset++)
+        if (from->copy != NULL) { /* a wchar_t has 32 bits */
+            const wchar_t *copy = (const wchar_t *)from->copy;
+            const wchar_t *found = wmemchr(copy + place, *what, length - place);
+            if (found == NULL)
+                return 0;
+            place = (size_t)(found - copy);
+        }
+        for (offset = 0; offset < size && place + offset < length; offset++)
             if (character(from, place + offset) != (unsigned char)what[offset])
                 break;
         if (offset == size)
@@ -86,6 +93,19 @@ static void put_hidden(const struct shown *shown)
     puts_(shown->text, shown->json ? "\"" HIDDEN "\"" : "'" HIDDEN "'");
 }
 
+static void put_characters(struct text *text, const struct characters *from, size_t place,
+                           size_t end, int how)
+{
+    if (from->copy != NULL && text->size - text->length >= end - place) {
+        char *at = text->at + text->length; /* most are written as they are */
+        for (; place < end && is_plain(from->copy[place]); place++)
+            *at++ = (char)from->copy[place];
+        text->length = (size_t)(at - text->at);
+    }
+    for (; place < end; place++)
+        put_character(text, character(from, place), how);
+}
+
 /* Write a text of at most the room that is left. *beyond* characters were cut before. A
    text that is *marked* is no str: it is written without quotes. */
 static void put_text(struct shown *shown, const struct characters *from, size_t beyond,
@@ -112,16 +132,16 @@ static void put_text(struct shown *shown, const struct characters *from, size_t 
     }
     if (how != PLAIN)
         puts_(shown->text, how == QUOTE ? "'" : "\"");
-    for (place = 0; place < before; place++)
-        put_character(shown->text, character(from, place), how);
+    put_characters(shown->text, from, 0, before, how);
     if (more > 0) {
         shown->is_cut = 1;
-        putf(shown->text, "\xe2\x80\xa6 (%zu more)", more);
+        puts_(shown->text, "\xe2\x80\xa6 (");
+        put_number(shown->text, (long long)more, 1);
+        puts_(shown->text, " more)");
     }
     if (behind < from->length) {
         puts_(shown->text, " \xe2\x80\xa6");
-        for (place = behind; place < from->length; place++)
-            put_character(shown->text, character(from, place), how);
+        put_characters(shown->text, from, behind, from->length, how);
     }
     if (how != PLAIN)
         puts_(shown->text, how == QUOTE ? "'" : "\"");
@@ -148,11 +168,21 @@ static void put_str(struct shown *shown, PyObject *str, int marked)
         put_text(shown, &from, 0, marked);
 }
 
+/* How many characters a byte is in a repr(). */
+static size_t width(unsigned char byte, int how)
+{
+    if (is_plain(byte))
+        return 1;
+    if (byte < 0x20)
+        return byte == '\n' || byte == '\r' || byte == '\t' ? 2 : 4;
+    return byte >= 0x7f ? 4 : byte == '\\' || byte == (how == DOUBLE ? '"' : '\'') ? 2 : 1;
+}
+
 static void put_bytes(struct shown *shown, const char *bytes, size_t length)
 {
     struct characters from = {NULL, bytes, length, NULL};
     struct text repr;
-    size_t some = length, place;
+    size_t some = length, beyond, place;
     int how;
     if (may_be_secret(shown, &from, 0)) {
         put_hidden(shown);
@@ -160,20 +190,23 @@ static void put_bytes(struct shown *shown, const char *bytes, size_t length)
     }
     if (some > shown->room && !(shown->is_path && length <= MOST_PATH))
         some = shown->room;
+    beyond = length - some;
     how = memchr(bytes, '\'', some) != NULL && memchr(bytes, '"', some) == NULL ? DOUBLE
                                                                                 : QUOTE;
     begin_text(&repr);
     puts_(&repr, how == QUOTE ? "b'" : "b\"");
     for (place = 0; place < some; place++) {
         unsigned char c = (unsigned char)bytes[place];
-        if (c < 0x7f)
+        if (!shown->is_path && repr.length > shown->room) /* what is cut is counted */
+            beyond += width(c, how);
+        else if (c < 0x7f)
             put_character(&repr, c, how);
         else
             put_hex(&repr, c);
     }
     puts_(&repr, how == QUOTE ? "'" : "\"");
     shown->text->failed |= repr.failed;
-    put_ascii(shown, repr.at, repr.length, length - some);
+    put_ascii(shown, repr.at, repr.length, beyond);
     end_text(&repr);
 }
 
@@ -200,7 +233,9 @@ static void put_other(struct shown *shown, PyObject *value, PyObject *type)
     }
     /* Before that, a repr() may run into what is not there yet. */
     if (!shown->is_interrupted && (type == py.PyCode_Type || py.Py_IsInitialized())) {
-        if (py.PyObject_HasAttrString(type, "__fspath__"))
+        /* To ask a type that has none is slow, and most are of these. */
+        if (type != py.PyType_Type && type != py.PyFunction_Type && type != py.PyCode_Type
+            && py.PyObject_HasAttrString(type, "__fspath__"))
             told = py.PyOS_FSPath(value);
         else
             told = py.PyObject_Repr(value);
@@ -303,13 +338,13 @@ static void put_items(struct shown *shown, PyObject *value, int depth, int is_di
     py.Py_DecRef(tuple);
 }
 
-static void put_number(struct shown *shown, PyObject *value)
+static void put_int(struct shown *shown, PyObject *value)
 {
     int overflow;
     long long number = py.PyLong_AsLongLongAndOverflow(value, &overflow);
     PyObject *hex;
     if (overflow == 0) {
-        putf(shown->text, "%lld", number);
+        put_number(shown->text, number, 1);
         return;
     }
     hex = py.PyNumber_ToBase(value, 16); /* str() limits the number of digits */
@@ -352,7 +387,7 @@ static void put_value(struct shown *shown, PyObject *value, int depth)
                            : shown->json     ? "false"
                                              : "False");
     else if (type == py.PyLong_Type)
-        put_number(shown, value);
+        put_int(shown, value);
     else if (type == py.PyFloat_Type)
         put_float(shown, value, type);
     else if (shown->kind == 'x' || shown->kind == 'e')
@@ -503,9 +538,11 @@ static int put_arguments(struct text *text, struct text *cut, const char *event,
             puts_(text, wanted.json ? "," : ", ");
         is_first = 0;
         if (wanted.json)
-            putf(text, "\"%.*s\":", (int)size, name);
-        else if (is_known)
-            putf(text, "%.*s=", (int)size, name);
+            put_byte(text, '"');
+        if (wanted.json || is_known) {
+            put(text, name, size);
+            puts_(text, wanted.json ? "\":" : "=");
+        }
         if (is_redacted(event, name, size))
             put_hidden(&shown);
         else if (wanted.json || !put_readable(text, event, name, size, value))
@@ -514,7 +551,9 @@ static int put_arguments(struct text *text, struct text *cut, const char *event,
         if (!shown.is_cut)
             continue;
         if (wanted.json) {
-            putf(cut, "%s\"%.*s\"", cut->length ? "," : "", (int)size, name);
+            puts_(cut, cut->length ? ",\"" : "\"");
+            put(cut, name, size);
+            put_byte(cut, '"');
             continue;
         }
         type = py.PyObject_Type(value);

@@ -1,28 +1,46 @@
 /* The lines of events, as audithooks/tracer/text.py and audithooks/sinks/jsonlines.py
    write them. A part of start.c. */
 
+static void put_clock(struct text *text, const struct tm *clock, long micros)
+{
+    put_number(text, clock->tm_hour, 2);
+    put_byte(text, ':');
+    put_number(text, clock->tm_min, 2);
+    put_byte(text, ':');
+    put_number(text, clock->tm_sec, 2);
+    put_byte(text, '.');
+    put_number(text, micros, 6);
+}
+
 static void put_time(struct text *text, long long now)
 {
     time_t seconds = (time_t)(now / 1000000000);
     long micros = (long)(now % 1000000000 / 1000);
     struct tm clock;
-    char some[40];
     long long since;
     if (wanted.json) {
         gmtime_r(&seconds, &clock);
-        strftime(some, sizeof some, "%Y-%m-%dT%H:%M:%S", &clock);
-        putf(text, "{\"time\":\"%s.%06ldZ\"", some, micros);
-    } else if (strcmp(wanted.time, "absolute") == 0) {
+        puts_(text, "{\"time\":\"");
+        put_number(text, clock.tm_year + 1900, 4);
+        put_byte(text, '-');
+        put_number(text, clock.tm_mon + 1, 2);
+        put_byte(text, '-');
+        put_number(text, clock.tm_mday, 2);
+        put_byte(text, 'T');
+        put_clock(text, &clock, micros);
+        puts_(text, "Z\"");
+        return;
+    }
+    if (wanted.color)
+        puts_(text, "\x1b[2m");
+    if (strcmp(wanted.time, "absolute") == 0) {
         localtime_r(&seconds, &clock);
-        strftime(some, sizeof some, "%H:%M:%S", &clock);
-        snprintf(some + 8, sizeof some - 8, ".%06ld", micros);
+        put_clock(text, &clock, micros);
     } else {
         since = strcmp(wanted.time, "delta") == 0 ? atomic_exchange(&last, now) : 0;
-        snprintf(some, sizeof some, "%11.6f",
-                 (double)(now - (since ? since : wanted.began)) / 1e9);
+        putf(text, "%11.6f", (double)(now - (since ? since : wanted.began)) / 1e9);
     }
-    if (!wanted.json)
-        putf(text, wanted.color ? "\x1b[2m%s\x1b[0m " : "%s ", some);
+    puts_(text, wanted.color ? "\x1b[0m " : " ");
 }
 
 static void put_who(struct text *text)
@@ -55,12 +73,18 @@ static int show(const char *event, PyObject *args, long long number, int64_t int
         begin_text(&cut);
         if (wanted.json) {
             put_time(&text, nanoseconds);
-            if (number > 0)
-                putf(&text, ",\"seq\":%lld", number);
-            putf(&text, ",\"pid\":%d,\"thread\":%lu", (int)pid,
-                 (unsigned long)pthread_self());
-            if (number == 0)
-                putf(&text, ",\"interpreter\":%lld", (long long)interpreter);
+            if (number > 0) {
+                puts_(&text, ",\"seq\":");
+                put_number(&text, number, 1);
+            }
+            puts_(&text, ",\"pid\":");
+            put_number(&text, pid, 1);
+            puts_(&text, ",\"thread\":");
+            put_number(&text, (long long)pthread_self(), 1);
+            if (number == 0) {
+                puts_(&text, ",\"interpreter\":");
+                put_number(&text, interpreter, 1);
+            }
             puts_(&text, ",\"event\":\"");
             put_name(&text, event, 200, JSON);
             puts_(&text, "\",\"args\":{");

@@ -55,7 +55,7 @@ enum { RAW = 0, FILE_INPUT = 257 };
 #define TYPES(X) \
     X(PyUnicode_Type) X(PyLong_Type) X(PyBool_Type) X(PyFloat_Type) X(PyBytes_Type) \
     X(PyTuple_Type) X(PyList_Type) X(PySet_Type) X(PyFrozenSet_Type) X(PyDict_Type) \
-    X(PyCode_Type)
+    X(PyCode_Type) X(PyType_Type) X(PyFunction_Type)
 #define EXCEPTIONS(X) \
     X(PyExc_PermissionError) X(PyExc_InterruptedError) X(PyExc_KeyboardInterrupt)
 

@@ -31,6 +31,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 

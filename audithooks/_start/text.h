@@ -59,9 +59,8 @@ static void put_escape(struct text *text, int letter)
 static void put_hex(struct text *text, unsigned byte)
 {
     static const char digits[] = "0123456789abcdef";
-    put_escape(text, 'x');
-    put_byte(text, digits[byte >> 4 & 15]);
-    put_byte(text, digits[byte & 15]);
+    const char some[] = {'\\', 'x', digits[byte >> 4 & 15], digits[byte & 15]};
+    put(text, some, sizeof some);
 }
 
 static void puts_(struct text *text, const char *string)
@@ -78,6 +77,20 @@ putf(struct text *text, const char *format, ...)
     vsnprintf(some, sizeof some, format, arguments);
     va_end(arguments);
     puts_(text, some);
+}
+
+/* Write a number of at least so many digits. */
+static void put_number(struct text *text, long long number, int digits)
+{
+    char some[24], *at = some + sizeof some;
+    unsigned long long rest = (unsigned long long)number;
+    if (number < 0) {
+        put_byte(text, '-');
+        rest = -rest;
+    }
+    for (; rest > 0 || digits > 0; rest /= 10, digits--)
+        *--at = (char)('0' + rest % 10);
+    put(text, at, (size_t)(some + sizeof some - at));
 }
 
 static void put_utf8(struct text *text, uint32_t c)
@@ -132,9 +145,15 @@ static void put_special(struct text *text, uint32_t c, int how)
              (unsigned)c);
 }
 
+/* Whether a character is written as it is, however characters are written. */
+static inline int is_plain(uint32_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\' && c != '"' && c != '\'';
+}
+
 static inline void put_character(struct text *text, uint32_t c, int how)
 {
-    if (c >= 0x20 && c < 0x7f && c != '\\' && c != '"' && c != '\'')
+    if (is_plain(c))
         put_byte(text, (int)c);
     else
         put_special(text, c, how);
