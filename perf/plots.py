@@ -161,7 +161,7 @@ def title(axes: Axes, text: str) -> None:
 def overhead(found: dict[str, Figure], path: Path) -> None:
     """Draw what hooks add to operations that raise runtime events, and those alone.
 
-    A line is the interval of a figure. What it does not tell from nothing has no dot,
+    A line is the range of a figure. What it does not tell from nothing has no dot,
     but an arrow down from its end.
     """
     kinds = [NOBODY, NATIVE, MISS, FILTERING, OF_SYS, HIT]
@@ -208,7 +208,7 @@ def overhead(found: dict[str, Figure], path: Path) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(tick))
         axes.xaxis.set_minor_locator(NullLocator())
         low, high = axes.get_xlim()
-        axes.set_xlim(max(low, 1), high * 12)
+        axes.set_xlim(max(low, 1), high * 25)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         miss, filtering = (found[f"id, {kind}"] for kind in (MISS, FILTERING))

@@ -5,17 +5,15 @@
 The results go to perf/results, and a short version to the README, between two markers.
 --again takes the values of the last run.
 
-A figure is the median over the processes, and half of the interval that has it with
-95 % (by the ranks of a binomial distribution). A difference that this interval does not
-tell from nothing is shown as less than its end. The claims compare minima, as noise
-only adds time.
+A figure is the median over the fastest third of the processes, as other load only adds
+time, and half of their range. A difference that the ranges do not tell from nothing is
+shown as less than what they may hide.
 """
 
 from __future__ import annotations
 
 import argparse
 from importlib.metadata import version
-from math import floor, sqrt
 from shutil import which
 from statistics import median
 from typing import NamedTuple
@@ -37,7 +35,17 @@ from bench_dispatch import (
 from bench_peers import PEERS
 from claims import CLAIMS, INSTRUCTIONS, MEMORY, Finding, check, judge, used
 from instructions import count
-from interleave import CASES, HERE, ROOT, dump, measure, output, python, unusable
+from interleave import (
+    CASES,
+    HERE,
+    ROOT,
+    dump,
+    measure,
+    output,
+    python,
+    settled,
+    unusable,
+)
 
 RESULTS = HERE / "results"
 README = ROOT / "README.md"
@@ -47,7 +55,7 @@ OURS = (DISPATCHER, DISPATCHER_EVENT, RUNTIME, RUNTIME_EVENT)
 
 
 class Figure(NamedTuple):
-    """Nanoseconds, and the interval they are known by."""
+    """Nanoseconds, and their range."""
 
     value: float
     low: float
@@ -73,11 +81,8 @@ def number(value: float) -> str:
 
 
 def figure(benchmark: pyperf.Benchmark) -> Figure:
-    values = sorted(
-        median(run.values) * 1e9 for run in benchmark.get_runs() if run.values
-    )
-    rank = max(floor(len(values) / 2 - 0.98 * sqrt(len(values))), 0)
-    return Figure(median(values), values[rank], values[-1 - rank])
+    values = sorted(value * 1e9 for value in settled(benchmark).get_values())
+    return Figure(median(values), values[0], values[-1])
 
 
 def figures(benchmarks: dict[str, pyperf.Benchmark]) -> dict[str, Figure]:
@@ -194,8 +199,8 @@ def main() -> None:
         f"{findings_table(findings)}\n"
         f"## Two arguments\n\n{by_hooks(found, labels, 2)}\n"
         f"## No arguments\n\n{by_hooks(found, labels, 0)}\n"
-        "## Every case\n\nIn ns: the median, and half of its interval of 95 %; what is "
-        "subtracted, if anything.\n\n"
+        "## Every case\n\nIn ns: the median, half of the range, and what is "
+        "subtracted.\n\n"
         + table(
             ["case", "ns", "without"],
             [[name, str(each), CASES[name].without] for name, each in found.items()],
