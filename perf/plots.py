@@ -188,7 +188,7 @@ def overhead(found: dict[str, Figure], path: Path) -> None:
                 ticks.append(y)
                 labels.append(names.get(kind, f"+ {kind}"))
                 if each.is_noise:
-                    end, text = each.bound, f"noise, < {time(each.bound)}"
+                    end, text = each.bound, f"< {time(each.bound)}"
                     axes.plot(end, y, "<", color=colour, fillstyle="none", ms=5)
                 else:
                     end, text = each.high, time(each.value)
@@ -204,6 +204,7 @@ def overhead(found: dict[str, Figure], path: Path) -> None:
         axes.set_yticks(ticks, labels)
         axes.tick_params("y", length=0)
         axes.tick_params("x", labelsize=7)
+        axes.set_xlabel("a hollow mark: less than that, by the noise")
         axes.set_ylim(min(ticks) - 0.6, 0.6)
         axes.xaxis.set_major_formatter(FuncFormatter(tick))
         axes.xaxis.set_minor_locator(NullLocator())
