@@ -204,7 +204,7 @@ def overhead(found: dict[str, Figure], path: Path) -> None:
         axes.set_yticks(ticks, labels)
         axes.tick_params("y", length=0)
         axes.tick_params("x", labelsize=7)
-        axes.set_xlabel("a hollow mark: less than that, by the noise")
+        axes.set_xlabel("hollow: hidden by the noise", fontsize=8)
         axes.set_ylim(min(ticks) - 0.6, 0.6)
         axes.xaxis.set_major_formatter(FuncFormatter(tick))
         axes.xaxis.set_minor_locator(NullLocator())
