@@ -100,6 +100,7 @@ $(VENV)/dist: $(VENV)/python pyproject.toml
 $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
 	@command -v strace || echo "without strace, a part is left out: apt-get install strace"
 	$(BIN)/pip install -qq --upgrade --group programs
+	$(BIN)/pip install -qq --group systems
 	$(BIN)/pip install -qq --group soak || true
 	touch $@
 

@@ -9,13 +9,18 @@ cdef extern from "audithooks.h":
         const char *event, object args, void *data
     ) except? -1
 
+    ctypedef void (*AuditHooks_FreeFunction)(void *data) noexcept
+
     ctypedef struct AuditHooks_API:
         const int version
+        const int abi_version
 
     ctypedef struct AuditHooks_Event:
         const int enabled
 
     const int AUDITHOOKS_API_VERSION
+    const int AUDITHOOKS_ABI_VERSION
+    const int AUDITHOOKS_TARGET_VERSION
     const char *AUDITHOOKS_HOOK
     const int AUDITHOOKS_REENTRANT
     const int AUDITHOOKS_UNRAISABLE
@@ -39,7 +44,21 @@ cdef extern from "audithooks.h":
         const char *const *exclude,
         int flags,
     )
+    # The same with its last argument, which may be left out in C.
+    object AuditHooks_SubscribeOwning "AuditHooks_Subscribe"(
+        const AuditHooks_API *api,
+        object dispatcher,
+        Py_AuditHookFunction hook,
+        void *data,
+        const char *const *events,
+        const char *const *exclude,
+        int flags,
+        AuditHooks_FreeFunction free,
+    )
     int AuditHooks_Close(const AuditHooks_API *api, object subscription) except -1
+    int AuditHooks_Pause(const AuditHooks_API *api, object subscription) except -1
+    int AuditHooks_Resume(const AuditHooks_API *api, object subscription) except -1
+    object AuditHooks_NewDispatcher(const AuditHooks_API *api, const char *name)
 
     int AuditHooks_Audit(
         const AuditHooks_API *api,

@@ -9,7 +9,6 @@ PYTEST_DONT_REWRITE: there are no assertions here, and without this word pytest 
 this module was imported before its plugin.
 """
 
-from ._core.choice import _C_API as _C_API  # for audithooks.h
 from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
@@ -58,11 +57,21 @@ else:
         """Return what most programs do without, and what is therefore loaded late.
 
         __version__ is that of the installed distribution, or "0+unknown" if there is
-        none, as in a program that was frozen without it.
+        none, as in a program that was frozen without it. _C_API is the capsule of
+        audithooks.h; PyCapsule_Import() raises the ImportError of where there is none.
         """
         value: object
         if name == "Record":
             from ._core.capture import Record as value
+        elif name == "_C_API":
+            from ._core.choice import _C_API as value
+
+            if value is None:
+                raise ImportError(
+                    "audithooks runs in pure Python, without a C API: "
+                    f"{FALLBACK_REASON}",
+                    name="audithooks",
+                )
         elif name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 

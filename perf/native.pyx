@@ -1,5 +1,6 @@
 # cython: language_level=3
 # distutils: include_dirs = ../audithooks
+# distutils: define_macros = AUDITHOOKS_TARGET_VERSION=1
 """Events that C or Cython code raises, and hooks in C, to be measured."""
 
 cimport audithooks

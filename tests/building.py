@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def compile_c(source, target, *options, compiler="CC"):
         *("-I", sysconfig.get_path("platinclude")),
         *("-o", str(target), str(source)),
         *options,
+        *shlex.split(os.environ.get("CLIENT_CHECKS", "")),  # of sanitize.py
     )
 
 

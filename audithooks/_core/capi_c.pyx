@@ -9,30 +9,36 @@ C code may call any of them while it cleans up, with an exception set. hold() pu
 away, so that nothing here and no hook sees it, and settle() brings it back.
 """
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
-from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext
+from cpython.pycapsule cimport (
+    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+)
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
 
 from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
 from audithooks._core.dispatcher_c cimport find
 from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, REMOVED, Arguments, HookList, Route, Subscription, calls_scoped,
-    dispatch, is_empty, is_missed, load_int, load_size, load_version, miss, route_of,
-    store_int
+    FREE_THREADED, Arguments, HookList, Route, Subscription, add_size, calls_scoped,
+    dispatch, end_native, is_empty, is_missed, load_int, load_size, load_version, miss,
+    route_of, store_int, take_pointer, watch_ends
 )
 from audithooks._core.python cimport (
     PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred,
     PyErr_Restore, PyErr_WriteUnraisable, PyException_GetContext,
-    PyException_SetContext, PyException_SetTraceback, PySys_Audit, PyTuple_Check,
-    PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject,
-    PyUnicode_FromString, Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE,
-    Py_XDECREF
+    PyException_SetContext, PyException_SetTraceback, PyInterpreterState_Get,
+    PyInterpreterState_GetDict, PySys_Audit, PyTuple_Check, PyTuple_GET_SIZE,
+    PyTuple_GetSlice, PyTuple_New, PyTuple_SET_ITEM, PyTypeObject, PyUnicode_FromString,
+    Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE, Py_XDECREF
 )
 
 from .dispatcher_c import Dispatcher, Event
 from .runtime_c import runtime
+
+
+ctypedef void (*Free)(void *) noexcept
 
 
 cdef extern from *:
@@ -79,9 +85,11 @@ cdef extern from *:
         PyObject *args
         const char *format
         va_list values
-    ctypedef struct AuditHooks_Event
+    ctypedef struct AuditHooks_Event:
+        int enabled
     ctypedef struct AuditHooks_API:
         int version
+        int abi_version
         int (*addaudithook)(PyObject *, Py_AuditHookFunction, void *) noexcept
         PyObject *(*subscribe)(
             PyObject *,
@@ -97,8 +105,24 @@ cdef extern from *:
         AuditHooks_Event *(*get_event)(PyObject *, const char *) noexcept
         int (*raise_event)(AuditHooks_Event *, const char *, ...) noexcept
         int (*raise_event_tuple)(AuditHooks_Event *, PyObject *) noexcept
+        size_t size
+        size_t enabled_offset
+        PyObject *(*subscribe_owning)(
+            PyObject *,
+            Py_AuditHookFunction,
+            void *,
+            const char *const *,
+            const char *const *,
+            int,
+            Free,
+        ) noexcept
+        int (*pause)(PyObject *) noexcept
+        int (*resume)(PyObject *) noexcept
+        PyObject *(*new_dispatcher)(const char *) noexcept
 
     const int AUDITHOOKS_API_VERSION
+    const int AUDITHOOKS_ABI_VERSION
+    const size_t ENABLED_OFFSET "offsetof(AuditHooks_Event, enabled)"
     const char *AUDITHOOKS_HOOK
     const int AUDITHOOKS_REENTRANT
     const int AUDITHOOKS_UNRAISABLE
@@ -203,6 +227,130 @@ cdef list strings_of(const char *const *strings):
     return found
 
 
+# Data with an end, which is freed when its hook is not needed any more. In its place
+# stands a hook of our own, which knows whether a thread is in the other one.
+
+
+cdef struct Owned:
+    Py_AuditHookFunction hook
+    void *data
+    Free free               # NULL when it was called
+    Py_ssize_t inside       # how many calls of the hook are under way
+    Py_ssize_t is_over      # 1 when none will begin
+    Owned *next             # of those that are not over
+    Owned **link            # what points here; NULL when it is over
+
+cdef Owned *owned = NULL
+cdef object lock = object()         # of that list, without the global one
+cdef bint is_end_watched = False
+
+
+cdef owning(Py_AuditHookFunction hook, void *data, Free free):
+    """Return a native hook as Python takes it. Its data is freed if that fails, too."""
+    cdef Owned *new = NULL
+    global owned
+    try:
+        if hook == NULL:
+            raise ValueError("hook must not be NULL")
+        watch_end()
+        new = <Owned *> PyMem_RawMalloc(sizeof(Owned))
+        if new == NULL:
+            raise MemoryError
+        capsule = PyCapsule_New(<void *> call_owned, AUDITHOOKS_HOOK, drop)
+    except BaseException:
+        PyMem_RawFree(new)
+        call_free(free, data)
+        raise
+    new.hook = hook
+    new.data = data
+    new.free = free
+    new.inside = new.is_over = 0
+    PyCapsule_SetContext(capsule, new)
+    with cython.critical_section(lock):
+        new.next = owned
+        new.link = &owned
+        if owned != NULL:
+            owned.link = &new.next
+        owned = new
+    return capsule
+
+
+cdef int call_owned(const char *event, PyObject *args, void *pointer) noexcept:
+    """Call the hook, unless it is over."""
+    cdef Owned *mine = <Owned *> pointer
+    cdef int status = 0
+    add_size(&mine.inside, 1)  # before the question, as end() asks after it said so
+    if not add_size(&mine.is_over, 0):
+        status = mine.hook(event, args, mine.data)
+    if add_size(&mine.inside, -1) == 0 and add_size(&mine.is_over, 0):
+        free_once(mine)
+    return status
+
+
+cdef void end(Owned *mine) noexcept:
+    """Let no call of the hook begin, and free its data after the last one."""
+    with cython.critical_section(lock):
+        if mine.link != NULL:
+            mine.link[0] = mine.next
+            if mine.next != NULL:
+                mine.next.link = mine.link
+            mine.link = NULL
+            add_size(&mine.is_over, 1)
+    if add_size(&mine.inside, 0) == 0:
+        free_once(mine)
+
+
+cdef void free_once(Owned *mine) noexcept:
+    cdef Free free = <Free> take_pointer(<void **> &mine.free)
+    if free != NULL:
+        call_free(free, mine.data)
+
+
+cdef void call_free(Free free, void *data) noexcept:
+    cdef Pending pending
+    hold(&pending)
+    free(data)
+    if PyErr_Occurred() != NULL:
+        PyErr_WriteUnraisable(NULL)
+    PyErr_Restore(pending.kind, pending.value, pending.traceback)
+
+
+cdef void drop(object capsule) noexcept:
+    """The destructor: the last dispatch has left, and nothing refers to the hook."""
+    cdef Owned *mine = <Owned *> PyCapsule_GetContext(capsule)
+    if mine != NULL:
+        end(mine)
+        PyMem_RawFree(mine)
+
+
+cdef void end_of(Py_AuditHookFunction native, void *data) noexcept:
+    """End what belongs to a hook that was taken out of its list."""
+    if native == call_owned:
+        end(<Owned *> data)
+
+
+cdef void end_all(object _) noexcept:
+    """End what is left when the interpreter ends, whoever refers to it."""
+    while owned != NULL:
+        end(owned)
+
+
+cdef int watch_end() except -1:
+    """Have end_all() called where the interpreter lets go of what C code kept there."""
+    global is_end_watched
+    cdef PyObject *kept
+    if not is_end_watched:
+        kept = PyInterpreterState_GetDict(PyInterpreterState_Get())
+        if kept == NULL:
+            raise MemoryError
+        (<dict> kept)["audithooks"] = PyCapsule_New(&owned, b"audithooks", end_all)
+        is_end_watched = True
+    return 0
+
+
+watch_ends(end_of)
+
+
 # Functions that work by the Python API. Each is called by one that holds the exception
 # that was set, through a cast: Cython would report and drop an exception of it there.
 
@@ -225,8 +373,7 @@ cdef int addaudithook(
 
 cdef PyObject *make_subscription(
     PyObject *dispatcher,
-    Py_AuditHookFunction hook,
-    void *data,
+    PyObject *capsule,
     const char *const *events,
     const char *const *exclude,
     int flags,
@@ -235,8 +382,10 @@ cdef PyObject *make_subscription(
     known = scopes | AUDITHOOKS_REENTRANT | AUDITHOOKS_UNRAISABLE
     if flags & ~known or scopes == AUDITHOOKS_THREAD | AUDITHOOKS_CONTEXT:
         raise ValueError(f"flags must be AUDITHOOKS_*, at most one scope, not {flags}")
+    if events != NULL and events[0] == NULL:
+        raise ValueError("events must not be empty; NULL is for every event")
     subscription = domain_of(dispatcher).subscribe(
-        capsule_of(hook, data),
+        <object> capsule,
         *strings_of(events),
         exclude=strings_of(exclude),
         scope={AUDITHOOKS_THREAD: "thread", AUDITHOOKS_CONTEXT: "context"}.get(
@@ -257,41 +406,82 @@ cdef PyObject *subscribe(
     const char *const *exclude,
     int flags,
 ) noexcept:
+    return subscribe_owning(dispatcher, hook, data, events, exclude, flags, NULL)
+
+
+cdef PyObject *subscribe_owning(
+    PyObject *dispatcher,
+    Py_AuditHookFunction hook,
+    void *data,
+    const char *const *events,
+    const char *const *exclude,
+    int flags,
+    Free free,
+) noexcept:
     cdef Pending pending
-    cdef PyObject *subscription
+    cdef PyObject *capsule
+    cdef PyObject *subscription = NULL
+    enclose = <PyObject *(*)(
+        Py_AuditHookFunction, void *, Free
+    ) noexcept> make_capsule
     make = <PyObject *(*)(
-        PyObject *,
-        Py_AuditHookFunction,
-        void *,
-        const char *const *,
-        const char *const *,
-        int,
+        PyObject *, PyObject *, const char *const *, const char *const *, int
     ) noexcept> make_subscription
     hold(&pending)
-    subscription = make(dispatcher, hook, data, events, exclude, flags)
+    capsule = enclose(hook, data, free)
+    if capsule != NULL:
+        subscription = make(dispatcher, capsule, events, exclude, flags)
+        if subscription == NULL and free != NULL:
+            # At once: the traceback of the exception may keep the capsule.
+            end(<Owned *> PyCapsule_GetContext(<object> capsule))
+        Py_DECREF(capsule)
     settle(&pending, -1 if subscription == NULL else 0)
     return subscription
 
 
-cdef int close_subscription(PyObject *subscription) except -1:
-    if subscription == NULL:
+cdef PyObject *make_capsule(
+    Py_AuditHookFunction hook, void *data, Free free
+) except NULL:
+    """Return a native hook as Python takes it, with data that it frees, maybe."""
+    cdef object capsule
+    capsule = capsule_of(hook, data) if free == NULL else owning(hook, data, free)
+    Py_INCREF(<PyObject *> capsule)
+    return <PyObject *> capsule
+
+
+cdef Subscription subscription_of(PyObject *given):
+    """Return the subscription that C code names."""
+    if given == NULL:
         raise TypeError("subscription must be a Subscription, not NULL")
-    if not isinstance(<object> subscription, Subscription):
-        kind = type(<object> subscription).__name__
+    if not isinstance(<object> given, Subscription):
+        kind = type(<object> given).__name__
         raise TypeError(f"subscription must be a Subscription, not {kind}")
-    (<object> subscription).close()
+    return <Subscription> given
+
+
+cdef int close_subscription(PyObject *subscription) except -1:
+    subscription_of(subscription).close()
+    return 0
+
+
+cdef int pause_subscription(PyObject *subscription) except -1:
+    subscription_of(subscription).pause()
+    return 0
+
+
+cdef int resume_subscription(PyObject *subscription) except -1:
+    subscription_of(subscription).resume()
     return 0
 
 
 cdef int remove_subscription(PyObject *pointer) except -1:
     """Do what is left of close() after its event, even if there is no memory."""
     cdef Subscription subscription = <Subscription> pointer
-    cdef int *conditions = &subscription.hook.conditions
     try:
         subscription.hooks.remove(subscription.hook)
     except MemoryError:  # it stays in the list, but is not called any more
-        store_int(conditions, load_int(conditions) | REMOVED)
         store_int(&subscription.hook.is_closed, True)
+        end_native(subscription.hook)
     return 0
 
 
@@ -315,6 +505,36 @@ cdef int close(PyObject *subscription) noexcept:
         if status == 0:
             PyErr_WriteUnraisable(subscription)
     return settle(&pending, status)
+
+
+cdef int pause(PyObject *subscription) noexcept:
+    cdef Pending pending
+    do = <int (*)(PyObject *) noexcept> pause_subscription
+    hold(&pending)
+    return settle(&pending, do(subscription))
+
+
+cdef int resume(PyObject *subscription) noexcept:
+    cdef Pending pending
+    do = <int (*)(PyObject *) noexcept> resume_subscription
+    hold(&pending)
+    return settle(&pending, do(subscription))
+
+
+cdef PyObject *make_dispatcher(const char *name) except NULL:
+    dispatcher = Dispatcher("" if name == NULL else (<bytes> name).decode())
+    Py_INCREF(<PyObject *> dispatcher)
+    return <PyObject *> dispatcher
+
+
+cdef PyObject *new_dispatcher(const char *name) noexcept:
+    cdef Pending pending
+    cdef PyObject *dispatcher
+    make = <PyObject *(*)(const char *) noexcept> make_dispatcher
+    hold(&pending)
+    dispatcher = make(name)
+    settle(&pending, -1 if dispatcher == NULL else 0)
+    return dispatcher
 
 
 cdef PyObject *make_event(PyObject *dispatcher, const char *name) except NULL:
@@ -556,5 +776,12 @@ api.audit_tuple = audit_tuple
 api.get_event = get_event
 api.raise_event = AuditHooks_raise_event
 api.raise_event_tuple = raise_event_tuple
+api.abi_version = AUDITHOOKS_ABI_VERSION
+api.size = sizeof(AuditHooks_API)
+api.enabled_offset = ENABLED_OFFSET
+api.subscribe_owning = subscribe_owning
+api.pause = pause
+api.resume = resume
+api.new_dispatcher = new_dispatcher
 
 _C_API = PyCapsule_New(&api, b"audithooks._C_API", NULL)

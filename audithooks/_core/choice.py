@@ -37,7 +37,10 @@ else:
 
         # Cython hands back the old module, whose globals are None or gone.
         if getattr(_module, "Dispatcher", None) is None:
-            raise ImportError("the compiled modules ended with another interpreter")
+            raise ImportError(
+                "the compiled modules ended with another interpreter, and Cython "
+                "cannot begin again (https://github.com/cython/cython/issues/732)"
+            )
         # All by name, as PyInstaller and others see no import in compiled code. Modules
         # that are imported again are the old ones, and so are their classes.
         from .capi_c import _C_API

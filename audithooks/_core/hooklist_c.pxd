@@ -22,6 +22,7 @@ cdef extern from "threads.h":
     void *load_pointer "AuditHooks_LoadPointer"(void **) noexcept
     void store_pointer "AuditHooks_StorePointer"(void **, void *) noexcept
     void store_first "AuditHooks_StoreFirst"(void **, void *) noexcept
+    void *take_pointer "AuditHooks_TakePointer"(void **) noexcept
     uint64_t load_version "AuditHooks_LoadVersion"(uint64_t *) noexcept
     void store_version "AuditHooks_StoreVersion"(uint64_t *, uint64_t) noexcept
     bint is_missed "AuditHooks_IsMissed"(const char *, Py_ssize_t, uint64_t) noexcept
@@ -164,6 +165,13 @@ cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
 # Find the route of an event, an exact str, or work it out; kept tells whether the list
 # keeps it. Return an owned Route, or NULL with an exception.
 cdef PyObject *route_of(HookList hooks, PyObject *event, bint *kept) noexcept
+
+# Have a function called for each native hook that is taken out of its list.
+ctypedef void (*Ended)(Py_AuditHookFunction, void *) noexcept
+cdef void watch_ends(Ended function) noexcept
+
+# Do not enter a native hook any more.
+cdef void end_native(Hook hook) noexcept
 
 # Return the argument tuple, borrowed, made at the first call; NULL with an exception.
 cdef PyObject *pack(Arguments *arguments) noexcept

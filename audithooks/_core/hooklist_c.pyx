@@ -389,6 +389,21 @@ for kind in (Addition, Subscription, Capture):
 del kind
 
 
+# What is told of a native hook that is taken out, for capi_c.pyx.
+cdef Ended ended = NULL
+
+
+cdef void watch_ends(Ended function) noexcept:
+    global ended
+    ended = function
+
+
+cdef void end_native(Hook hook) noexcept:
+    store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)
+    if ended != NULL:
+        ended(hook.native, hook.data)
+
+
 cdef int check_open(Subscription subscription) except -1:
     if load_int(&subscription.hook.is_closed):
         raise ValueError(f"the subscription is closed: {subscription!r}")
@@ -610,7 +625,7 @@ cdef class HookList:
                 store_int(&hook.is_closed, True)
             release(old)
         if hook.native != NULL:
-            store_int(&hook.conditions, load_int(&hook.conditions) | REMOVED)
+            end_native(hook)
         if PY_VERSION_HEX < 0x030B0000:
             hook.handle = None  # whose receipt has nothing to undo
         return 0

@@ -8,6 +8,9 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 
+cdef extern from "interpreters.h":  # for what Cython calls
+    pass
+
 cdef extern from "Python.h":
     # Types, and what is known of their fields.
 
@@ -60,6 +63,7 @@ cdef extern from "Python.h":
     void Py_LeaveRecursiveCall()
     int Py_AtExit(void (*)() noexcept)
     PyInterpreterState *PyInterpreterState_Get()
+    PyObject *PyInterpreterState_GetDict(PyInterpreterState *)      # borrowed
     PyThreadState *PyThreadState_Get()
     uint64_t PyThreadState_GetID(PyThreadState *)
     PyFrameObject *PyEval_GetFrame()    # borrowed, or NULL without an exception

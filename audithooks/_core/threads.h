@@ -47,6 +47,13 @@ AuditHooks_StoreFirst(void **p, void *value)
     _Py_atomic_compare_exchange_ptr(p, &expected, value);
 }
 
+/* Return a pointer, and set it to NULL. */
+static inline void *
+AuditHooks_TakePointer(void **p)
+{
+    return _Py_atomic_exchange_ptr(p, NULL);
+}
+
 /* An event that nobody wanted when its list was at that version. Of a longer name
    nothing is noted. */
 typedef struct {
@@ -216,6 +223,14 @@ AuditHooks_StoreFirst(void **p, void *value)
     if (*p == NULL) {
         *p = value;
     }
+}
+
+static inline void *
+AuditHooks_TakePointer(void **p)
+{
+    void *value = *p;
+    *p = NULL;
+    return value;
 }
 
 static inline PyObject *

@@ -39,12 +39,12 @@ static int has(const struct characters *from, size_t length, const char *what)
     if (from->str == NULL)
         return memmem(from->ascii, length, what, size) != NULL;
     for (place = 0; place + size <= length; place++) {
-        if (from->copy != NULL) { /* a wchar_t has 32 bits */
-            const wchar_t *copy = (const wchar_t *)from->copy;
-            const wchar_t *found = wmemchr(copy + place, *what, length - place);
+        if (from->copy != NULL) {
+            const uint32_t *found = find_code(from->copy + place, (unsigned char)*what,
+                                              length - place);
             if (found == NULL)
                 return 0;
-            place = (size_t)(found - copy);
+            place = (size_t)(found - from->copy);
         }
         for (offset = 0; offset < size && place + offset < length; offset++)
             if (character(from, place + offset) != (unsigned char)what[offset])
@@ -329,7 +329,7 @@ static void put_items(struct shown *shown, PyObject *value, int depth, int is_di
             else
                 put_value(shown, py.PyTuple_GetItem(item, 1), depth + 1);
         } else {
-            putf(shown->text, shown->json ? "\"%zd\":" : "'%zd': ", number);
+            putf(shown->text, shown->json ? "\"%lld\":" : "'%lld': ", (long long)number);
             put_hidden(shown);
         }
         py.Py_DecRef(type);
@@ -418,10 +418,7 @@ static int put_flags(struct text *text, PyObject *value)
         const char *name;
     } flags[] = {
 #define FLAG(name) {name, "|" #name},
-        FLAG(O_SYNC) FLAG(O_TMPFILE) FLAG(O_CREAT) FLAG(O_EXCL) FLAG(O_NOCTTY)
-        FLAG(O_TRUNC) FLAG(O_APPEND) FLAG(O_NONBLOCK) FLAG(O_DSYNC) FLAG(O_ASYNC)
-        FLAG(O_DIRECT) FLAG(O_DIRECTORY) FLAG(O_NOFOLLOW) FLAG(O_NOATIME)
-        FLAG(O_CLOEXEC) FLAG(O_PATH)
+        OPEN_FLAGS(FLAG)
 #undef FLAG
     };
     int overflow;

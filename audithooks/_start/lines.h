@@ -49,8 +49,8 @@ static void put_who(struct text *text)
         putf(text, wanted.color ? "\x1b[2m%d\x1b[0m " : "%d ", (int)pid);
     if (wanted.threads) {
         char name[40] = "[MainThread]";
-        if (syscall(SYS_gettid) != pid)
-            snprintf(name, sizeof name, "[%lu]", (unsigned long)pthread_self());
+        if (!is_main_thread())
+            snprintf(name, sizeof name, "[%llu]", (unsigned long long)this_thread());
         putf(text, wanted.color ? "\x1b[2m%s\x1b[0m " : "%s ", name);
     }
 }
@@ -62,12 +62,9 @@ static int show(const char *event, PyObject *args, long long number, int64_t int
 {
     const struct known *entry = find_known(event);
     struct text text, cut;
-    struct timespec now;
     size_t longest = wanted.longest, tries = 0, most = out.most;
     int is_interrupted = 0;
-    long long nanoseconds;
-    clock_gettime(CLOCK_REALTIME, &now);
-    nanoseconds = now.tv_sec * 1000000000LL + now.tv_nsec;
+    long long nanoseconds = time_ns();
     for (;; tries++) {
         begin_text(&text);
         begin_text(&cut);
@@ -80,7 +77,7 @@ static int show(const char *event, PyObject *args, long long number, int64_t int
             puts_(&text, ",\"pid\":");
             put_number(&text, pid, 1);
             puts_(&text, ",\"thread\":");
-            put_number(&text, (long long)pthread_self(), 1);
+            put_number(&text, (long long)this_thread(), 1);
             if (number == 0) {
                 puts_(&text, ",\"interpreter\":");
                 put_number(&text, interpreter, 1);

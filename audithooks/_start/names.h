@@ -78,7 +78,7 @@ static const char *find_python(void)
 {
     void *found;
 #define FIND(name) \
-    if ((found = dlsym(RTLD_DEFAULT, #name)) == NULL) \
+    if ((found = look_up(#name)) == NULL) \
         return #name; \
     memcpy(&py.name, &found, sizeof found);
 #define FIND_FUNCTION(result, name, arguments) FIND(name)
@@ -86,10 +86,10 @@ static const char *find_python(void)
     TYPES(FIND)
     EXCEPTIONS(FIND)
 #define FIND_OPTIONAL(result, name, arguments) \
-    found = dlsym(RTLD_DEFAULT, #name); \
+    found = look_up(#name); \
     memcpy(&py.name, &found, sizeof found);
     OPTIONAL(FIND_OPTIONAL)
-    py.none = dlsym(RTLD_DEFAULT, "_Py_NoneStruct");
-    py.true_ = dlsym(RTLD_DEFAULT, "_Py_TrueStruct");
+    py.none = look_up("_Py_NoneStruct");
+    py.true_ = look_up("_Py_TrueStruct");
     return py.none == NULL || py.true_ == NULL ? "_Py_NoneStruct" : NULL;
 }

@@ -1,11 +1,9 @@
 /* The output: a file, a pipe or a terminal that the program may close or replace. A
    part of start.c. */
 
-enum { STILL = 2000000000 }; /* nanoseconds that the clock of a file system may be late */
-
 static struct {
-    int fd, is_pipe, is_over, is_torn, has_stderr;
-    int failure; /* an errno that nobody was told of yet */
+    int fd, was_open, is_pipe, is_over, is_torn, has_stderr;
+    int failure; /* an error that nobody was told of yet */
     dev_t device;
     ino_t inode;
     size_t most; /* bytes that stay together in one write */
@@ -17,12 +15,22 @@ static pid_t pid, first_pid;
 
 static void complain(const char *what, int error)
 {
-    char line[512];
-    int length = snprintf(line, sizeof line, "audithooks: %s: [Errno %d] %s\n", what,
-                          error, strerror(error));
-    if (out.has_stderr && length > 0 && write(2, line, (size_t)length) < 0)
+    char line[512], told[400];
+    int length;
+    describe(error, told, sizeof told);
+    length = snprintf(line, sizeof line, "audithooks: %s: %s\n", what, told);
+    if (out.has_stderr && length > 0 && write_stderr(line, (size_t)length) < 0)
         return; /* there is none any more */
 }
+
+#ifdef _WIN32
+#include "handle.h"
+#else
+static int find_output(void);
+
+enum { STILL = 2000000000 }; /* nanoseconds that the clock of a file system may be late */
+#define NOBODY_READS(error) ((error) == ENXIO || (error) == EPIPE)
+#define IS_TOO_MANY(error) ((error) == EMFILE || (error) == ENFILE)
 
 static int is_there(int fd)
 {
@@ -65,17 +73,13 @@ static int open_path(const char *path)
 /* Open the output, or open it again. Return 0, or -1 with errno. */
 static int open_output(void)
 {
-    int is_new = out.path[0] == '\0' && out.device == 0 && out.inode == 0, fd;
-    int is_given = given() >= 0;
+    int is_new = !out.was_open, is_given = given() >= 0, fd;
     struct stat found;
     if (is_given && (is_new || is_there(given()))) {
-        char link[40];
-        ssize_t length;
         if ((fd = duplicate(given())) < 0)
             return -1;
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        length = readlink(link, out.path, sizeof out.path - 1);
-        out.path[length > 0 && out.path[0] == '/' ? length : 0] = '\0';
+        if (find_path(fd, out.path) < 0)
+            out.path[0] = '\0';
     } else {
         if (!is_given && wanted.apart)
             snprintf(out.path, sizeof out.path, "%s.%d", wanted.output, (int)pid);
@@ -122,37 +126,6 @@ static void close_output(void)
     out.fd = -1;
 }
 
-/* See to it that there is an output. Return 0, or -1 if a line cannot be written. */
-static int find_output(void)
-{
-    int status = 0, error;
-    if (out.is_over)
-        return -1;
-    while (atomic_exchange(&lock, 1))
-        sched_yield();
-    /* Before that, there is no program that could have closed it. */
-    if (out.fd < 0 || (py.Py_IsInitialized() && !is_there(out.fd))) {
-        out.fd = -1;
-        status = open_output();
-    }
-    error = errno;
-    atomic_store(&lock, 0);
-    if (status == 0)
-        return 0;
-    if (error == EMFILE || error == ENFILE) {
-        atomic_fetch_add(&left_out, 1);
-        return -1;
-    }
-    out.is_over = 1;
-    if (error == ENXIO || error == EPIPE) /* nobody reads any more */
-        return -1;
-    if (wanted.python != NULL && out.inode == 0)
-        out.failure = error; /* the tracer will say so, if it comes */
-    else
-        complain("the trace ends here", error);
-    return -1;
-}
-
 /* Write a line in one write that is not split. */
 static void write_line(const char *line, size_t length)
 {
@@ -160,7 +133,7 @@ static void write_line(const char *line, size_t length)
     int is_lost = 0;
     if (out.is_pipe) { /* SIGPIPE may still end the process */
         struct pollfd asked = {out.fd, 0, 0};
-        if (poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR)) {
+        if (poll(&asked, 1, 0) > 0 && (asked.revents & NO_READER)) {
             out.is_over = 1;
             return;
         }
@@ -193,4 +166,37 @@ static void write_line(const char *line, size_t length)
             complain("the trace ends here", errno);
         return;
     }
+}
+#endif
+
+/* See to it that there is an output. Return 0, or -1 if a line cannot be written. */
+static int find_output(void)
+{
+    int status = 0, error;
+    if (out.is_over)
+        return -1;
+    while (atomic_exchange(&lock, 1))
+        yield();
+    /* Before that, there is no program that could have closed it. */
+    if (out.fd < 0 || (py.Py_IsInitialized() && !is_there(out.fd))) {
+        out.fd = -1;
+        status = open_output();
+    }
+    error = last_error();
+    out.was_open |= status == 0;
+    atomic_store(&lock, 0);
+    if (status == 0)
+        return 0;
+    if (IS_TOO_MANY(error)) {
+        atomic_fetch_add(&left_out, 1);
+        return -1;
+    }
+    out.is_over = 1;
+    if (NOBODY_READS(error))
+        return -1;
+    if (wanted.python != NULL && !out.was_open)
+        out.failure = error; /* the tracer will say so, if it comes */
+    else
+        complain("the trace ends here", error);
+    return -1;
 }

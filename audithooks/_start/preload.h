@@ -1,6 +1,9 @@
 /* start.c as a library that is preloaded: what adds the hook by itself, and the functions
    by which children are started. */
 
+#include <alloca.h>
+#include <spawn.h>
+
 #define START "AUDITHOOKS_START"
 #define TRACE "AUDITHOOKS_TRACE"
 #define PRELOAD "LD_PRELOAD"

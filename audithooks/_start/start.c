@@ -9,31 +9,7 @@
    function is looked up by its name. Arguments may hold secrets, so what cannot be told
    apart without the rest of audithooks is hidden as a whole. */
 
-#define _GNU_SOURCE
-#include <alloca.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <spawn.h>
-#include <stdatomic.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-#include <wchar.h>
-
-#define EXPORTED __attribute__((visibility("default")))
+#include "system.h"
 
 #include "names.h"
 #include "wanted.h"
@@ -150,7 +126,7 @@ static int is_of_owner(void)
     return (atomic_load(&sequence) & CLOSED) && owner == py.PyInterpreterState_Get();
 }
 
-static int tell(const char *event, PyObject *args, const char *action)
+static int tell_of(const char *event, PyObject *args, const char *action)
 {
     int64_t interpreter = 0;
     long long number;
@@ -178,7 +154,7 @@ static int tell_held(void)
     held = NULL;
     if (args == NULL)
         return 0;
-    status = tell("import", args, NULL);
+    status = tell_of("import", args, NULL);
     py.Py_DecRef(args);
     return status;
 }
@@ -315,7 +291,7 @@ static int handle(const char *event, PyObject *args)
         return 0;
     }
     if (is_among(event, &wanted.refuse)) {
-        if (tell(event, args, "denied") < 0)
+        if (tell_of(event, args, "denied") < 0)
             return -1;
         return refuse(event);
     }
@@ -337,12 +313,13 @@ static int handle(const char *event, PyObject *args)
     }
     if (pid != first_pid && !wanted.follow)
         return 0;
-    return tell(event, args, NULL);
+    return tell_of(event, args, NULL);
 }
 
 static int on_event(const char *event, PyObject *args, void *unused)
 {
-    int error = errno, status;
+    KEEP_ERRORS;
+    int status;
     (void)unused;
     if (strcmp(event, PRIVATE) == 0
         && (is_loading || is_calling || is_asked(args, trace != NULL)))
@@ -360,39 +337,42 @@ static int on_event(const char *event, PyObject *args, void *unused)
         atomic_fetch_and(&sequence, ~CLOSED);
         has_tried = 0;
     }
-    errno = error;
+    RESTORE_ERRORS;
     return status;
 }
 
+#ifndef _WIN32
 static void after_fork(void)
 {
     pid = getpid();
     atomic_store(&lock, 0);
     if (wanted.apart) {
         close_output();
-        out.path[0] = '\0';
-        out.device = 0;
-        out.inode = 0;
+        out.was_open = 0;
     }
 }
+#endif
 
 /* Add the hook, before there is a runtime. Return 0 or -1. */
 static int add_hook(void)
 {
-    static int is_told_of_forks;
     Allocator before, changed;
-    struct stat found;
     int status;
+#ifdef _WIN32
+    main_thread = GetCurrentThreadId();
+#else
+    static int is_told_of_forks;
     if (!is_told_of_forks && pthread_atfork(NULL, NULL, after_fork) != 0)
         return -1;
     is_told_of_forks = 1;
+#endif
     changed = before = find_lender();
     changed.malloc = lend;
     py.PyMem_SetAllocator(RAW, &changed);
     status = py.PySys_AddAuditHook(on_event, NULL);
     py.PyMem_SetAllocator(RAW, &before);
     pid = first_pid = getpid();
-    out.has_stderr = fstat(2, &found) == 0;
+    out.has_stderr = has_stderr();
     is_running = status == 0;
     return status;
 }

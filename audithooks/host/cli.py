@@ -29,6 +29,8 @@ def _parser() -> _Parser:
         prog=NAME,
         description="Make a Python executable with a hook that is added before the "
         "runtime is initialised. In all else it is the Python that runs this.",
+        epilog="It is tested on Linux, and for Windows under Wine; for macOS it is "
+        "compiled, but was never run.",
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,7 +63,8 @@ def _parser() -> _Parser:
     made.add_argument(
         "--options",
         metavar="FILE",
-        help="read all that at each start, from a file that only root may write",
+        help="read all that at each start, from a file that only root may write; not "
+        "on Windows",
     )
     made.add_argument(
         "--static",
@@ -78,6 +81,8 @@ def _options(parser: _Parser, given: argparse.Namespace) -> str:
     if given.options is not None:
         if given.to or given.json or given.shown or given.refuse:
             parser.error("--options has them all: it goes with -o and --static alone")
+        if sys.platform == "win32":
+            parser.error("--options needs a file of root, which Windows has not")
         lines = [f"options {os.path.abspath(given.options)}"]
     else:
         if given.to is None:
@@ -113,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         why = missing(given.static)
         if why is not None:
             parser.error(f"no launcher can be built: {why}")
+        if sys.platform == "win32" and not given.target.lower().endswith(".exe"):
+            given.target += ".exe"
         try:
             build(given.target, options, given.static)
         except OSError as error:

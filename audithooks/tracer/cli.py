@@ -11,7 +11,7 @@ import atexit
 import os
 import sys
 
-from .. import FALLBACK_REASON, IMPLEMENTATION
+from .. import FALLBACK_REASON, IMPLEMENTATION, get_include
 from ..records.lines import (
     APPEND,
     Lines,
@@ -47,6 +47,17 @@ def _version() -> str:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     reason = f": {FALLBACK_REASON}" if FALLBACK_REASON else ""
     return f"audithooks {version} on {python}, implementation {IMPLEMENTATION}{reason}"
+
+
+def _answer(question: str) -> str:
+    """Say where compilers and build systems find what."""
+    folder = get_include()
+    if question == "--cflags":
+        from shlex import quote
+
+        return quote(f"-I{folder}")
+    below = {"--cmakedir": ("cmake", "audithooks"), "--pkgconfigdir": ("pkgconfig",)}
+    return os.path.join(folder, "share", *below[question])
 
 
 def _program(parser: Parser, given: argparse.Namespace) -> Program:
@@ -130,6 +141,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = parse(parser, argv)
     if given.version:
         print(_version())
+        return
+    if given.questions:
+        print(*map(_answer, given.questions), sep="\n")
         return
     options = read(parser, given)
     keep_stderr()

@@ -345,6 +345,20 @@ def make_parser() -> Parser:
         action="store_true",
         help="show the version and the implementation",
     )
+    build = parser.add_argument_group("to compile extensions in C")
+    for option, text in {
+        "--cflags": "show the options for compilers that find audithooks.h",
+        "--cmakedir": "show the folder for audithooks_DIR, by which CMake finds it",
+        "--pkgconfigdir": "show the folder of audithooks.pc, for PKG_CONFIG_PATH",
+    }.items():
+        build.add_argument(
+            option,
+            dest="questions",
+            action="append_const",
+            const=option,
+            default=[],
+            help=text,
+        )
     # For the help: parse() takes the program apart. What is behind is for it.
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a MODULE")
     parser.add_argument("-c", dest="code", metavar="CODE", help="run a piece of CODE")

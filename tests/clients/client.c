@@ -2,6 +2,8 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <audithooks.h>
@@ -253,6 +255,121 @@ close_null(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
+pause_(PyObject *self, PyObject *subscription)
+{
+    RETURN_STATUS(AuditHooks_Pause(api, subscription));
+}
+
+static PyObject *
+pause_null(PyObject *self, PyObject *unused)
+{
+    RETURN_STATUS(AuditHooks_Pause(api, NULL));
+}
+
+static PyObject *
+resume(PyObject *self, PyObject *subscription)
+{
+    RETURN_STATUS(AuditHooks_Resume(api, subscription));
+}
+
+static PyObject *
+resume_null(PyObject *self, PyObject *unused)
+{
+    RETURN_STATUS(AuditHooks_Resume(api, NULL));
+}
+
+/* Make a dispatcher; its name is a str, bytes or None. */
+static PyObject *
+new_dispatcher(PyObject *self, PyObject *name)
+{
+    const char *text = NULL;
+    if (name != Py_None) {
+        text = PyBytes_Check(name) ? PyBytes_AsString(name) : PyUnicode_AsUTF8(name);
+        if (text == NULL) {
+            return NULL;
+        }
+    }
+    RETURN_OBJECT(AuditHooks_NewDispatcher(api, text));
+}
+
+/* The data of a hook that is freed: a reference to a callable, which is called with what
+   it finds. Used after that, it is found by valgrind and the sanitizers. */
+typedef struct {
+    PyObject *callable;
+} Data;
+
+static void
+free_data(void *data)
+{
+    PyObject *callable = ((Data *)data)->callable;
+    if (PyErr_Occurred()) { /* none may be set here */
+        abort();
+    }
+    free(data);
+    Py_XDECREF(PyObject_CallObject(callable, NULL)); /* an exception stays set */
+    Py_DECREF(callable);
+}
+
+static int
+call_hook(const char *event, PyObject *args, void *data)
+{
+    PyObject *result = PyObject_CallFunction(((Data *)data)->callable, "sO", event, args);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Says how often it was called on stderr, without Python. */
+static int frees;
+
+static void
+say_free(void *data)
+{
+    fprintf(stderr, "freed %s %d\n", (const char *)data, ++frees);
+}
+
+static int
+say_hook(const char *event, PyObject *args, void *data)
+{
+    if (strncmp(event, "say.", 4) == 0) {
+        fprintf(stderr, "%s %s\n", (const char *)data, event);
+    }
+    return 0;
+}
+
+/* Subscribe a hook that calls a callable, and call that without arguments when it is
+   freed; of a str, write it to stderr instead. */
+static PyObject *
+subscribe_owning(PyObject *self, PyObject *args)
+{
+    PyObject *dispatcher, *callable;
+    const char *names[2] = {NULL, NULL};
+    int flags = 0, is_text, wrong = 0;
+    Data *data = NULL;
+    if (!PyArg_ParseTuple(args, "OOz|ip", &dispatcher, &callable, &names[0], &flags,
+                          &wrong)) {
+        return NULL;
+    }
+    is_text = PyUnicode_Check(callable);
+    Py_INCREF(callable); /* a text for as long as the process lives */
+    if (!is_text) {
+        data = malloc(sizeof(Data));
+        data->callable = callable;
+    }
+    RETURN_OBJECT(AuditHooks_Subscribe(
+        api, dispatcher, wrong ? NULL : is_text ? say_hook : call_hook,
+        is_text ? (void *)PyUnicode_AsUTF8(callable) : data,
+        names[0] == NULL ? NULL : names, NULL, flags, is_text ? say_free : free_data));
+}
+
+/* Keep an object for ever, as a static variable of C code does. */
+static PyObject *
+leak(PyObject *self, PyObject *object)
+{
+    Py_INCREF(object);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 audit(PyObject *self, PyObject *args)
 {
     PyObject *dispatcher, *one = NULL, *two = NULL;
@@ -380,6 +497,19 @@ evaluations(PyObject *self, PyObject *object)
     return PyLong_FromLong(count);
 }
 
+/* Raise no event by the macro. */
+static PyObject *
+raise_null_by_macro(PyObject *self, PyObject *unused)
+{
+    RETURN_STATUS(AuditHooks_AUDIT(api, (AuditHooks_Event *)NULL, "i", 1));
+}
+
+static PyObject *
+enabled_null(PyObject *self, PyObject *unused)
+{
+    return PyLong_FromLong(AuditHooks_Enabled(NULL));
+}
+
 /* Raise an event once by the macro. */
 static PyObject *
 raise_by_macro(PyObject *self, PyObject *event)
@@ -424,6 +554,13 @@ static PyMethodDef methods[] = {
     {"subscribe", subscribe, METH_VARARGS, NULL},
     {"close", close_, METH_O, NULL},
     {"close_null", close_null, METH_NOARGS, NULL},
+    {"pause", pause_, METH_O, NULL},
+    {"pause_null", pause_null, METH_NOARGS, NULL},
+    {"resume", resume, METH_O, NULL},
+    {"resume_null", resume_null, METH_NOARGS, NULL},
+    {"new_dispatcher", new_dispatcher, METH_O, NULL},
+    {"subscribe_owning", subscribe_owning, METH_VARARGS, NULL},
+    {"leak", leak, METH_O, NULL},
     {"audit", audit, METH_VARARGS, NULL},
     {"audit_null", audit_null, METH_NOARGS, NULL},
     {"audit_values", audit_values, METH_VARARGS, NULL},
@@ -437,6 +574,8 @@ static PyMethodDef methods[] = {
     {"raise_tuple", raise_tuple, METH_VARARGS, NULL},
     {"evaluations", evaluations, METH_O, NULL},
     {"raise_by_macro", raise_by_macro, METH_O, NULL},
+    {"raise_null_by_macro", raise_null_by_macro, METH_NOARGS, NULL},
+    {"enabled_null", enabled_null, METH_NOARGS, NULL},
     {"capsule", capsule, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL}};
 

@@ -14,6 +14,7 @@ cdef audithooks.AuditHooks_Event *sale = audithooks.AuditHooks_GetEvent(
     api, shop, "sale"
 )
 seen = []
+freed = []
 evaluated = 0
 
 
@@ -62,6 +63,29 @@ def subscribe(which):
     return audithooks.AuditHooks_Subscribe(
         api, shop, functions[<int> hooks[which]], NULL, events, NULL, 0
     )
+
+
+cdef void note(void *data) noexcept:
+    freed.append(<object> data)
+
+
+def subscribe_owning(data):
+    """Add to freed what the data was when the subscription is closed."""
+    return audithooks.AuditHooks_SubscribeOwning(
+        api, shop, log_hook, <void *> data, NULL, NULL, 0, note
+    )
+
+
+def make(name):
+    return audithooks.AuditHooks_NewDispatcher(api, name.encode())
+
+
+def pause(subscription):
+    audithooks.AuditHooks_Pause(api, subscription)
+
+
+def resume(subscription):
+    audithooks.AuditHooks_Resume(api, subscription)
 
 
 def close(subscription):

@@ -6,13 +6,17 @@ They are compiled for this run against the installed header.
 import contextlib
 import functools
 import gc
+import importlib.machinery
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import weakref
 from contextvars import copy_context
+from importlib.util import find_spec
 from pathlib import Path
 
 import building
@@ -23,12 +27,13 @@ import audithooks
 from audithooks import Dispatcher, HookRejected, Subscription
 
 REENTRANT, UNRAISABLE, THREAD, CONTEXT = 1, 2, 4, 8
+VERSION = 2
 
 
 @pytest.fixture
 def api(compiled, client):
     """The client, connected; compiled comes first, so that --pure skips it."""
-    assert client.connect() == 1
+    assert client.connect() == VERSION
     return client
 
 
@@ -218,6 +223,7 @@ def test_endless_recursion_in_c_alone_is_an_error(compiled, api):
         ((7, "log", [], None, None, 0), TypeError, "dispatcher must be a Dispatcher"),
         ((None, "nothing", [], None, None, 0), ValueError, "hook must not be NULL"),
         ((None, "log", [], (b"",), None, 0), ValueError, "empty pattern"),
+        ((None, "log", [], (), None, 0), ValueError, "events must not be empty"),
         ((None, "log", [], (b"\xff",), None, 0), UnicodeDecodeError, "0xff"),
         ((None, "log", [], None, (b"",), 0), ValueError, "exclude must not hold"),
         ((None, "log", [], None, None, 16), ValueError, "flags must be"),
@@ -236,11 +242,334 @@ def test_wrong_arguments_of_addaudithook(api):
         api.addaudithook(Dispatcher(), "nothing", [])
 
 
-def test_close_takes_a_subscription_only(api):
+@pytest.mark.parametrize("function", ["close", "pause", "resume"])
+def test_only_a_subscription_is_changed(api, function):
     with pytest.raises(TypeError, match="must be a Subscription, not int"):
-        api.close(7)
+        getattr(api, function)(7)
     with pytest.raises(TypeError, match="must be a Subscription, not NULL"):
-        api.close_null()
+        getattr(api, f"{function}_null")()
+
+
+def test_c_code_pauses_and_resumes(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    for _ in range(2):
+        api.pause(subscription)
+        assert subscription.paused
+    domain.audit("x", 1)
+    for _ in range(2):
+        api.resume(subscription)
+        assert not subscription.paused
+    domain.audit("x", 2)
+    assert seen == [("x", (2,))]
+
+
+def test_what_is_closed_cannot_be_paused_or_resumed(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.close(subscription)
+    for change in (api.pause, api.resume):
+        with pytest.raises(ValueError, match="the subscription is closed"):
+            change(subscription)
+
+
+def test_a_native_hook_may_refuse_a_pause(compiled, domain, api, seen):
+    subscription = api.subscribe(domain.dispatcher, "log", seen, (b"x",), None, 0)
+    api.addaudithook(domain.dispatcher, "veto", seen)
+    with pytest.raises(RuntimeError, match="no more hooks"):
+        api.pause(subscription)
+    assert not subscription.paused
+
+
+def test_c_code_makes_a_dispatcher(compiled, api, seen):
+    dispatcher = api.new_dispatcher("café")
+    assert type(dispatcher) is Dispatcher
+    assert dispatcher.name == "café"
+    assert api.new_dispatcher(None).name == ""
+    api.subscribe(dispatcher, "log", seen, (b"x",), None, 0)
+    api.audit(dispatcher, "x", "O", 1)
+    assert seen == [("x", (1,))]
+
+
+# Data that is freed with its hook.
+
+
+class Owner:
+    """What a hook in C calls: with an event, or with nothing when it is freed."""
+
+    def __init__(self):
+        self.seen = []
+        self.freed = 0
+
+    def __call__(self, *event):
+        if not event:
+            self.freed += 1
+            return
+        assert not self.freed
+        self.seen.append(event)
+
+
+def test_data_is_freed_when_its_subscription_is_closed(compiled, domain, api):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    domain.audit("x", 1)
+    assert owner.freed == 0
+    api.close(subscription)
+    assert owner.freed == 1
+    domain.audit("x", 2)
+    assert subscription.closed
+    del subscription
+    gc.collect()
+    assert owner.freed == 1
+    assert owner.seen == [("x", (1,))]
+
+
+@pytest.mark.parametrize("flags", [0, REENTRANT, THREAD, CONTEXT, UNRAISABLE])
+def test_data_of_each_kind_of_hook_is_freed_by_python(compiled, domain, api, flags):
+    owner = Owner()
+    with api.subscribe_owning(domain.dispatcher, owner, "x", flags):
+        domain.audit("x", 1)
+    assert (owner.freed, len(owner.seen)) == (1, 1)
+
+
+def test_data_is_kept_while_its_subscription_is_open(compiled, domain, api):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    subscription.pause()
+    del subscription
+    gc.collect()
+    assert owner.freed == 0
+    if domain.kind == "dispatcher":
+        (subscription,) = domain.dispatcher.subscriptions
+        subscription.resume()
+        domain.audit("x")
+        assert owner.freed == 0
+        subscription.close()
+        assert owner.freed == 1
+
+
+def test_data_is_freed_with_its_dispatcher(compiled, api):
+    owner = Owner()
+    dispatcher = Dispatcher()
+    api.subscribe_owning(dispatcher, owner, "x")
+    dispatcher.audit("x")
+    del dispatcher
+    gc.collect()
+    assert (owner.freed, len(owner.seen)) == (1, 1)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_data_is_freed_after_the_hook_that_closes_itself(compiled, domain, api, raises):
+    freed = []
+
+    def hook(*event):
+        if not event:
+            freed.append("freed")
+            return
+        api.close(subscription)
+        freed.append("closed")
+        if raises:
+            raise KeyError("of the hook")
+
+    subscription = api.subscribe_owning(domain.dispatcher, hook, "x", REENTRANT)
+    outcome = pytest.raises(KeyError) if raises else contextlib.nullcontext()
+    with outcome:
+        domain.audit("x")
+    assert freed == ["closed", "freed"]
+
+
+def test_data_is_freed_after_the_last_of_several_calls(compiled, api):
+    dispatcher = Dispatcher()
+    freed = []
+
+    def hook(*event):
+        if not event:
+            freed.append("freed")
+            return
+        (depth,) = event[1]
+        if depth < 3:
+            dispatcher.audit("x", depth + 1)
+        else:
+            api.close(subscription)
+        freed.append(depth)
+
+    subscription = api.subscribe_owning(dispatcher, hook, "x", REENTRANT)
+    dispatcher.audit("x", 0)
+    assert freed == [3, 2, 1, 0, "freed"]
+
+
+def test_data_is_freed_after_the_last_of_several_threads(compiled, api, seconds):
+    from threading import Barrier, Thread
+
+    for _ in range(20):
+        dispatcher = Dispatcher()
+        owner = Owner()
+        inside = Barrier(3)
+        closed = Barrier(3)
+
+        def hook(*event, owner=owner, inside=inside, closed=closed):
+            if event:
+                inside.wait(30)
+                closed.wait(30)
+            owner(*event)
+
+        subscription = api.subscribe_owning(dispatcher, hook, "x")
+        threads = [Thread(target=dispatcher.audit, args=("x",)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        inside.wait(30)
+        api.close(subscription)
+        assert owner.freed == 0
+        closed.wait(30)
+        for thread in threads:
+            thread.join()
+        assert (owner.freed, len(owner.seen)) == (1, 2)
+
+
+def test_data_is_freed_once_while_threads_raise_events(compiled, api, seconds):
+    from threading import Thread
+    from time import monotonic
+
+    end = monotonic() + seconds
+    dispatcher = Dispatcher()
+    owners, failures = [], []
+
+    def raise_events():
+        try:
+            while monotonic() < end:
+                dispatcher.audit("x")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [Thread(target=raise_events) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while monotonic() < end:
+        owners.append(Owner())
+        with api.subscribe_owning(dispatcher, owners[-1], "x"):
+            dispatcher.audit("x")
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {owner.freed for owner in owners} == {1}
+    assert all(owner.seen for owner in owners)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("", 0, False), ValueError),
+        (("x", 128, False), ValueError),
+        (("x", 0, True), ValueError),
+        (("x", 0, False), HookRejected),
+    ],
+    ids=["pattern", "flag", "hook", "refusal"],
+)
+@pytest.mark.parametrize("is_set", [False, True])
+def test_data_is_freed_by_a_call_that_fails(
+    compiled, domain, api, arguments, error, is_set
+):
+    if error is HookRejected:
+        api.addaudithook(domain.dispatcher, "veto", [])
+    owner = Owner()
+    call = "subscribe_owning", domain.dispatcher, owner, *arguments
+    if is_set:
+        before = KeyError("before")
+        result, raised = cleaning_up(api, before, *call)
+        assert result == -1
+        assert contexts(raised)[-1] is before
+    else:
+        with pytest.raises(error) as caught:
+            getattr(api, call[0])(*call[1:])
+        raised = caught.value
+    assert type(raised) is error
+    assert owner.freed == 1  # though the traceback is still there
+    del raised
+    gc.collect()
+    assert owner.freed == 1
+
+
+def test_data_of_no_domain_is_freed(compiled, api):
+    owner = Owner()
+    with pytest.raises(TypeError, match="dispatcher must be a Dispatcher"):
+        api.subscribe_owning(7, owner, "x")
+    assert owner.freed == 1
+
+
+def test_data_is_freed_if_c_code_cleans_up(compiled, domain, api, monkeypatch):
+    owner = Owner()
+    subscription = api.subscribe_owning(domain.dispatcher, owner, "x")
+    refused_while_cleaning_up(domain, api, subscription, monkeypatch)
+    assert owner.freed == 1
+
+
+def test_an_exception_of_what_frees_is_reported(compiled, domain, api, monkeypatch):
+    reports = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: reports.append(report))
+
+    def hook(*event):
+        raise ValueError(len(event))
+
+    subscription = api.subscribe_owning(domain.dispatcher, hook, "x")
+    with pytest.raises(ValueError, match="2"):
+        domain.audit("x")
+    api.close(subscription)
+    assert [str(report.exc_value) for report in reports] == ["0"]
+    del reports[:]
+
+
+@pytest.mark.parametrize("of", ["None", "Dispatcher()"])
+@pytest.mark.parametrize("kept", ["nothing", "subscription", "all"])
+def test_data_is_freed_when_the_interpreter_ends(
+    compiled, child_of, client_folder, of, kept
+):
+    done = child_of("cython").start(
+        "-c",
+        f"""
+import sys
+import client
+from audithooks import Dispatcher
+client.connect()
+of = {of}
+class Late:
+    def __del__(self, audit=client.audit, of=of): audit(of, "say.late", None)
+late = Late()
+for name in "first", "second":
+    subscription = client.subscribe_owning(of, name, None)
+    if {kept!r} != "nothing":
+        client.leak(subscription)
+if {kept!r} == "all":
+    client.leak(of)
+    client.leak(client.get_event(of, "say.event"))
+client.subscribe_owning(of, "third", "say.x").close()
+client.audit(of, "say.y", None)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert lines[0] == "freed third 1"
+    assert lines[1:3] == ["first say.y", "second say.y"]
+    freed = [line.split()[1] for line in lines if line.startswith("freed")]
+    assert sorted(freed) == ["first", "second", "third"]
+    for name in "first", "second":  # nothing calls it afterwards
+        (last,) = [line for line in lines if line.startswith(f"freed {name}")]
+        after = lines[lines.index(last) :]
+        assert not [line for line in after if line.startswith(f"{name} say.")]
+
+
+def test_data_is_freed_when_each_of_several_interpreters_ends(
+    compiled, embed, client_folder
+):
+    code = """
+import client
+client.connect()
+client.leak(client.subscribe_owning(None, "data", "say.x"))
+client.audit(None, "say.x", None)
+"""
+    env = {**environment(client_folder), "AUDITHOOKS_PURE_PYTHON": "0"}
+    done = subprocess.run(
+        [str(embed), sys.executable, code], env=env, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "data say.x\nfreed data 1\n")
 
 
 # Order and errors.
@@ -473,11 +802,32 @@ def contexts(error):
     return found
 
 
+def unwanted(api, of):
+    """Return a subscription to an event that is not raised."""
+    return api.subscribe(of, "log", [], (b"z",), None, 0)
+
+
+def paused(api, of):
+    subscription = unwanted(api, of)
+    subscription.pause()
+    return subscription
+
+
+def closed(api, of):
+    subscription = unwanted(api, of)
+    subscription.close()
+    return subscription
+
+
 # Every function but close, called so that it succeeds: its name and arguments.
 CALLS = {
     "connect": lambda api, of: ("connect",),
     "addaudithook": lambda api, of: ("addaudithook", of, "log", []),
     "subscribe": lambda api, of: ("subscribe", of, "log", [], (b"x",), None, 0),
+    "subscribe_owning": lambda api, of: ("subscribe_owning", of, Owner(), "x"),
+    "pause": lambda api, of: ("pause", unwanted(api, of)),
+    "resume": lambda api, of: ("resume", paused(api, of)),
+    "new_dispatcher": lambda api, of: ("new_dispatcher", "x"),
     "audit": lambda api, of: ("audit", of, "x", "O", 1),
     "audit_tuple": lambda api, of: ("audit_tuple", of, "x", (1,)),
     "get_event": lambda api, of: ("get_event", of, "x"),
@@ -486,6 +836,17 @@ CALLS = {
     "raise_by_macro": lambda api, of: ("raise_by_macro", api.get_event(of, "x")),
     "enabled": lambda api, of: ("enabled", api.get_event(of, "x")),
 }
+
+
+def test_every_function_of_the_table_is_called_with_an_exception_set():
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    table = header.partition("/* The table.")[2].partition("} AuditHooks_API;")[0]
+    functions = set(re.findall(r"(?m)^    \S.*?\(\*(\w+)\)\(", table))
+    names = {"raise_event": "raise_", "raise_event_tuple": "raise_tuple"}
+    functions = {names.get(function, function) for function in functions}
+    assert len(functions) == 12
+    assert functions == {"close", *CALLS} - {"connect", "enabled", "raise_by_macro"}
+    assert functions <= {call.partition(" ")[0].strip(",") for call in FAILURES}
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -531,6 +892,15 @@ FAILURES = {
     ),
     "close": (lambda api, of: ("close", 7), TypeError),
     "close NULL": (lambda api, of: ("close_null",), TypeError),
+    "subscribe_owning": (
+        lambda api, of: ("subscribe_owning", of, Owner(), "x"),
+        HookRejected,
+    ),
+    "pause": (lambda api, of: ("pause", unwanted(api, of)), RuntimeError),
+    "pause, closed": (lambda api, of: ("pause", closed(api, of)), ValueError),
+    "resume": (lambda api, of: ("resume", closed(api, of)), ValueError),
+    "resume NULL": (lambda api, of: ("resume_null",), TypeError),
+    "new_dispatcher": (lambda api, of: ("new_dispatcher", b"\xff"), UnicodeDecodeError),
     "audit": (lambda api, of: ("audit", of, "fail", "O", 1), ValueError),
     "audit, no name": (lambda api, of: ("audit", of, None, None), ValueError),
     "audit, no domain": (lambda api, of: ("audit", 7, "x", None), TypeError),
@@ -547,6 +917,7 @@ FAILURES = {
         ValueError,
     ),
     "raise_tuple, no event": (lambda api, of: ("raise_tuple", 7, ()), TypeError),
+    "raise_by_macro, no event": (lambda api, of: ("raise_null_by_macro",), TypeError),
     "raise_by_macro": (
         lambda api, of: ("raise_by_macro", api.get_event(of, "fail")),
         ValueError,
@@ -930,6 +1301,62 @@ def test_wrong_arguments_of_events(compiled, domain, api):
         api.raise_tuple([], ())
     with pytest.raises(TypeError, match="event must be an Event"):
         api.raise_null()
+    with pytest.raises(TypeError, match="event must be an Event"):
+        api.raise_null_by_macro()
+
+
+def test_null_counts_as_enabled_so_that_it_is_refused(api):
+    assert api.enabled_null() == 1
+
+
+# Documentation.
+
+
+LABELS = (
+    "Thread safety",
+    "References",
+    "Failure",
+    "Exception set before",
+    "Since",
+)
+PAGE = Path(__file__).parents[2] / "docs" / "c-api.md"
+
+
+def declarations(text):
+    """Return the functions that the header has, by name: without, macros, as None."""
+    text = re.sub(r"(?s)/\*.*?\*/", "", text)
+    found = {}
+    pattern = r"(?m)^static inline ([\w *]+?)\n(AuditHooks_\w+)\(((?:.|\n)*?)\)\n\{"
+    for kind, name, arguments in re.findall(pattern, text):
+        arguments = arguments.replace(" = NULL", "")
+        shown = f"{kind} {name}({' '.join(arguments.split())})".replace("* ", "*")
+        found.setdefault(name, set()).add(shown)
+    for name in re.findall(r"(?m)^#define (AuditHooks_\w+)\(", text):
+        found.setdefault(name, None)
+    for kind, name, arguments in re.findall(
+        r"(?m)^([\w ]+\*)(AuditHooks_\w+)\(([^()]*)\);", text
+    ):
+        found[name] = {f"{kind}{name}({arguments})"}
+    return {n: value for n, value in found.items() if "_private_" not in n}
+
+
+@needs(PAGE.exists(), "the tests were copied without docs/")
+def test_every_function_of_the_header_is_documented_and_no_other():
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    declared = declarations(header)
+    page = PAGE.read_text(encoding="utf-8")
+    documented = {}
+    for section in page.split("```{eval-rst}\n.. c:function:: ")[1:]:
+        signature, _, text = section.partition("\n```\n")
+        name = re.search(r"(AuditHooks_\w+)\(", signature)[1]
+        documented[name] = signature
+        for label in LABELS:
+            assert len(re.findall(rf"(?m)^\* {label}: \S", text)) == 1, (name, label)
+    assert documented.keys() == declared.keys()
+    assert len(documented) == 15
+    for name, signatures in declared.items():
+        if signatures is not None:
+            assert documented[name] in signatures
 
 
 # Importing.
@@ -956,16 +1383,190 @@ def test_pure_python_has_no_c_api(compiled, client_folder, child_of):
 
 def test_an_older_runtime_is_refused(compiled, tmp_path):
     header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
-    newer = header.replace("API_VERSION 1", "API_VERSION 7")
+    newer = header.replace(f"API_VERSION {VERSION}", "API_VERSION 7")
     assert newer != header
     (tmp_path / "newer.h").write_text(newer, encoding="utf-8")
     code = (building.CLIENTS / "client.c").read_text(encoding="utf-8")
     source = tmp_path / "client.c"
     source.write_text(code.replace("<audithooks.h>", '"newer.h"'), encoding="utf-8")
     client = building.load(building.extension(source, tmp_path))
-    text = "version 7 of the C API of audithooks is needed, not 1"
+    text = f"version 7 of the C API of audithooks is needed, not {VERSION}"
     with pytest.raises(ImportError, match=text):
         client.connect()
+
+
+OLDER_RUNTIME = """
+import ctypes, sys
+import audithooks
+# An audithooks of the first version, whose table says nothing else of itself.
+get = ctypes.pythonapi.PyCapsule_GetPointer
+get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+name = b"audithooks._C_API"
+class Table(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_int), ("abi_version", ctypes.c_int),
+        ("functions", ctypes.c_void_p * 8), ("size", ctypes.c_size_t),
+        ("enabled_offset", ctypes.c_size_t), ("rest", ctypes.c_void_p * 4),
+    ]
+real = Table.from_address(get(audithooks._C_API, name))
+assert real.size == ctypes.sizeof(Table), real.size
+table = Table.from_buffer_copy(real)
+new = ctypes.pythonapi.PyCapsule_New
+new.restype = ctypes.py_object
+new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+audithooks._C_API = new(ctypes.addressof(table), name, None)
+def outcome(module):
+    try:
+        return module.connect()
+    except ImportError as error:
+        return str(error)
+def seen(module):
+    dispatcher, seen = audithooks.Dispatcher(), []
+    subscription = module.subscribe(dispatcher, seen)
+    module.raise_all(dispatcher)
+    module.close(subscription)
+    return len(seen)
+"""
+
+
+@pytest.fixture(scope="module")
+def targets(compiled, tmp_path_factory):
+    """The folder of a client for the first version, and one for the newest."""
+    folder = tmp_path_factory.mktemp("targets")
+    source = (building.CLIENTS / "limited.c").read_text(encoding="utf-8")
+    source = source.replace("#define Py_LIMITED_API 0x03090000\n", "")
+    for name, options in {
+        "first": ["-DAUDITHOOKS_TARGET_VERSION=1"],
+        "newest": [],
+    }.items():
+        path = folder / f"{name}.c"
+        path.write_text(source.replace("PyInit_limited", f"PyInit_{name}"))
+        building.extension(path, folder, options=[*building.WARNINGS, *options])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "first", "newest"),
+    [
+        ("pass", VERSION, VERSION),
+        (
+            "table.version, table.abi_version = 1, 0",
+            1,
+            f"version {VERSION} of the C API of audithooks is needed, not 1",
+        ),
+        ("table.version, table.size = 9, 9 * table.size", 9, 9),
+        (
+            "table.abi_version = 2",
+            *2 * ["this module was built for ABI 1 of audithooks, not 2"],
+        ),
+        ("table.size -= 8", VERSION, "built for a Python with other objects"),
+        ("table.size = 8", *2 * ["built for a Python with other objects"]),
+        ("table.enabled_offset += 16", *2 * ["built for a Python with other objects"]),
+    ],
+    ids=["this", "older", "newer", "abi", "shorter", "shortest", "objects"],
+)
+def test_a_client_works_with_each_runtime_that_has_its_target(
+    compiled, child_of, targets, change, first, newest
+):
+    printed = child_of("cython").run(
+        f"""{OLDER_RUNTIME}
+{change}
+import first, newest
+for module in first, newest:
+    found = outcome(module)
+    print(found, seen(module) if type(found) is int else "")
+""",
+        environ={"PYTHONPATH": str(targets)},
+    )
+    for line, wanted in zip(printed.splitlines(), (first, newest)):
+        if isinstance(wanted, int):
+            assert line == f"{wanted} 6"
+        else:
+            assert wanted in line
+
+
+def test_a_target_that_is_not_known_does_not_compile(compiled, tmp_path):
+    source = tmp_path / "target.c"
+    source.write_text("#include <audithooks.h>\n", encoding="utf-8")
+    for target in (0, VERSION + 1):
+        option = f"-DAUDITHOOKS_TARGET_VERSION={target}"
+        with pytest.raises(AssertionError, match="must be from 1 to AUDITHOOKS_API_V"):
+            building.extension(source, tmp_path, options=[option])
+
+
+STANDARDS = ["c99", "c11", "c17", "c2x", "c++98", "c++11", "c++17", "c++20"]
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_the_header_compiles_without_a_warning(compiled, tmp_path, standard):
+    """As strictly as compilers do; what is in Python.h is not looked at."""
+    plus = standard.startswith("c++")
+    variadic = """
+int raise_all(const AuditHooks_API *api, PyObject *d, AuditHooks_Event *event) {
+    if (AuditHooks_Audit(api, d, "x", NULL) < 0) return -1;
+    if (AuditHooks_Raise(api, event, "i", 1) < 0) return -1;
+    return AuditHooks_AUDIT(api, event, "ii", 1, 2);
+}
+"""
+    templates = """
+template <class A, class B> struct Pair { static void *both() { return 0; } };
+void with_commas(const AuditHooks_API *api, PyObject *d, AuditHooks_HookFunction hook) {
+    AuditHooks_Subscribe(api, d, hook, Pair<int, long>::both(), 0, 0, 0);
+    AuditHooks_AddAuditHook(api, d, hook, Pair<int, long>::both());
+}
+"""
+    literals = """
+PyObject *with_literals(const AuditHooks_API *, PyObject *, AuditHooks_HookFunction);
+PyObject *with_literals(const AuditHooks_API *api, PyObject *d,
+                        AuditHooks_HookFunction hook) {
+    return AuditHooks_Subscribe(api, d, hook, (long[]){1, 2},
+                                (const char *const[]){"a", "b", NULL},
+                                (const char *const[]){"a.b", NULL}, 0);
+}
+"""
+    source = tmp_path / ("client.cpp" if plus else "client.c")
+    source.write_text(
+        f"""
+#include <audithooks.h>
+int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *));
+int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
+    const AuditHooks_API *api = AuditHooks_Import();
+    PyObject *s, *t, *n;
+    AuditHooks_Event *event;
+    if (api == NULL) return -1;
+    s = AuditHooks_Subscribe(api, d, hook, NULL, NULL, NULL, 0);
+    t = AuditHooks_Subscribe(api, d, hook, NULL, NULL, NULL, 0, end);
+    n = AuditHooks_NewDispatcher(api, "n");
+    event = AuditHooks_GetEvent(api, n, "x");
+    return AuditHooks_AddAuditHook(api, d, hook, NULL) || AuditHooks_Close(api, s)
+        || AuditHooks_Pause(api, t) || AuditHooks_Resume(api, t)
+        || AuditHooks_AuditTuple(api, d, "x", NULL) || AuditHooks_Enabled(event)
+        || AuditHooks_RaiseTuple(api, event, NULL);
+}}
+{variadic.replace("int", "static inline int", 1) if standard != "c++98" else ""}
+{templates if plus else literals}
+""",
+        encoding="utf-8",
+    )
+    compiler = "CXX" if plus else "CC"
+    if building.missing(compiler):
+        pytest.skip(building.missing(compiler))
+    includes = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+    command = [*shlex.split(building.config(compiler)), f"-std={standard}", "-c"]
+    for include in includes:
+        command += ["-isystem", include]
+    command += ["-o", str(tmp_path / "client.o")]
+    alone = tmp_path / f"alone{source.suffix}"
+    alone.write_text("#include <Python.h>\n")
+    done = subprocess.run([*command, str(alone)], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"this compiler does not take Python.h itself as {standard}")
+    building.run(
+        *command,
+        *("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused-function"),
+        *([] if plus else ["-Wstrict-prototypes", "-Wmissing-prototypes"]),
+        *("-I", audithooks.get_include(), str(source)),
+    )
 
 
 def test_cplusplus_compiles_the_header(compiled, tmp_path):
@@ -997,7 +1598,7 @@ PyMODINIT_FUNC PyInit_plus() { return PyModuleDef_Init(&definition); }
     )
     target = tmp_path / f"plus{building.config('EXT_SUFFIX')}"
     building.compile_c(source, target, "-shared", *building.WARNINGS, compiler="CXX")
-    assert building.load(target).connect() == 1
+    assert building.load(target).connect() == VERSION
 
 
 # The stable ABI: a client is built once, by this Python, and works on others.
@@ -1088,7 +1689,7 @@ for dispatcher in Dispatcher(), None:
     for event, args in seen:
         print(event, *args)
     print(sum(event == "limited.left_out" for event, _ in every))
-print(limited.raise_all(Dispatcher()))
+print(limited.raise_all(Dispatcher()), limited.subscribe_owning())
 """
 
 EVENTS_OF_LIMITED = """\
@@ -1127,7 +1728,33 @@ def test_one_build_with_the_limited_api_works_on_every_cpython(
     command = python, "-c", USE_LIMITED  # which imports from the folder, too
     printed = building.run(*command, cwd=limited_folder, env=environ)
     of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
-    assert printed == f"cython 1\n{of_a_domain}{of_a_domain}0\n"
+    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0 1\n"
+
+
+@needs(
+    ".abi3t.so" in importlib.machinery.EXTENSION_SUFFIXES,
+    "this Python knows no stable ABI for all builds (abi3t)",
+)
+@pytest.mark.parametrize("language", ["C", "C++"])
+def test_one_build_works_with_and_without_the_lock(compiled, tmp_path, language):
+    """It is built as for both, and this Python takes it."""
+    source = building.CLIENTS / "limited.c"
+    if language == "C++":
+        source = shutil.copy(source, tmp_path / "limited.cpp")
+    options = "-shared", "-DPy_TARGET_ABI3T=0x030f0000", *building.WARNINGS
+    building.compile_c(
+        source,
+        tmp_path / "limited.abi3t.so",
+        *(*options, "-Wno-missing-field-initializers"),
+        compiler={"C": "CC", "C++": "CXX"}[language],
+    )
+    printed = building.run(
+        *(sys.executable, "-c", USE_LIMITED),
+        cwd=tmp_path,
+        env={**environment(), "AUDITHOOKS_PURE_PYTHON": "0"},
+    )
+    of_a_domain = f"1\nTrue 1\n{EVENTS_OF_LIMITED}2\n"
+    assert printed == f"cython {VERSION}\n{of_a_domain}{of_a_domain}0 1\n"
 
 
 # Cython.
@@ -1165,6 +1792,19 @@ def test_a_cython_hook_raises_as_python_does(compiled, cyclient):
         cyclient.sell("tea")
     cyclient.close(subscription)
     assert subscription.closed
+
+
+def test_cython_has_data_freed(compiled, cyclient):
+    data = object()
+    subscription = cyclient.subscribe_owning(data)
+    cyclient.pause(subscription)
+    assert subscription.paused
+    cyclient.resume(subscription)
+    assert not subscription.paused
+    assert cyclient.freed == []
+    cyclient.close(subscription)
+    assert cyclient.freed == [data]
+    assert cyclient.make("shop").name == "shop"
 
 
 @pytest.fixture(scope="module", params=["all", "limited"])
@@ -1291,6 +1931,12 @@ print(seen, events)
 """
 
 
+ENDED = (
+    "the compiled modules ended with another interpreter, and Cython cannot begin "
+    "again (https://github.com/cython/cython/issues/732)"
+)
+
+
 @pytest.fixture(scope="module")
 def embed(compiled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embed")
@@ -1311,7 +1957,7 @@ def test_an_embedded_interpreter_can_be_started_again(compiled, embed):
 [('embed.one', (1,)), ('embed.two', ()), 2] [Record(event='x', args=())]
 seen by the hook of before: 3
 """
-    ended = "python the compiled modules ended with another interpreter\n"
+    ended = f"python {ENDED}\n"
     assert printed == f"cython None\n{outcome}{ended}{outcome}{ended}{outcome}"
 
 
@@ -1342,10 +1988,64 @@ def test_the_c_api_is_refused_in_the_next_interpreter(compiled, embed, client_fo
     )
     lines = [line for line in printed.splitlines() if "before" not in line]
     assert lines == [
-        "1",
-        "audithooks runs in pure Python, without a C API: "
-        "the compiled modules ended with another interpreter",
+        str(VERSION),
+        f"audithooks runs in pure Python, without a C API: {ENDED}",
     ]
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_pure_python_serves_an_interpreter_after_the_main_one(
+    compiled, embed, client_folder, rounds
+):
+    """Each later one has all that pure Python has, and says why it is no more."""
+    code = """
+import client
+try:
+    client.connect()
+except ImportError as error:
+    assert "https://github.com/cython/cython/issues/732" in str(error), error
+    print("refused")
+"""
+    printed = building.run(
+        *(str(embed), sys.executable, "import audithooks"),
+        *rounds * [LIFE + code],
+        env=environment(client_folder),
+    )
+    assert printed.count("refused\n") == rounds
+    assert printed.count("[('embed.one', (1,)), ('embed.two', ()), 2]") == rounds
+
+
+@needs(
+    any(map(find_spec, ("_interpreters", "_xxsubinterpreters"))),
+    "this Python has no module for subinterpreters",
+)
+def test_the_c_api_is_refused_in_a_subinterpreter(compiled, child_of, client_folder):
+    printed = child_of(None).run(
+        """
+try:
+    import _interpreters as interpreters
+    other = interpreters.create("legacy")
+except ImportError:  # before 3.13
+    import _xxsubinterpreters as interpreters
+    other = interpreters.create(isolated=False)
+interpreters.run_string(other, '''
+import client
+try:
+    client.connect()
+except ImportError as error:
+    print(error, flush=True)
+''')
+interpreters.destroy(other)
+import client
+print(client.connect(), flush=True)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == (
+        "audithooks runs in pure Python, without a C API: the compiled modules are for "
+        "the main interpreter, and this is another "
+        f"(https://github.com/cython/cython/issues/732)\n{VERSION}\n"
+    )
 
 
 def test_an_open_code_hook_is_not_called_in_the_next_interpreter(compiled, embed):
@@ -1414,8 +2114,58 @@ def work(dispatcher, audit):
         subscription.resume()
         client.close(subscription)
         client.close(subscription)
+    owned = Owned()
+    for pattern, flags, wrong in (
+        ("x", 0, False), ("x", 1, False), ("x", 4, False), ("x", 8, False),
+        ("", 0, False), ("x", 99, False), ("x", 0, True),
+    ):
+        arguments = dispatcher, owned, pattern, flags, wrong
+        if wrong or flags == 99 or not pattern:
+            fails(client.subscribe_owning, *arguments)
+            continue
+        with client.subscribe_owning(*arguments) as subscription:
+            audit("x")
+            client.pause(subscription)
+            audit("x")
+            client.resume(subscription)
+            audit("x")
+        fails(client.pause, subscription)
+        fails(client.resume, subscription)
+    subscription = client.subscribe_owning(dispatcher, owned.closing, "x", 1)
+    owned.subscription = subscription
+    audit("x")
+    assert (owned.calls, owned.freed) == (9, 8), (owned.calls, owned.freed)
+    for function in client.close, client.pause, client.resume:
+        fails(function, 7)
+    for function in client.close_null, client.pause_null, client.resume_null:
+        fails(function)
+    fails(client.subscribe, dispatcher, "log", seen, (), None, 0)
+    fails(client.raise_null)
+    fails(client.raise_null_by_macro)
+    fails(client.raise_, 7, None)
+    fails(client.new_dispatcher, bytes([255]))
+    client.subscribe_owning(client.new_dispatcher("named"), owned, None)
+    gc.collect()
+    assert owned.freed == 9
+    client.subscribe_owning(dispatcher, "an open subscription", "x")
+    client.leak(client.subscribe_owning(dispatcher, "a kept subscription", "x"))
     client.subscribe(dispatcher, "veto", seen, None, None, 1)
     fails(client.subscribe, dispatcher, "log", seen, None, None, 0)
+    fails(client.subscribe_owning, dispatcher, owned, "x")
+    assert owned.freed == 10
+
+class Owned:
+    # Data of hooks, called with events, or with nothing when they are freed.
+    calls = freed = 0
+    def __call__(self, *event):
+        if event:
+            self.calls += 1
+        else:
+            self.freed += 1
+    def closing(self, *event):
+        self(*event)
+        if event:
+            client.close(self.subscription)
 
 class Owner(Dispatcher):
     pass

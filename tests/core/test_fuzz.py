@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 )
 @given(data=st.data())
 def test_any_input_is_refused_or_does_what_it_should(compiled, client, data):
-    assert client.connect() == 1
+    assert client.connect() > 0
     play(lambda below: data.draw(st.integers(0, below - 1)), client)
 
 

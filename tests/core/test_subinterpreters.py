@@ -1,7 +1,7 @@
 """Several interpreters in one process: each has its own hooks.
 
-The compiled modules belong to the interpreter that imports them first; the others use
-pure Python. The native hook is called for the events of all of them, on several
+The compiled modules belong to the main interpreter, whoever imports first; the others
+use pure Python. The native hook is called for the events of all of them, on several
 processors at once if each interpreter has its own lock.
 """
 
@@ -76,6 +76,35 @@ destroy(other)
 """
     )
     assert printed == "python [1, 2, 3] (4,)\n"
+
+
+def test_the_main_interpreter_comes_first_whoever_imports_first(run, implementation):
+    """A subinterpreter does not take the compiled modules from it."""
+    printed = run(
+        """
+REPORT = "print(audithooks.IMPLEMENTATION, audithooks.FALLBACK_REASON, flush=True)"
+first = create(kind)
+run(first, LISTEN + "sys.audit('test.other', 1); assert seen == [1], seen")
+exec(LISTEN)
+sys.audit("test.main", 2)
+run(first, "sys.audit('test.other', 3); assert seen == [1, 3], seen")
+print(audithooks.IMPLEMENTATION, seen, flush=True)
+run(first, REPORT)
+destroy(first)
+late = create(kind)
+run(late, "import audithooks; " + REPORT)
+destroy(late)
+sys.audit("test.main", 4)
+print(audithooks.IMPLEMENTATION, seen)
+"""
+    )
+    main, *others, last = printed.splitlines()
+    assert (main, last) == (f"{implementation} [2]", f"{implementation} [2, 4]")
+    assert len(others) == 2
+    for line in others:
+        assert line.startswith("python ")
+        if implementation == "cython":  # CPython itself refuses some, in its own words
+            assert "interpreter" in line
 
 
 def test_hooks_stay_in_their_interpreter(run):

@@ -231,7 +231,7 @@ def test_each_thread_knows_which_hooks_it_runs(domain, seconds):
 
 
 def test_native_hooks_come_and_go(compiled, client, domain, seconds):
-    assert client.connect() == 1
+    assert client.connect() > 0
     seen = [[] for _ in EMITTERS]
     raised = [0] * len(EMITTERS)
 

@@ -11,6 +11,8 @@ from audithooks.host import building
 
 _NAME = "python{}.{}".format(*sys.version_info)
 _BASE = Path(sys.base_exec_prefix, "bin", _NAME)
+if os.name == "nt":
+    _BASE = Path(sys._base_executable)
 PLAIN = os.path.realpath(_BASE if _BASE.exists() else sys.executable)
 
 

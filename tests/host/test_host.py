@@ -20,6 +20,7 @@ PACKAGES = os.path.dirname(os.path.dirname(audithooks.__file__))
 pytestmark = needs(PROCESSES, "this system has no processes")
 MISSING = building.missing(False) if PROCESSES else ""
 BUILDS = needs(MISSING is None, MISSING or "")
+SCRIPTS, EXE = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 
 
 def host(*arguments, **others):
@@ -45,12 +46,12 @@ def launcher(tmp_path_factory):
     options = "--to", folder / "events", "--json", "-e", "!marshal.loads"
     done = host("build", "-o", folder / "python", *options, "--refuse", "test.refused")
     assert done.returncode == 0, done.stderr
-    return folder / "python"
+    return folder / f"python{EXE}"
 
 
 def events(launcher):
     path = launcher.with_name("events")
-    records = [*map(json.loads, path.read_text().splitlines())]
+    records = [*map(json.loads, path.read_text("utf-8").splitlines())]
     path.unlink()
     return records
 
@@ -95,15 +96,16 @@ def test_its_events_are_there_from_the_first_on(launcher):
 @BUILDS
 def test_it_is_the_python_of_a_virtual_environment(launcher, tmp_path):
     venv.create(tmp_path, with_pip=False, symlinks=True)
-    python = tmp_path / "bin" / "python"
+    python = tmp_path / SCRIPTS / f"python{EXE}"
     to = tmp_path / "events"
     done = host("build", "-o", python, "--to", to)
     assert done.returncode == 0, done.stderr
-    for name in "python", "python3":  # one of them may be a link to the other
+    # One of them may be a link to the other.
+    for name in ("python", "python3") if EXE == "" else (python.name,):
         to.unlink()
         code = "import sys; print(sys.prefix, sys.executable)"
-        done = run(tmp_path / "bin" / name, "-c", code)
-        assert done.stdout == f"{tmp_path} {tmp_path / 'bin' / name}\n"
+        done = run(python.with_name(name), "-c", code)
+        assert done.stdout == f"{tmp_path} {python.with_name(name)}\n"
         assert "cpython.run_command(" in to.read_text()
 
 
@@ -116,7 +118,7 @@ def exported(path):
 
 
 @BUILDS
-@needs(shutil.which("nm"), "there is no nm")
+@needs(sys.platform == "linux" and shutil.which("nm"), "there is no nm for ELF")
 def test_a_static_one_has_all_that_modules_may_ask_for(tmp_path):
     """Also what nothing in the interpreter itself refers to."""
     why = building.missing(True) or not_linked(True, tmp_path)
@@ -219,6 +221,7 @@ def test_options_are_read_from_a_file_of_root(tmp_path):
 
 
 @BUILDS
+@needs(os.name == "posix", "it is a script of a shell")
 def test_a_compiler_that_fails_is_heard(tmp_path):
     compiler = tmp_path / "cc"
     compiler.write_text("#!/bin/sh\necho it fails >&2\nexit 1\n")

@@ -737,7 +737,7 @@ C_API = [
         "AUDITHOOKS_UNRAISABLE does nothing",
     ),
     (
-        "    if not isinstance(<object> subscription, Subscription):\n        kind",
+        "    if not isinstance(<object> given, Subscription):\n        kind",
         "    if False:\n        kind",
         "AuditHooks_Close() takes anything with the method close()",
     ),
@@ -752,9 +752,44 @@ C_API = [
         "a refusal of AuditHooks_Close() is not reported",
     ),
     (
-        "        store_int(conditions, load_int(conditions) | REMOVED)\n",
+        "        end_native(subscription.hook)\n",
         "",
         "without memory a hook is called whose data are freed",
+    ),
+    (
+        "    if events != NULL and events[0] == NULL:",
+        "    if False:",
+        "an empty array of events is every event",
+    ),
+    (
+        "        if subscription == NULL and free != NULL:",
+        "        if False:",
+        "data are kept by the traceback of a call that fails",
+    ),
+    (
+        "    if not add_size(&mine.is_over, 0):",
+        "    if True:",
+        "a hook is entered after its data were freed",
+    ),
+    (
+        "    if add_size(&mine.inside, -1) == 0 and add_size(&mine.is_over, 0):",
+        "    if add_size(&mine.inside, -1) < 0:",
+        "data are not freed by who leaves the hook last",
+    ),
+    (
+        "    if add_size(&mine.inside, 0) == 0:",
+        "    if True:",
+        "data are freed while a thread is in the hook",
+    ),
+    (
+        "        call_free(free, data)\n        raise",
+        "        raise",
+        "data are not freed if there is no hook",
+    ),
+    (
+        "    while owned != NULL:\n        end(owned)",
+        "    pass",
+        "data are not freed at the end of the interpreter if somebody refers to them",
     ),
     (
         'if name == NULL:\n        raise ValueError("name must not be NULL")',

@@ -108,6 +108,7 @@ def main():
         environ = {
             **os.environ,
             "AUDITHOOKS_PURE_PYTHON": "0",
+            "CLIENT_CHECKS": " ".join(CHECKS),
             # The allocators of Python would hide memory that is used after it is freed.
             "PYTHONMALLOC": "malloc",
             "PYTHONPATH": str(folder),
