@@ -2,7 +2,7 @@
 
     python perf/bench_dispatch.py -o head.json
     python perf/bench_dispatch.py --fast -b 'Dispatcher.audit, 1 hook*'
-    python -m pyperf compare_to --min-speed 5 base.json head.json
+    python -m pyperf compare_to --min-speed 10 base.json head.json
 
 Each script takes the options of pyperf, and -b. Clock, calibration, processes and
 statistics are pyperf's. A value is the time of the statement itself, as it is written

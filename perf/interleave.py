@@ -1,7 +1,7 @@
 """Measure trees by turns, with the scripts bench_*.py: pyperf has no such thing.
 
     python perf/interleave.py BASE HEAD -o base.json head.json [-b PATTERN] [--rounds N]
-    python -m pyperf compare_to --min-speed 5 base.json head.json
+    python -m pyperf compare_to --min-speed 10 base.json head.json
 
 A folder is one to import audithooks from. pyperf measures all of one, then all of the
 other, each benchmark in twenty processes in a row: if the machine is slower for a

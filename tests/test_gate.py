@@ -44,7 +44,7 @@ PLANTED = {
     ),
     "import audithooks": (
         "__init__.py",
-        "from ._core.choice import _C_API as _C_API  # for audithooks.h\n",
+        'module was imported before its plugin.\n"""\n',
         "for waste in range(2_800):\n    pass\n",
     ),
     "JsonLines, an event of open": (
