@@ -24,6 +24,10 @@
    one .abi3.so works on every CPython from 3.9 on, except on free-threaded builds; with
    Py_TARGET_ABI3T, one .abi3t.so works on all from 3.15 on.
 
+   When the interpreter ends and has cleared the modules, events may still be raised and
+   subscriptions closed, paused and resumed; what adds or makes something is then a
+   RuntimeError.
+
    What needs the GIL needs an attached thread state on a free-threaded build. There
    several threads may call a hook at once, and a dispatch that started before its
    subscription was closed may still enter the hook: so have AuditHooks_Subscribe() free
@@ -96,8 +100,7 @@ typedef struct AuditHooks_Event {
 
 /* The table. Call its functions by those below, which document them. */
 typedef struct {
-    int version;     /* the features of the audithooks that is imported */
-    int abi_version; /* since 2: its binary interface */
+    int version; /* the features of the audithooks that is imported */
     int (*addaudithook)(PyObject *dispatcher, AuditHooks_HookFunction hook, void *data);
     PyObject *(*subscribe)(PyObject *dispatcher, AuditHooks_HookFunction hook,
                            void *data, const char *const *events,
@@ -109,6 +112,7 @@ typedef struct {
     int (*raise_event)(AuditHooks_Event *event, const char *format, ...);
     int (*raise_event_tuple)(AuditHooks_Event *event, PyObject *args);
     /* Since 2. */
+    int abi_version;       /* the binary interface */
     size_t size;           /* of this table */
     size_t enabled_offset; /* where the field of an event is, in bytes */
     PyObject *(*subscribe_owning)(PyObject *dispatcher, AuditHooks_HookFunction hook,
@@ -127,7 +131,7 @@ AuditHooks_private_fits(const AuditHooks_API *api)
 #if AUDITHOOKS_TARGET_VERSION >= 2
     size_t least = sizeof(AuditHooks_API);
 #else
-    size_t least = offsetof(AuditHooks_API, size);
+    size_t least = offsetof(AuditHooks_API, abi_version);
 #endif
     int fits;
     if (api->version < AUDITHOOKS_TARGET_VERSION) {
@@ -173,7 +177,11 @@ AuditHooks_Import(void)
     const AuditHooks_API *api;
     PyObject *kind, *value, *traceback;
     PyErr_Fetch(&kind, &value, &traceback);
+#ifdef __cplusplus
+    api = static_cast<const AuditHooks_API *>(PyCapsule_Import("audithooks._C_API", 0));
+#else
     api = (const AuditHooks_API *)PyCapsule_Import("audithooks._C_API", 0);
+#endif
     if (api != NULL && AuditHooks_private_fits(api)) {
         PyErr_Restore(kind, value, traceback);
         return api;
@@ -225,10 +233,11 @@ AuditHooks_AddAuditHook(const AuditHooks_API *api, PyObject *dispatcher,
    subscription is closed, by whoever leaves the hook last, its own thread included; or
    when the dispatcher is dropped; or when the interpreter ends, after the last event,
    be the subscription open and whoever refers to it. Only a thread that never leaves the
-   hook, as a daemon thread at that end, prevents it. It is called with the GIL and
-   without an exception set; one that it sets goes to sys.unraisablehook(). In it, as in
-   tp_dealloc, references may be dropped; at the end of the interpreter no modules are
-   left. */
+   hook, as a daemon thread at that end, or in a forked child another one of its parent,
+   prevents it. It is called with the GIL and without an exception set; one that it sets
+   goes to sys.unraisablehook(). In it, as in tp_dealloc, references may be dropped; at
+   the end of the interpreter no modules are left. The collector does not look into the
+   data: if that refers to the dispatcher, both stay until the subscription is closed. */
 #if AUDITHOOKS_TARGET_VERSION >= 2
 #ifdef __cplusplus
 static inline PyObject *
@@ -239,27 +248,20 @@ AuditHooks_Subscribe(const AuditHooks_API *api, PyObject *dispatcher,
 {
     return api->subscribe_owning(dispatcher, hook, data, events, exclude, flags, free);
 }
-#else /* C has no default arguments, but what is missing in an initializer is NULL */
-typedef struct {
-    const AuditHooks_API *api;
-    PyObject *dispatcher;
-    AuditHooks_HookFunction hook;
-    void *data;
-    const char *const *events;
-    const char *const *exclude;
-    int flags;
-    AuditHooks_FreeFunction free;
-} AuditHooks_private_Arguments;
+#else /* C has no default arguments: NULL is added, once more than is looked at */
+typedef struct AuditHooks_private_End AuditHooks_private_End; /* which nothing else is */
 
 static inline PyObject *
-AuditHooks_private_subscribe(AuditHooks_private_Arguments given)
+AuditHooks_private_subscribe(const AuditHooks_API *api, PyObject *dispatcher,
+                             AuditHooks_HookFunction hook, void *data,
+                             const char *const *events, const char *const *exclude,
+                             int flags, AuditHooks_FreeFunction free,
+                             const AuditHooks_private_End *end, ...)
 {
-    return given.api->subscribe_owning(given.dispatcher, given.hook, given.data,
-                                       given.events, given.exclude, given.flags,
-                                       given.free);
+    (void)end;
+    return api->subscribe_owning(dispatcher, hook, data, events, exclude, flags, free);
 }
-#define AuditHooks_Subscribe(...) \
-    AuditHooks_private_subscribe((AuditHooks_private_Arguments){.api = __VA_ARGS__})
+#define AuditHooks_Subscribe(...) AuditHooks_private_subscribe(__VA_ARGS__, NULL, NULL)
 #endif
 #else
 static inline PyObject *
@@ -417,7 +419,8 @@ AuditHooks_private_enabled(const AuditHooks_API *api, const AuditHooks_Event *ev
 
    Needs the GIL. Returns 0, or -1 with the exception of the first hook that raised. An
    exception that was set before is still set if the result is 0, and the last
-   __context__ of the new one if not. Calls the hooks that exist when it starts. */
+   __context__ of the new one if not. A name that is not UTF-8 is a UnicodeDecodeError
+   for a hook. Calls the hooks that exist when it starts. */
 #define AuditHooks_Audit(api, dispatcher, ...) ((api)->audit((dispatcher), __VA_ARGS__))
 
 /* Raise a resolved event, borrowed: AuditHooks_Raise(api, event, format, ...). Since 1.

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def load(path):
     return module
 
 
+@cache
 def missing(compiler="CC"):
     """What is missing to compile for this Python, in words, or ""."""
     # In a separate process, as setuptools changes what others import.

@@ -5,6 +5,7 @@ A test that needs one says so: `@needs(raises("os.mkdir", "..."), "why")`.
 
 import _thread
 import errno
+import gc
 import importlib.machinery
 import importlib.util
 import os
@@ -98,6 +99,66 @@ try:
     sys.addaudithook(hook)
 except ValueError:
     print("raised")
+"""
+)
+
+# Whether the collector comes as soon as there are more objects than its threshold.
+AT_ONCE = hasattr(gc, "set_threshold") and "came" in prints(
+    """
+import gc
+class Garbage:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("came", flush=True)
+gc.disable()
+Garbage()
+gc.set_threshold(1)
+gc.enable()
+kept = [[] for _ in range(20)]
+gc.disable()
+import os
+os._exit(0)
+"""
+)
+
+# Whether the interpreter runs a module by -m if the current folder is gone.
+RUNS_NOWHERE = os.name == "posix" and bool(
+    prints(
+        """
+import os, subprocess, sys, tempfile
+os.chdir(tempfile.mkdtemp())
+os.rmdir(os.getcwd())
+subprocess.run([sys.executable, "-m", "this"], stderr=subprocess.DEVNULL)
+"""
+    )
+)
+
+# Whether an object goes with its last reference.
+COUNTS_REFERENCES = "gone" in prints(
+    """
+import os
+class Object:
+    def __del__(self):
+        print("gone", flush=True)
+Object()
+os._exit(0)
+"""
+)
+
+# Whether what sys.unraisablehook() prints has the exceptions before one, too.
+UNRAISABLE_CHAINS = "During handling of" in prints(
+    """
+import gc, sys
+sys.stderr = sys.stdout
+class Object:
+    def __del__(self):
+        try:
+            1 / 0
+        finally:
+            [][0]
+Object()
+gc.collect()
 """
 )
 

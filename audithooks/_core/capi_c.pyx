@@ -13,7 +13,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport (
-    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetDestructor
 )
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
@@ -89,7 +89,6 @@ cdef extern from *:
         int enabled
     ctypedef struct AuditHooks_API:
         int version
-        int abi_version
         int (*addaudithook)(PyObject *, Py_AuditHookFunction, void *) noexcept
         PyObject *(*subscribe)(
             PyObject *,
@@ -105,6 +104,7 @@ cdef extern from *:
         AuditHooks_Event *(*get_event)(PyObject *, const char *) noexcept
         int (*raise_event)(AuditHooks_Event *, const char *, ...) noexcept
         int (*raise_event_tuple)(AuditHooks_Event *, PyObject *) noexcept
+        int abi_version
         size_t size
         size_t enabled_offset
         PyObject *(*subscribe_owning)(
@@ -199,8 +199,16 @@ cdef PyObject *last_of(PyObject *error) noexcept:
     return NULL
 
 
+cdef int check_alive() except -1:
+    """Say so if the interpreter has cleared this module, as it does at its end."""
+    if Dispatcher is None:
+        raise RuntimeError("the interpreter ends, and audithooks has ended")
+    return 0
+
+
 cdef domain_of(PyObject *dispatcher):
     """Return the domain that C code names."""
+    check_alive()
     if dispatcher == NULL or dispatcher == <PyObject *> None:
         return runtime
     if isinstance(<object> dispatcher, Dispatcher):
@@ -343,7 +351,10 @@ cdef int watch_end() except -1:
         kept = PyInterpreterState_GetDict(PyInterpreterState_Get())
         if kept == NULL:
             raise MemoryError
-        (<dict> kept)["audithooks"] = PyCapsule_New(&owned, b"audithooks", end_all)
+        # One that replaced another, of a thread that was faster, would end its hooks.
+        watch = PyCapsule_New(&owned, b"audithooks", NULL)
+        watch = (<dict> kept).setdefault("audithooks", watch)
+        PyCapsule_SetDestructor(watch, end_all)
         is_end_watched = True
     return 0
 
@@ -522,6 +533,7 @@ cdef int resume(PyObject *subscription) noexcept:
 
 
 cdef PyObject *make_dispatcher(const char *name) except NULL:
+    check_alive()
     dispatcher = Dispatcher("" if name == NULL else (<bytes> name).decode())
     Py_INCREF(<PyObject *> dispatcher)
     return <PyObject *> dispatcher

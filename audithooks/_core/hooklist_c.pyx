@@ -125,6 +125,9 @@ cdef dict open_ranks = {}  # rank -> None; a set may hang when memory has run ou
 # For a thread that closes or pauses a subscription, by its number: the hook.
 cdef dict leaving = {}
 
+# At the end of the interpreter C code may close what is open, when no globals are left.
+cdef str unsubscribe = UNSUBSCRIBE
+
 # Under which routes_of() finds the routes without the lock.
 cdef str ROUTES = "routes"
 
@@ -220,7 +223,6 @@ cdef class Addition:
 
     cdef HookList hooks
     cdef Hook hook
-    cdef object capture             # a weak reference
 
     @property
     def closed(self):
@@ -235,16 +237,9 @@ cdef class Addition:
         """Return the Subscription; *receipt* is called if it is dropped while open."""
         return handle_of(self.hooks, self.hook, receipt)
 
-    def undo(self, _=None):
+    def undo(self):
         """Take the hook out, if it was added: nobody got the handle."""
         self.hooks.remove(self.hook)
-
-    def undo_without(self, capture):
-        """Take the hook out when *capture* is dropped while it has this addition."""
-        twin = <Addition> Addition.__new__(Addition)  # so that there is no cycle
-        twin.hooks = self.hooks
-        twin.hook = self.hook
-        self.capture = PyWeakref_NewRef(capture, twin.undo)
 
 
 # Stands for that of a capture, until it is made.
@@ -350,7 +345,6 @@ cdef class Capture:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
             addition = <Addition> self.list._prepare(hook, *arguments, is_asked=False)
-            addition.undo_without(self)
             self.addition = addition
             addition.commit()
             return records
@@ -368,6 +362,11 @@ cdef class Capture:
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition.closed:
                     self.addition = None
+
+    def __del__(self):
+        addition = self.addition
+        if addition is not None and addition is not ENTERING:
+            addition.undo()
 
 
 cdef PyObject *refuse(
@@ -653,7 +652,7 @@ cdef class HookList:
         if not hook.is_asked:
             store_int(&hook.conditions, load_int(&hook.conditions) | LEAVING)
         try:
-            self.audit(UNSUBSCRIBE, hook.events)
+            self.audit(unsubscribe, hook.events)
         finally:
             if outer is not None:
                 leaving[me] = outer

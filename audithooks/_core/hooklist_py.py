@@ -57,7 +57,6 @@ def _of_threads(name: str) -> Any:
 _IN_PYTHON = 1 << 62
 
 _next_rank = count(1).__next__  # for all lists
-_next_thread = count().__next__
 
 
 class _Thread(_of_threads("_local")):  # type: ignore[misc]
@@ -68,10 +67,12 @@ class _Thread(_of_threads("_local")):  # type: ignore[misc]
     overflows: list[RecursionError]  # of hooks that were asked about a new one
     running: dict[object, None]  # a hook, or a tuple of it and a greenlet
 
+    next_number = count().__next__  # here, as the last event may come in a new thread
+
     def __init__(self) -> None:
         self.leaving = None
         self.overflows = []
-        self.number = _next_thread()
+        self.number = self.next_number()
         self.running = {}
 
 
@@ -238,9 +239,7 @@ def _no_handle() -> None:
 class Addition:
     """A hook that is about to be added, for the function that adds it."""
 
-    __slots__ = ("_capture", "_hook", "_hooks")
-
-    _capture: ref[Capture]
+    __slots__ = ("_hook", "_hooks")
 
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
@@ -259,14 +258,9 @@ class Addition:
         """Return the Subscription; *receipt* is called if it is dropped while open."""
         return _handle_of(self._hooks, self._hook, receipt)
 
-    def undo(self, _: object = None) -> None:
+    def undo(self) -> None:
         """Take the hook out, if it was added: nobody got the handle."""
         _remove(self._hooks, self._hook)
-
-    def undo_without(self, capture: Capture) -> None:
-        """Take the hook out when *capture* is dropped while it has this addition."""
-        twin = Addition(self._hooks, self._hook)  # so that there is no cycle
-        self._capture = ref(capture, twin.undo)
 
 
 _ENTERING = Addition.__new__(Addition)  # stands for that of a capture, until it is made
@@ -385,7 +379,6 @@ class Capture:
             hook, records = recorder(self._list)
             addition: Addition
             addition = self._list._prepare(hook, *arguments, is_asked=False)
-            addition.undo_without(self)
             self._addition = addition
             addition.commit()
             return records
@@ -403,6 +396,11 @@ class Capture:
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition.closed:
                     self._addition = None
+
+    def __del__(self) -> None:
+        addition = self._addition
+        if addition is not None and addition is not _ENTERING:
+            addition.undo()
 
 
 def _handle_of(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 
 SIGNALS = "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGUSR1", "SIGUSR2"
+PF_EXITING = 4  # of Linux: set before a process closes its files, and for good
 
 
 class Channel:
@@ -156,6 +157,16 @@ def _leave_all_but(*fds: int) -> None:
         os.dup2(null, fd)
 
 
+def _goes_on(pid: int) -> bool:
+    """Whether /proc has a process that has not begun to exit."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            flags = int(file.read().rpartition(b")")[2].split()[6])
+    except OSError:
+        return False
+    return not flags & PF_EXITING
+
+
 class _Kept:
     """The keeper itself."""
 
@@ -245,11 +256,11 @@ class _Kept:
 
     def _forget_ended(self, closed: bool) -> None:
         poll = select.poll()
-        pids = {fd: pid for pid, fd in self._traced.items()}
-        for fd, pid in pids.items():
-            if fd >= 0:
-                poll.register(fd, select.POLLIN)
-            elif closed:
+        pids = {fd: pid for pid, fd in self._traced.items() if fd >= 0}
+        for fd in pids:
+            poll.register(fd, select.POLLIN)
+        for pid in [pid for pid, fd in self._traced.items() if fd < 0]:
+            if closed and not _goes_on(pid):
                 self._forget(pid)
         for fd, _ in poll.poll(0):
             self._forget(pids[fd])
@@ -271,7 +282,7 @@ class _Kept:
             if fd >= 0:
                 poll.register(fd, select.POLLIN)
         if closed:  # a process that closed it may open it again
-            poll.poll(100)
+            poll.poll(10 if -1 in self._traced.values() else 100)
         else:
             poll.register(self._reader, select.POLLIN)
             poll.poll()

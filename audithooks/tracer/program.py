@@ -164,7 +164,7 @@ class Code(Program):
 class Stdin(Code):
     """The program of `python -`, which is read as bytes: it may name its encoding.
 
-    Without *read*, there is only its command().
+    PyPy reads it as text. Without *read*, there is only its command().
     """
 
     _name = "<stdin>"
@@ -172,8 +172,10 @@ class Stdin(Code):
     def __init__(self, args: list[str], read: bool = True) -> None:
         super(Code, self).__init__(["-", *args], "", ["-", *args])
         self._linecache = None
-        is_there = read and sys.stdin is not None
-        self._source = sys.stdin.buffer.read() if is_there else b""
+        self._source = b""
+        if read and sys.stdin is not None:
+            is_text = sys.implementation.name == "pypy"
+            self._source = (sys.stdin if is_text else sys.stdin.buffer).read()
 
     def load(self, main: ModuleType) -> CodeType:
         main.__file__ = self._name

@@ -7,7 +7,6 @@
 
 struct Table {
     int version;
-    int abi_version;
     int (*addaudithook)(PyObject *, int (*)(const char *, PyObject *, void *), void *);
     PyObject *(*subscribe)(PyObject *, int (*)(const char *, PyObject *, void *), void *,
                            const char *const *, const char *const *, int);
@@ -17,6 +16,7 @@ struct Table {
     PyObject *(*get_event)(PyObject *, const char *);
     int (*raise_event)(PyObject *, const char *, ...);
     int (*raise_event_tuple)(PyObject *, PyObject *);
+    int abi_version;
     size_t size;
     size_t enabled_offset;
     PyObject *(*subscribe_owning)(PyObject *,

@@ -182,6 +182,32 @@ def test_cmake_refuses_a_version_that_is_not_there(project):
     assert 'requested version "1999.1"' in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("version", "end", "found"),
+    [
+        ("{}", None, True),
+        ("0.0.1", None, True),
+        ("1999.1", None, False),
+        ("0.0.1", ("INCLUDE", "{}"), True),
+        ("0.0.1", ("EXCLUDE", "{}"), False),
+        ("0.0.1", ("INCLUDE", "0.0.2"), False),
+        ("0.0.1", ("EXCLUDE", "1999.1"), True),
+    ],
+)
+def test_cmake_asks_for_a_version_or_a_range(tmp_path, version, end, found):
+    need("cmake")
+    file = Path(told("--cmakedir"), "audithooks-config-version.cmake")
+    lines = [f"set(PACKAGE_FIND_VERSION {version})"]
+    if end is not None:  # which find_package() sets for 0.1...<0.2
+        lines += [f"set(PACKAGE_FIND_VERSION_RANGE_MAX {end[0]})"]
+        lines += [f"set(PACKAGE_FIND_VERSION_MAX {end[1]})"]
+    lines += [f'include("{file}")', 'message("is ${PACKAGE_VERSION_COMPATIBLE}")']
+    script = tmp_path / "ask.cmake"
+    script.write_text("\n".join(lines).replace("{}", audithooks.__version__))
+    done = subprocess.run(["cmake", "-P", script], capture_output=True, text=True)
+    assert done.stderr == f"is {str(found).upper()}\n"
+
+
 MESON = """
 project('client', 'c')
 py = import('python').find_installation(pure: false)

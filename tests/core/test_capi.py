@@ -572,6 +572,75 @@ client.audit(None, "say.x", None)
     assert (done.returncode, done.stderr) == (0, "data say.x\nfreed data 1\n")
 
 
+def test_data_is_kept_though_another_subscribes_first_meanwhile(
+    compiled, child_of, client_folder
+):
+    """Whoever sees to the end of the interpreter first does so for all."""
+    printed = child_of("cython").run(
+        """
+import ctypes
+import client
+from audithooks import Dispatcher
+client.connect()
+freed = []
+class Hook:
+    def __call__(self, *event):
+        freed.extend([] if event else [1])
+class Key:  # stands where the key of audithooks will
+    inner = None
+    def __hash__(self): return hash("audithooks")
+    def __eq__(self, other):
+        if Key.inner is None:
+            Key.inner = ()
+            Key.inner = client.subscribe_owning(dispatcher, Hook(), "x")
+        return False
+dispatcher = Dispatcher()
+get, ctypes.pythonapi.PyInterpreterState_Get.restype = (
+    ctypes.pythonapi.PyInterpreterState_GetDict, ctypes.c_void_p
+)
+get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+kept = ctypes.c_void_p(get(ctypes.pythonapi.PyInterpreterState_Get()))
+ctypes.cast(ctypes.byref(kept), ctypes.POINTER(ctypes.py_object))[0][Key()] = None
+outer = client.subscribe_owning(dispatcher, Hook(), "x")
+print(Key.inner.closed, outer.closed, freed)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    assert printed == "False False []\n"
+
+
+@pytest.mark.parametrize("of", ["None", "Dispatcher()"])
+def test_c_code_closes_subscriptions_when_no_modules_are_left(
+    compiled, child_of, client_folder, of
+):
+    """As what is dropped at the very end does; all else says that it cannot."""
+    printed = child_of("cython").run(
+        f"""
+import os, sys
+import client
+from audithooks import Dispatcher
+client.connect()
+of = {of}
+class Last:
+    def __init__(self, *arguments):
+        self.arguments = arguments
+    def __del__(self, write=os.write, error=RuntimeError):
+        close, make, get, of, subscription = self.arguments
+        write(1, b"close\\n" if close(subscription) is None else b"")
+        for function, arguments in (make, ("x",)), (get, (of, "x")):
+            try:
+                function(*arguments)
+            except error as found:
+                write(1, b"%a\\n" % found)
+subscription = client.subscribe(of, "log", [], None, (), 0)
+sys.last = Last(client.close, client.new_dispatcher, client.get_event, of, subscription)
+""",
+        environ={"PYTHONPATH": str(client_folder)},
+    )
+    ended = "RuntimeError('the interpreter ends, and audithooks has ended')\n"
+    assert printed == f"close\n{ended}{ended}"
+
+
 # Order and errors.
 
 
@@ -1404,8 +1473,8 @@ get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 name = b"audithooks._C_API"
 class Table(ctypes.Structure):
     _fields_ = [
-        ("version", ctypes.c_int), ("abi_version", ctypes.c_int),
-        ("functions", ctypes.c_void_p * 8), ("size", ctypes.c_size_t),
+        ("version", ctypes.c_int), ("functions", ctypes.c_void_p * 8),
+        ("abi_version", ctypes.c_int), ("size", ctypes.c_size_t),
         ("enabled_offset", ctypes.c_size_t), ("rest", ctypes.c_void_p * 4),
     ]
 real = Table.from_address(get(audithooks._C_API, name))
@@ -1483,6 +1552,17 @@ for module in first, newest:
             assert line == f"{wanted} 6"
         else:
             assert wanted in line
+
+
+def test_the_table_begins_as_that_of_the_first_version():
+    """Where pointers are as long as int, nothing may stand in between."""
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    table = re.search(r"typedef struct \{([^}]*)\} AuditHooks_API;", header)[1]
+    fields = re.findall(r"^    \w[^(;]*?(\w+);|^    \w[^(]*\(\*(\w+)\)", table, re.M)
+    assert [a or b for a, b in fields][:10] == [
+        *("version", "addaudithook", "subscribe", "close", "audit", "audit_tuple"),
+        *("get_event", "raise_event", "raise_event_tuple", "abi_version"),
+    ]
 
 
 def test_a_target_that_is_not_known_does_not_compile(compiled, tmp_path):
@@ -1567,6 +1647,40 @@ int use(PyObject *d, AuditHooks_HookFunction hook, void (*end)(void *)) {{
         *([] if plus else ["-Wstrict-prototypes", "-Wmissing-prototypes"]),
         *("-I", audithooks.get_include(), str(source)),
     )
+
+
+@pytest.mark.parametrize("arguments", [4, 6, 9])
+def test_a_wrong_number_of_arguments_does_not_compile(compiled, tmp_path, arguments):
+    given = ["api", "NULL", "hook", "NULL", "NULL", "NULL", "0", "end", "1"][:arguments]
+    source = tmp_path / "wrong.c"
+    source.write_text(
+        f"""
+#include <audithooks.h>
+PyObject *use(const AuditHooks_API *api, AuditHooks_HookFunction hook,
+              AuditHooks_FreeFunction end) {{
+    return AuditHooks_Subscribe({", ".join(given)});
+}}
+""",
+        encoding="utf-8",
+    )
+    with pytest.raises(AssertionError, match="AuditHooks_private_subscribe"):
+        building.extension(source, tmp_path, options=building.WARNINGS)
+
+
+def test_the_header_has_no_cast_of_c_in_cplusplus(compiled, tmp_path):
+    """GCC looks for one only where the linkage is that of C++, Clang everywhere."""
+    header = Path(audithooks.get_include(), "audithooks.h").read_text(encoding="utf-8")
+    assert 'extern "C" {' in header
+    text = header.replace('extern "C" {', 'extern "C++" {')
+    (tmp_path / "audithooks.h").write_text(text, encoding="utf-8")
+    source = tmp_path / "casts.cpp"
+    source.write_text('#include "audithooks.h"\n', encoding="utf-8")
+    options = ("-Wold-style-cast", "-Werror")
+    include = sysconfig.get_path("include")
+    if building.missing("CXX"):
+        pytest.skip(building.missing("CXX"))
+    compiler = shlex.split(building.config("CXX"))
+    building.run(*compiler, *options, "-isystem", include, "-fsyntax-only", str(source))
 
 
 def test_cplusplus_compiles_the_header(compiled, tmp_path):
@@ -1865,7 +1979,8 @@ def test_events_may_be_raised_while_the_collector_clears_their_list(
 ):
     """Nothing crashes, and an Event has its hooks, even if all else was cleared.
 
-    A frozenset and a dict can be cleared, and with it what names a hook wants.
+    A frozenset and a dict can be cleared, and with it what names a hook wants. Without
+    the global interpreter lock, all is cleared before anything is freed.
     """
     printed = child_of("cython").run(
         f"""
@@ -1900,8 +2015,8 @@ for order in itertools.permutations(range(4)):
     gc.collect(); gc.disable()
     turn(order)
     gc.collect()
-    least = 1 if {age!r} == "youngest" else 3
-    assert seen[0] == (0,) and set(seen[1:]) == {{(1,)}}, (order, seen)
+    least = 0 if {FREE_THREADED} else 1 if {age!r} == "youngest" else 3
+    assert seen[0] == (0,) and set(seen[1:]) <= {{(1,)}}, (order, seen)
     assert least <= len(seen) - 1 <= 3, (order, seen)
     del seen[:]
 print("survived")

@@ -340,6 +340,17 @@ def test_a_capture_that_is_dropped_in_its_block_collects_no_more(dispatcher):
     assert dispatcher.subscriptions == ()
 
 
+def test_a_capture_that_is_dropped_in_a_cycle_collects_no_more(dispatcher):
+    cycle = [dispatcher.capture("test.x")]
+    cycle.append(cycle)
+    events = cycle[0].__enter__()
+    del cycle
+    gc.collect()
+    dispatcher.audit("test.x")
+    assert events == []
+    assert dispatcher.subscriptions == ()
+
+
 @pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="gc.collect() returns no number"
 )

@@ -1,7 +1,7 @@
 """The choice of the implementation."""
 
 import pytest
-from features import FREE_THREADED, needs
+from features import FREE_THREADED, needs, prints
 
 SHOW = "import audithooks as a; print(a.IMPLEMENTATION, a.FALLBACK_REASON)"
 
@@ -52,6 +52,20 @@ def test_importing_leaves_the_gil_off(child):
     assert printed == f"{child.implementation} False\n"
 
 
+# What an interpreter has to import for contextvars.
+CONTEXTVARS = {
+    name.partition(".")[0]
+    for name in prints(
+        """
+import sys
+before = set(sys.modules)
+import contextvars
+print(*sorted(set(sys.modules) - before))
+"""
+    ).split()
+}
+
+
 def test_the_import_is_light(child):
     printed = child.run(
         """
@@ -66,7 +80,7 @@ print(*sorted(set(sys.modules) - before))
     cython = {name for name in loaded if name.startswith(("cython_", "_cython_"))}
     light = {"audithooks", "__future__"}
     if child.implementation == "python":  # compiled code needs neither
-        light |= {"contextvars", "_contextvars", "_immutables_map"}  # that on PyPy
+        light |= CONTEXTVARS
         light.add("itertools")  # which is built in, and mostly there
     assert loaded - cython <= light
 

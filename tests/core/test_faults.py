@@ -8,7 +8,7 @@ import gc
 import sys
 
 import pytest
-from features import FREE_THREADED, is_compiled, needs
+from features import AT_ONCE, FREE_THREADED, is_compiled, needs
 
 needs_testcapi = needs(
     is_compiled("_testcapi"),
@@ -271,7 +271,7 @@ CHANGES = {
 }
 
 
-@needs_threshold
+@needs(AT_ONCE, "the collector does not come as soon as its threshold is exceeded")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_hook_that_a_finalizer_adds_in_the_middle_is_called(child, change):
     """Whatever is going on in the list: it is called for every name alike."""

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from features import PROCESSES, needs
+from features import PROCESSES, needs, raises
 
 import audithooks
 
@@ -18,8 +18,40 @@ pytestmark = [
     needs(os.name == "posix", "processes are others on this system"),
 ]
 
+needs_exec = needs(
+    raises("os.exec", "try: os.execv('', ['x'])\nexcept (OSError, ValueError): pass"),
+    "this interpreter raises no os.exec",
+)
+needs_system = needs(
+    raises("os.system", "os.system('')"), "this interpreter raises no os.system"
+)
+needs_posix_spawn = needs(
+    hasattr(os, "posix_spawn"), "this interpreter has no os.posix_spawn()"
+)
+needs_import = needs(
+    raises("import", "import colorsys"), "this interpreter raises no import"
+)
+needs_unsetenv = needs(
+    raises("os.unsetenv", "os.unsetenv('X')"), "this interpreter raises no os.unsetenv"
+)
+
+
+def cases(table):
+    """The names of a table of code, with what the code needs."""
+    marks = {
+        "os.posix_spawn": needs_posix_spawn,
+        "os.execv(": needs_exec,
+        "os.execve(": needs_exec,
+        "os.spawn": needs_exec,  # which calls it in a forked child
+    }
+    return [
+        pytest.param(name, marks=[mark for text, mark in marks.items() if text in code])
+        for name, (code, *_) in table.items()
+    ]
+
+
 START = """
-import multiprocessing, os, subprocess, sys
+import multiprocessing, os, pathlib, subprocess, sys
 X = sys.executable
 C = "import os, sys; sys.audit('test.child'); os.mkdir('made'); print('own')"
 """
@@ -66,7 +98,13 @@ FOLLOWED = {
 }
 
 
-@pytest.mark.parametrize("how", FOLLOWED)
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(how, marks=needs_posix_spawn if "posix" in how else ())
+        for how in FOLLOWED
+    ],
+)
 def test_a_child_is_followed(trace, how):
     done = trace("-e", "test.*", code=FOLLOWED[how])
     assert (done.stdout, done.returncode) == ("own\n", 0)
@@ -93,13 +131,13 @@ NOT_FOLLOWED = {
         "the environment has lost",
     ),
     "a script": (
-        "open('x', 'w').write(f'#!{X} -I\\n{C}'); os.chmod('x', 0o755); "
+        "pathlib.Path('x').write_text(f'#!{X} -I\\n{C}'); os.chmod('x', 0o755); "
         "subprocess.run(['./x'])",
         "by -I",
     ),
     "a script of env": (
-        "open('x', 'w').write(f'#!/usr/bin/env -S {X} -E\\n{C}'); os.chmod('x', 0o755);"
-        "subprocess.run(['./x'])",
+        "pathlib.Path('x').write_text(f'#!/usr/bin/env -S {X} -E\\n{C}'); "
+        "os.chmod('x', 0o755); subprocess.run(['./x'])",
         "by -E",
     ),
     "a link": (
@@ -114,7 +152,7 @@ NOT_FOLLOWED = {
 }
 
 
-@pytest.mark.parametrize("how", NOT_FOLLOWED)
+@pytest.mark.parametrize("how", cases(NOT_FOLLOWED))
 def test_a_child_that_is_not_followed_is_named(trace, how):
     code, why = NOT_FOLLOWED[how]
     done = trace("-e", "test.*", "--no-from-start", code=code)
@@ -125,7 +163,7 @@ def test_a_child_that_is_not_followed_is_named(trace, how):
     assert why in line
 
 
-@pytest.mark.parametrize("how", NOT_FOLLOWED)
+@pytest.mark.parametrize("how", cases(NOT_FOLLOWED))
 def test_a_child_that_cannot_be_held_to_deny_is_refused(trace, how):
     code, why = NOT_FOLLOWED[how]
     done = trace("-e", "none", "--deny", "os.mkdir", "--no-from-start", code=code)
@@ -150,6 +188,7 @@ def test_a_table_leaves_it_to_stderr(trace):
     assert " is not followed: it ignores the environment by -I\n" in done.stderr
 
 
+@needs_system
 def test_what_is_no_python_is_named_and_what_it_starts_is_followed(trace):
     done = trace("-e", "test.*", code="os.system(f'{X} -c \"{C}\"')")
     first, second = done.trace.splitlines()
@@ -180,6 +219,7 @@ if __name__ == "__main__":
 """
 
 
+@needs_import
 @pytest.mark.parametrize("option", ["-I", "-E", "-S"])
 def test_multiprocessing_hands_options_on(trace, option):
     path = os.path.dirname(os.path.dirname(audithooks.__file__))  # for -S
@@ -196,6 +236,8 @@ LOST = {
 }
 
 
+@needs_import
+@needs_unsetenv
 @pytest.mark.parametrize("how", LOST)
 def test_multiprocessing_without_the_environment_is_named(trace, how):
     before, after = LOST[how]
@@ -210,8 +252,9 @@ def test_multiprocessing_without_the_environment_is_named(trace, how):
 def test_multiprocessing_with_the_environment_is_not_named(trace):
     change = "os.environ['PYTHONPATH'] += ':/x'; del os.environ['HOME']"
     code = MULTIPROCESSING.replace("    context", f"    {change}\n    context", 1)
-    done = trace("-e", "os.mkdir", code=code, HOME=".")
-    assert done.trace.count("os.mkdir") == 1
+    code = code.replace('os.mkdir, args=["made"]', 'sys.audit, args=["test.made"]')
+    done = trace("-e", "test.*", code=code, HOME=".")
+    assert done.trace.count("test.made()") == 1
     assert "not followed" not in done.trace
 
 

@@ -14,6 +14,7 @@ import pytest
 from features import (
     CPYTHON_EVENTS,
     PROCESSES,
+    RUNS_NOWHERE,
     TELLS_OF_FRAMES,
     needs,
     prints,
@@ -340,18 +341,36 @@ def test_a_script_on_stdin_is_read_as_bytes(trace, tmp_path, source):
     assert kinds[1] == kinds[0]
 
 
+needs_module_nowhere = needs(
+    RUNS_NOWHERE, "this interpreter needs a current folder for -m"
+)
+# What the installed command runs.
+COMMAND = "-c 'from audithooks.__main__ import main; main()'"
+
+
 @needs(os.name == "posix" and PROCESSES, "the current folder cannot be removed")
 @pytest.mark.parametrize(
-    "arguments", ["-m json.tool", "-c 'print(1)'", "- < ../x.py", "$PWD/../x.py"]
+    "arguments",
+    [
+        pytest.param("-m json.tool", marks=needs_module_nowhere),
+        "-c 'print(1)'",
+        "- < ../x.py",
+        "$PWD/../x.py",
+    ],
 )
-def test_a_current_folder_that_is_gone_is_no_hindrance(trace, script, arguments):
+@pytest.mark.parametrize(
+    "tracer", [pytest.param("-m audithooks", marks=needs_module_nowhere), COMMAND]
+)
+def test_a_current_folder_that_is_gone_is_no_hindrance(
+    trace, script, tracer, arguments
+):
     path = script("import sys; print(sys.argv, sys.path[:1])", "x.py")
     (folder := Path(path).parent / "gone").mkdir()
     line = f"exec 3<../x.py; echo '[]' | {{ rmdir $PWD; $A {arguments} ; }}"
     line = line.replace("../x.py", path).replace("$PWD/" + path, path)
     done = [
         subprocess.run(
-            ["bash", "-c", line.replace("$A", tracer)],
+            ["bash", "-c", line.replace("$A", command)],
             cwd=folder if folder.exists() else folder.mkdir() or folder,
             env=trace.child.environ,
             capture_output=True,
@@ -359,9 +378,9 @@ def test_a_current_folder_that_is_gone_is_no_hindrance(trace, script, arguments)
             timeout=60,
             check=False,
         )
-        for tracer in (
+        for command in (
             sys.executable,
-            f"{sys.executable} -m audithooks -e none -o /dev/null",
+            f"{sys.executable} {tracer} -e none -o /dev/null",
         )
     ]
     assert done[1].stdout == done[0].stdout != ""
@@ -1567,8 +1586,20 @@ for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE:
     assert done.stdout.startswith("no child\n")
 
 
+# As on PyPy, and on a Linux before 5.3.
+WITHOUT_PIDFD = """
+import os
+vars(os).pop("pidfd_open", None)
+from audithooks.__main__ import main
+main()
+"""
+
+
 @needs(os.path.exists("/proc/self/fd"), "this system has no /proc")
-def test_a_table_counts_what_came_after_all_descriptors_were_closed(trace, tmp_path):
+@pytest.mark.parametrize("tracer", [("-m", "audithooks"), ("-c", WITHOUT_PIDFD)])
+def test_a_table_counts_what_came_after_all_descriptors_were_closed(
+    trace, tmp_path, tracer
+):
     code = """
 import os, sys
 sys.audit("test.x")
@@ -1576,7 +1607,8 @@ os.closerange(3, 4096)
 taken = [os.open("taken", os.O_WRONLY | os.O_CREAT) for _ in range(1000)]
 sys.audit("test.x")
 """
-    done = trace("--summary-only", "-o", "trace", "-e", "test.*", "-c", code)
+    options = "--summary-only", "-o", "trace", "-e", "test.*"
+    done = trace.child.start(*tracer, *options, "-c", code, cwd=tmp_path)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
     assert "     2  100.0%" in (tmp_path / "trace").read_text()
     assert (tmp_path / "taken").read_bytes() == b""
