@@ -7,8 +7,7 @@ SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.p
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
-	perf-rules perf-start perf-tracer \
-	perf-pypy clean FORCE
+	perf-import perf-rules perf-sinks perf-start perf-tracer perf-pypy clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
@@ -20,7 +19,7 @@ test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer
-	$(BIN)/python perf/suite.py $(ARGS)
+	$(BIN)/python perf/report.py $(ARGS)
 
 gate: $(VENV)/floor  ## compare the speed with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
@@ -28,14 +27,20 @@ gate: $(VENV)/floor  ## compare the speed with the budget, the base revision and
 perf-pypy: $(VENV)/built  ## measure an event that no hook wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
 	$(BIN)/python perf/pypy.py
 
-perf-tracer: $(VENV)/built  ## measure events the tracer writes in a second, and its cost for others
-	$(BIN)/python perf/tracer.py $(ARGS)
+perf-import: $(VENV)/floor  ## measure the import of audithooks, with its target
+	$(BIN)/python perf/claims.py import $(ARGS)
 
-perf-start: $(VENV)/built  ## measure what a hook from before the interpreter adds to its start
-	$(BIN)/python perf/start.py $(ARGS)
+perf-rules: $(VENV)/floor  ## measure what rules cost, beside the operations themselves
+	$(BIN)/python perf/claims.py rules $(ARGS)
 
-perf-rules: $(VENV)/built  ## measure what rules cost, beside the operations themselves
-	$(BIN)/python perf/rules.py $(ARGS)
+perf-sinks: $(VENV)/floor  ## measure a line of JSON Lines, beside the write in it
+	$(BIN)/python perf/claims.py sinks $(ARGS)
+
+perf-start: $(VENV)/floor  ## measure what a hook from before the interpreter adds to its start
+	$(BIN)/python perf/claims.py start $(ARGS)
+
+perf-tracer: $(VENV)/floor  ## measure events the tracer writes in a second, and its cost for others
+	$(BIN)/python perf/claims.py tracer $(ARGS)
 
 matrix:  ## run the tests on every installed Python, and on some that it installs
 	$(PYTHON) tests/matrix/run.py $(ARGS)

@@ -16,6 +16,7 @@ cdef extern from "Python.h":
         void *ml_meth
         int ml_flags
     const int METH_FASTCALL
+    const int METH_O
     const size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
     ctypedef PyObject *(*vectorcallfunc)(
@@ -34,6 +35,7 @@ cdef extern from "Python.h":
     PyObject *PyTuple_New(Py_ssize_t)
     void PyTuple_SET_ITEM(PyObject *, Py_ssize_t, PyObject *)
     void PyType_Modified(PyTypeObject *)
+    PyObject *PyObject_CallNoArgs(PyObject *)
     PyObject *PyVectorcall_Call(PyObject *, PyObject *, PyObject *) noexcept
     void Py_DECREF(PyObject *)
     void Py_INCREF(PyObject *)
@@ -135,6 +137,18 @@ EMPTY.ml_name = b"empty"
 EMPTY.ml_meth = <void *> do_nothing
 EMPTY.ml_flags = METH_FASTCALL
 empty = PyCFunction_NewEx(&EMPTY, NULL, NULL)  # the minimum that a call can cost
+
+
+# callgrind counts what runs in this function: see instructions.py.
+cdef PyObject *counted_by_callgrind(PyObject *_, PyObject *function) noexcept:
+    return PyObject_CallNoArgs(function)
+
+
+cdef PyMethodDef COUNTED
+COUNTED.ml_name = b"counted"
+COUNTED.ml_meth = <void *> counted_by_callgrind
+COUNTED.ml_flags = METH_O
+counted = PyCFunction_NewEx(&COUNTED, NULL, NULL)
 
 cdef PyMethodDef CALLER
 CALLER.ml_name = b"caller"

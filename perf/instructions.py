@@ -1,7 +1,8 @@
-"""Count the instructions of cases with callgrind.
+"""Count the instructions of cases with callgrind, which pyperf cannot do.
 
-A count is what twice as many loops take in addition, divided by the loops. For one
-interpreter and one build it is exactly reproducible, whatever else the machine does.
+For one interpreter and one build a count is reproducible, whatever else the machine
+does. Loops run once before they are counted, and an empty loop is subtracted. What the
+system does in a call of it is not counted.
 """
 
 from __future__ import annotations
@@ -15,51 +16,55 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from measure import CASES, HERE, environment, with_empty
+from bench import EMPTY, Case
+from interleave import CASES, HERE, progress, script, with_others
 
-LOOPS = 2000
 
-
-def executed(tree: Path, name: str, loops: int) -> int:
-    """Return the number of instructions that a process executes for a case."""
+def executed(tree: Path, program: Path, case: Case) -> int:
+    """Return the number of instructions that the loops of a case execute."""
     done = subprocess.run(
         [
             *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-            *(sys.executable, "-S", "-B", HERE / "worker.py", "run", str(loops), name),
+            "--toggle-collect=*counted_by_callgrind",  # a function of floor.pyx
+            *(sys.executable, "-S", "-B", program, "--count", case.name),
         ],
-        env={**environment(tree, CASES[name].pure), "PYTHONHASHSEED": "0"},
+        env={
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": str(tree),
+        },
         cwd=tree,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
     found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode or not found:
-        raise RuntimeError(f"callgrind failed for {name!r}:\n{done.stderr}")
+    if done.returncode or not found or not int(found[1]):
+        raise RuntimeError(f"callgrind failed for {case.name!r}:\n{done.stderr}")
     return int(found[1])
 
 
 def count(tree: Path, names: Iterable[str]) -> dict[str, float]:
-    """Return the instructions of some cases, each minus its empty arm."""
-    cases = [case.name for case in with_empty(names)]
-    for folder in (HERE, tree):  # otherwise the first process would compile them
-        compileall.compile_dir(folder, quiet=1, maxlevels=2)
+    """Return the instructions of some cases, each minus the operation alone."""
+    names = [*names]
+    jobs = [(script(case.name), case) for case in with_others(names)]
+    jobs += [(HERE / "bench.py", case) for case in EMPTY]
+    for folder in (HERE, tree / "audithooks"):  # else the first process compiles them
+        compileall.compile_dir(folder, quiet=1)
+    found = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {
-            name: [pool.submit(executed, tree, name, LOOPS * k) for k in (1, 2)]
-            for name in cases
-        }
-        gross = {}
-        for number, (name, (once, twice)) in enumerate(jobs.items(), 1):
-            more = twice.result() - once.result()
-            gross[name] = more / LOOPS / CASES[name].turns
-            print(
-                f"\rcallgrind: {number} of {len(jobs)}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(file=sys.stderr)
+        counts = pool.map(lambda job: executed(tree, *job), jobs)
+        for (_, case), number in zip(jobs, counts):
+            found[case] = number
+            progress(f"callgrind: {len(found)} of {len(jobs)}")
+    progress("")
+    empty = {case.loops: found[case] for case in EMPTY}
+    gross = {
+        case.name: (number - empty[case.loops]) / (case.loops * case.inner)
+        for case, number in found.items()
+    }
     return {
-        name: round(gross[name] - gross.get(CASES[name].empty, 0), 1) for name in names
+        name: round(gross[name] - gross.get(CASES[name].without, 0), 1)
+        for name in names
     }
