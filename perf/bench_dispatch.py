@@ -196,6 +196,12 @@ class Empty:
         self.hooks = {}
     def audit(self, event, /, *args):
         """
+
+
+def bare(hooks: int) -> str:
+    return f"{hooks} bare {'call' if hooks == 1 else 'calls'} from C"
+
+
 IN_CONTEXT = "PyContextVar_Get before a bare call from C"
 FLOORS = [
     Case("empty builtin", FLOOR, "empty('x.y', 1, 2)"),
@@ -219,7 +225,7 @@ audit = Empty().audit
     ),
     *(
         Case(
-            f"{number} bare {'call' if number == 1 else 'calls'} from C",
+            bare(number),
             f"{HOOK}{FLOOR}call = caller(*[make() for _ in range({number})])",
             "call('x.y', 1, 2)",
         )
@@ -229,7 +235,7 @@ audit = Empty().audit
         IN_CONTEXT,
         f"{HOOK}{FLOOR}call = caller(make(), in_context=True)",
         "call('x.y', 1, 2)",
-        without="1 bare call from C",
+        without=bare(1),
     ),
 ]
 

@@ -50,6 +50,9 @@ NOISE = 1.05  # ratio that two measurements of one function may have
 OFF = 3  # nanoseconds that the difference of two cases varies by, from run to run
 AT_THE_LIMIT = 1.15  # times its floor: little is left to gain
 
+IN_COUNTS = "x instructions"
+RATIOS = "x", IN_COUNTS
+
 NEWER = sys.version_info >= (3, 14)
 FAST = NEWER or PGO
 MOST_UNDER_RULES = {"open": 2.0, "connect": 1.3, "subprocess.run": 1.3}
@@ -107,6 +110,16 @@ def everywhere(label: str, peer: str) -> tuple[tuple[str, str], ...]:
 
 NO_HOOK = place(SYS, 0)
 
+# Most of a hit is the way of CPython into a hook.
+HITS = [
+    Claim(
+        f"Dispatcher.audit, {what}, compared with bare calls from C",
+        one(place(DISPATCHER, hooks), dispatch.bare(hooks)),
+        at_most,
+    )
+    for hooks, what, at_most in ((1, "one hook", 1.25), (10, "ten hooks", 1.15))
+]
+
 CLAIMS = [
     Claim("Dispatcher.audit, no hook", one(place(DISPATCHER, 0), NO_HOOK), 1.0),
     Claim(
@@ -135,14 +148,15 @@ CLAIMS = [
         "Dispatcher.audit, one empty hook",
         one(place(DISPATCHER, 1), place(SYS, 1)),
         0.65 if FAST else 0.5,
-        floor="1 bare call from C",
+        floor=dispatch.bare(1),
     ),
     Claim(
         "Dispatcher.audit, ten empty hooks",
         one(place(DISPATCHER, 10), place(SYS, 10)),
         0.8 if FAST else 0.6,
-        floor="10 bare calls from C",
+        floor=dispatch.bare(10),
     ),
+    *HITS,
     Claim(
         "a subscription like an addaudithook hook",
         one(one_that_is("plain"), place(DISPATCHER, 1)),
@@ -277,6 +291,7 @@ CLAIMS = [
 
 # These are instructions and bytes, not times.
 INSTRUCTIONS = [
+    *(claim._replace(unit=IN_COUNTS) for claim in HITS),
     Claim(
         "Dispatcher.audit, no hook, compared with an empty builtin",
         one(place(DISPATCHER, 0), "empty builtin"),
@@ -312,7 +327,7 @@ def used(claim: Claim) -> Iterable[str]:
 
 
 def compared(costs: dict[str, float], arm: str, reference: str, unit: str) -> float:
-    if unit == "x":
+    if unit in RATIOS:
         return costs[arm] / costs[reference]
     return costs[arm] - (costs[reference] if reference else 0)
 
@@ -324,7 +339,7 @@ def judge(claim: Claim, costs: dict[str, float]) -> Finding:
         for arm, reference in claim.pairs
     )
     floor = costs.get(claim.floor)
-    if floor is not None and claim.unit == "x":
+    if floor is not None and claim.unit in RATIOS:
         floor /= costs[reference]
     noise = {"x": claim.at_most * NOISE, "ns": claim.at_most + OFF}
     if value <= claim.at_most:
@@ -368,7 +383,7 @@ def check(
         for claim in ratios:
             finding = judge(claim, counts)
             if finding.verdict != "missed":
-                claim = claim._replace(unit="x instructions")
+                claim = claim._replace(unit=IN_COUNTS)
                 findings[claim.what] = finding._replace(claim=claim)
     return [findings[claim.what] for claim in claims]
 

@@ -8,7 +8,7 @@ pythons='^(python3\.1[4-9]-(dev|venv)|libpython3\.1[4-9]-testsuite|pypy3|pypy3-(
 trap 'rm -rf "$tree.new"' EXIT
 rm -rf "$tree.new"
 mkdir -p "$(dirname "$tree")"
-debootstrap --variant=minbase --include=ca-certificates,gcc,git,libc6-dev,libzstd-dev,make \
+debootstrap --variant=minbase --include=ca-certificates,gcc,git,libc6-dev,libzstd-dev,make,valgrind \
     unstable "$tree.new"
 cp -L /etc/resolv.conf /etc/hosts "$tree.new/etc/"
 cp /etc/ssl/certs/ca-certificates.crt "$tree.new/etc/ssl/certs/"
