@@ -115,6 +115,7 @@ $(VENV)/floor: $(VENV)/built perf/floor.pyx perf/native.pyx
 	$(BIN)/cythonize -fiq perf/floor.pyx perf/native.pyx && rm -rf perf/build && touch $@
 
 $(VENV)/peers: $(VENV)/python pyproject.toml  # the report leaves out what cannot be installed
+	$(BIN)/pip install -qq --group report
 	sed -n 's/^peers = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ',' \
 		| xargs -n1 $(BIN)/pip install -qq || true
 	touch $@
