@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h _core/*.p[xy]* _start/*.[ch]))
+SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h */*.p[xy]* _start/*.[ch]))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
@@ -80,7 +80,7 @@ format: $(VENV)/tools  ## fix the style
 
 clean:  ## remove what the other targets created
 	rm -rf $(VENV) build dist *.egg-info perf/*.c perf/*.so
-	rm -f $(addprefix audithooks/_core/,*.c *.so not_compiled.txt) audithooks/_start/*.so
+	rm -f $(addprefix audithooks/,*/*_c.c */*.so _core/not_compiled.txt)
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

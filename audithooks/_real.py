@@ -80,6 +80,11 @@ class Real:
         text: str | bytes = Real.fspath(path)
         return text if isinstance(text, str) else text.decode(_ENCODING, _ERRORS)
 
+    @staticmethod
+    def fsencode(path: str | bytes) -> bytes:
+        """Do what os.fsencode() does, which calls what may be replaced."""
+        return path if isinstance(path, bytes) else path.encode(_ENCODING, _ERRORS)
+
 
 def is_there(path: str) -> bool:
     """Whether there is something at *path*, whatever a program makes of os.stat()."""

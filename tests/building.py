@@ -38,7 +38,7 @@ def missing(compiler="CC"):
 
 COMPILED = [
     path
-    for path in Path(audithooks.__file__).parent.glob("_core/*_c.*")
+    for path in Path(audithooks.__file__).parent.glob("*/*_c.*")
     if path.suffix in (".so", ".pyd")
 ]
 

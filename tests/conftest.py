@@ -21,9 +21,11 @@ from types import SimpleNamespace
 
 import building
 import pytest
+import written
 from features import FORK, PROCESSES, THREADS
 
 import audithooks
+from audithooks.sinks import JsonLines, jsonlines_py
 
 SUFFIXES = {"cython": "_c", "python": "_py"}
 WHY_PURE = pytest.StashKey()
@@ -99,9 +101,11 @@ def load(implementation):
             "frames",
         )
     }
+    writer = importlib.import_module(f"audithooks.sinks.jsonlines{suffix}").Writer
     return SimpleNamespace(
         name=implementation,
         **{f"{room}_module": module for room, module in modules.items()},
+        Writer=writer,
         Dispatcher=modules["dispatcher"].Dispatcher,
         Event=modules["dispatcher"].Event,
         domain=modules["runtime"].runtime,
@@ -181,6 +185,22 @@ def needs_threads(monkeypatch):
         monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.skip(reason))
         start = "audithooks.sinks.queued.start_new_thread"
         monkeypatch.setattr(start, lambda *_: pytest.skip(reason))
+
+
+@pytest.fixture(autouse=True)
+def json_lines(request, monkeypatch):
+    """JsonLines on the implementation of a test, which has it under that name."""
+    names = {"implementation", "domain"} & set(request.fixturenames)
+    if not names or not hasattr(request.module, "JsonLines"):
+        return
+    given = request.node.callspec.params[names.pop()]
+    if given.startswith("python"):
+        for module in (request.module, written):
+            monkeypatch.setattr(module, "JsonLines", PureJsonLines)
+
+
+class PureJsonLines(jsonlines_py.Writer, JsonLines):
+    pass
 
 
 @pytest.fixture

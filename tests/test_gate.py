@@ -48,9 +48,9 @@ PLANTED = {
         "for waste in range(2_800):\n    pass\n",
     ),
     "JsonLines, an event of open": (
-        "sinks/jsonlines.py",
-        "        head = self._head(event)\n",
-        "        for waste in (None,) * 93:\n            pass\n",
+        "sinks/jsonlines_c.pyx",
+        "        thread = identifier_of_thread()\n",
+        "        thread = identifier_of_thread()\n" * 18,
     ),
 }
 WASTE = """

@@ -29,6 +29,7 @@ def _reason(error: ImportError) -> str:
 
 
 _asked = os.environ.get("AUDITHOOKS_PURE_PYTHON", "")
+REQUIRED = _asked == "0"
 if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
 else:
@@ -57,7 +58,7 @@ else:
             subscriptions,
         )
     except ImportError as error:  # no compiler, PyPy, a subinterpreter
-        if _asked == "0":
+        if REQUIRED:
             raise
         FALLBACK_REASON = _reason(error)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .secrets import Cleaner
 
     # Its name, whether it is hidden, what hides secrets in it, whether it is a path.
-    _Argument = tuple[str, bool, Union[Cleaner, None], bool]
+    Argument = tuple[str, bool, Union[Cleaner, None], bool]
 
 # Argument names are cached for so many kinds of events.
 MAX_KINDS = 4096
@@ -119,12 +119,12 @@ class Fields:
         )
         self._secrets = secrets
         self._shown = ENVIRONMENTS if environments else ()  # with all that is in them
-        self._longest = at_least(0, "longest", longest)
+        self.longest = at_least(0, "longest", longest)
         self._frames = at_least(0, "frames", frames)
         self._is_mine = is_mine
         self._matches = fnmatchcase
         # For each kind the names of its arguments, and what hides secrets in each.
-        self._kinds: dict[tuple[str, int], tuple[_Argument, ...]] = {}
+        self._kinds: dict[tuple[str, int], tuple[Argument, ...]] = {}
         self._described = len(described)
         self._asked: set[int] = set()  # the threads that call a method of a value
 
@@ -137,12 +137,8 @@ class Fields:
         """
         if not args:
             return {}, []
-        if len(described) != self._described:  # names may have changed
-            self._described = len(described)
-            self._kinds = {}
-        kind = event, len(args)
-        arguments = self._kinds.get(kind) or self._learn(kind, event, args)
-        longest = self._longest if longest is None else longest
+        arguments = self.described(event, args)
+        longest = self.longest if longest is None else longest
         plain: dict[str, Any] = {}
         cut: list[str] = []
         for (name, hidden, clean, is_path), value in zip(arguments, args):
@@ -167,9 +163,17 @@ class Fields:
             cut.append("...")
         return plain, cut
 
+    def described(self, event: str, args: tuple[Any, ...]) -> tuple[Argument, ...]:
+        """Return what is known of each argument; of those beyond a limit, nothing."""
+        if len(described) != self._described:  # names may have changed
+            self._described = len(described)
+            self._kinds = {}
+        kind = event, len(args)
+        return self._kinds.get(kind) or self._learn(kind, event, args)
+
     def _learn(
         self, kind: tuple[str, int], event: str, args: tuple[Any, ...]
-    ) -> tuple[_Argument, ...]:
+    ) -> tuple[Argument, ...]:
         arguments = tuple(
             (
                 name,

@@ -50,7 +50,9 @@ class Lines:
     its own reader.
 
     *most* is the number of bytes that stay together in one write, which in a pipe is
-    PIPE_BUF. The caller must not exceed it.
+    PIPE_BUF. The caller must not exceed it. *direct* is what compiled code needs for a
+    write without a look at more: the descriptor, device and inode, and the path that is
+    watched, or None. It is None for a pipe, and after a write that failed.
 
     Thread-safety: may be used from any thread, from signal handlers and in forked
     children. It takes no lock, and raises no events unless it opens the output again.
@@ -63,6 +65,7 @@ class Lines:
         "_stuck",
         "_torn",
         "_watch",
+        "direct",
         "given",
         "most",
         "name",
@@ -116,11 +119,19 @@ class Lines:
         if Real.fpathconf and stat.S_ISFIFO(found.st_mode):
             self.most = Real.fpathconf(fd, "PC_PIPE_BUF")
         self._at = fd, found.st_dev, found.st_ino
+        self._settle()
 
-    def write(self, line: bytes) -> None:
+    def _settle(self) -> None:
+        self.direct: tuple[int, int, int, bytes | None] | None = None
+        if not (self._pipe or self._torn or self._stuck):
+            path = Real.fsencode(self.path) if self._watch and self.path else None
+            self.direct = *self._at, path
+
+    def write(self, line: bytes, written: int = 0) -> None:
         """Write *line*, which ends with a newline. Raises OSError if it cannot.
 
-        If only part of it was written, the next one starts on a new line.
+        If only part of it was written, the next one starts on a new line. So many bytes
+        as *written* says are there already.
         """
         fd, device, inode = self._at
         try:
@@ -135,13 +146,12 @@ class Lines:
         if self._pipe and _would_kill(self.fd):
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         torn, self._torn = self._torn, False
-        if torn:
+        if torn and not written:
             line = b"\n" + line
-        written = 0
         try:
             while written < len(line):
                 try:
-                    written += Real.write(self.fd, line[written:])
+                    written += Real.write(self._at[0], line[written:])
                     self._stuck = False
                 except BlockingIOError:
                     if self._stuck or not _wait(self.fd, self._patience):
@@ -155,7 +165,10 @@ class Lines:
                     self._find()
         except BaseException:
             self._torn = written > 0 or torn
+            self._settle()
             raise
+        if self.direct is None and not self._pipe:
+            self._settle()
 
     def _find(self) -> None:
         """Open the output again, as its descriptor is no longer ours."""
@@ -205,6 +218,7 @@ class Lines:
     ) -> None:
         """Close the descriptor, unless it is the program's by now."""
         (fd, *place), self._at = self._at, (-1, 0, 0)
+        self.direct = None
         try:
             found = fstat(fd)
         except OSError:
@@ -399,12 +413,12 @@ def _descriptor(output: int | HasDescriptor) -> int:
     return fd
 
 
-def json_line(text: str) -> bytes:
-    """Return JSON as a line, for readers who end lines where Unicode does, too."""
+def json_text(text: str) -> bytes:
+    """Return JSON for readers who end lines where Unicode does, too."""
     if not text.isascii():
         for end, escape in _LINE_ENDS:
             text = text.replace(end, escape)
-    return f"{text}\n".encode()
+    return text.encode()
 
 
 # Those that JSON leaves as they are.

@@ -261,28 +261,34 @@ def _has_value(option: str) -> bool:
     return is_secret(name) and not _NO_VALUE(name)
 
 
+AT, NAMED, ANY = 2, 4, 8  # "@"; "=", ":" and "<"; any character
+
+
 class Cleaner:
     """Hides the secrets of one argument. *text* does so in a text or in bytes.
 
-    *words*, if any, does so in a list.
+    *words*, if any, does so in a list. *marks* are the kinds of characters of which an
+    ASCII text with a secret has one.
     """
 
-    __slots__ = ("text", "words")
+    __slots__ = ("marks", "text", "words")
 
     def __init__(
         self,
         text: Callable[[str], str],
         words: Callable[[Iterable[Any]], Iterator[Any]] | None = None,
+        marks: int = ANY,
     ) -> None:
         self.text = text
         self.words = words
+        self.marks = marks
 
 
-_USERS = Cleaner(hide_users)
-_BY_NAME = Cleaner(hide_named)
+_USERS = Cleaner(hide_users, marks=AT)
+_BY_NAME = Cleaner(hide_named, marks=AT | NAMED)
 _LOGINS = Cleaner(_hide_login)
 _HTTP = Cleaner(_hide_in_http)
-_HOST = Cleaner(_hide_in_host)
+_HOST = Cleaner(_hide_in_host, marks=AT)
 _COMMANDS = Cleaner(hide_command, hide_words)
 
 _OF_ARGUMENTS = {

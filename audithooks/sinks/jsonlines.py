@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
-
 # The builtins module is already cleared when the last event comes.
-from builtins import divmod, len
+from builtins import enumerate, isinstance, len, tuple  # noqa: UP029
 from itertools import count
 
 from .._core import hints
-from .._real import Real
+from .._core.choice import IMPLEMENTATION, REQUIRED
+from ..catalogue import described
 from ..records.decision import members_of
-from ..records.fields import Fields
-from ..records.lines import Lines, json_encoder, json_line
-from ..records.origin import task_name, thread_name
+from ..records.fields import MAX_KINDS, Fields
+from ..records.lines import Lines, json_encoder, json_text
+from ..records.secrets import HIDDEN
 from ..records.text import MAX_NAME
 from .base import Sink
 
+# Not in choice.py, as most programs do not need it.
 TYPE_CHECKING = False
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from .jsonlines_py import Writer
+else:
+    try:
+        from .jsonlines_c import Writer
+    except ImportError:  # only this module could not be compiled
+        if REQUIRED:
+            raise
+        from .jsonlines_py import Writer
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
+    from .jsonlines_py import Kind
 
-class JsonLines(Sink):
+
+class JsonLines(Writer, Sink):
     """A hook that writes each event as a line of JSON.
 
     *output* is a path, whose file is created or appended to; or a file descriptor or an
@@ -82,61 +93,64 @@ class JsonLines(Sink):
         self._shorter = longest // 8, 0
         self._frames = frames
         self._encode, self._quote = json_encoder()
+        self._kinds: dict[tuple[str, int, int], Kind] = {}
         self._go_on(count(1), 0)
-        self._second = 0, ""  # the last second, and its text
         self._file: Lines | None = (
             output if isinstance(output, Lines) else Lines(output, watch=True)
         )
 
-    def __call__(
-        self, event: str, args: hints.Arguments, action: hints.Action = ""
-    ) -> None:
-        file = self._file
-        if file is None:
-            raise ValueError("an event came after close() of this JsonLines")
-        head = self._head(event)
-        ending = self._ending(action) if action else ""
-        tail = f"{ending}{self._stack()}" if self._frames else ending
-        line = self._line(head, event, args, tail)
-        if len(line) > file.most:
-            for longest in self._shorter:
-                line = self._line(head, event, args, tail, longest)
-                if len(line) <= file.most:
-                    break
+    def _learn(self, event: str, args: tuple[Any, ...]) -> Kind | None:
+        """Keep the literal parts of a line, if an event of this kind can have them.
+
+        Arguments that are hidden are literal parts as well.
+        """
+        arguments = self._fields.described(event, args) if args else ()
+        if (
+            self._frames
+            or len(event) > MAX_NAME
+            or len(arguments) < len(args)
+            or len({name for name, *_ in arguments}) < len(args)
+        ):
+            return None
+        text = f',"event":{self._quote(event)},"args":{{'
+        parts = []
+        for number, (name, hidden, cleaner, _) in enumerate(arguments):
+            text += f"{',' if number else ''}{self._quote(name)}:"
+            if hidden:
+                text += self._quote(HIDDEN)
             else:
-                line = json_line(f'{head}{{}},"cut":["..."]{ending}}}')
-        file.write(line)
+                marks = 0 if cleaner is None else cleaner.marks
+                parts.append((number, text, cleaner, marks))
+                text = ""
+        kind = tuple(parts), f"{text}}}}}\n", self._fields.longest
+        if not "".join([text, *(before for _, before, *_ in parts)]).isascii():
+            return None
+        if len(self._kinds) >= MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[event, len(args), len(described)] = kind
+        return kind
 
-    def _go_on(self, numbers: Iterator[int], time: int) -> None:
-        """Go on with these numbers."""
-        self._next = numbers.__next__
-
-    def _ending(self, action: hints.Action) -> str:
-        return "".join(
+    def _rest(
+        self,
+        event: str,
+        args: tuple[Any, ...],
+        action: hints.Action,
+        most: int,
+    ) -> bytes:
+        """Return a line from the event on, in at most so many bytes if that can be."""
+        head = f',"event":{self._quote(event[:MAX_NAME])},"args":'
+        ending = "".join(
             f",{self._quote(name)}:{self._encode(value)}"
-            for name, value in members_of(action).items()
+            for name, value in (members_of(action) if action else {}).items()
         )
-
-    def _head(self, event: str) -> str:
-        """Return the part of a line before the arguments."""
-        seconds, nanoseconds = divmod(Real.time_ns(), 1_000_000_000)
-        second, text = self._second
-        if seconds != second:
-            text = Real.strftime("%Y-%m-%dT%H:%M:%S", Real.gmtime(seconds))
-            self._second = seconds, text
-        thread = get_ident()
-        name = thread_name(thread)
-        who = f"{thread}"
-        if name is not None:
-            who = f'{who},"thread_name":{self._quote(name)}'
-        task = task_name()
-        if task is not None:
-            who = f'{who},"task":{self._quote(task)}'
-        return (
-            f'{{"time":"{text}.{nanoseconds // 1000:06}Z","seq":{self._next()},'
-            f'"pid":{Real.getpid()},"thread":{who},'
-            f'"event":{self._quote(event[:MAX_NAME])},"args":'
-        )
+        tail = f"{ending}{self._stack()}" if self._frames else ending
+        for longest in (None, *self._shorter):
+            plain, cut = self._fields.arguments(event, args, longest)
+            told = f',"cut":{self._encode(cut)}' if cut else ""
+            line = json_text(f"{head}{self._encode(plain)}{told}{tail}}}\n")
+            if len(line) <= most:
+                return line
+        return json_text(f'{head}{{}},"cut":["..."]{ending}}}\n')
 
     def _stack(self) -> str:
         stack = [
@@ -144,19 +158,6 @@ class JsonLines(Sink):
             for file, line, function in self._fields.stack()
         ]
         return f',"stack":{self._encode(stack)}'
-
-    def _line(
-        self,
-        head: str,
-        event: str,
-        args: tuple[Any, ...],
-        tail: str,
-        longest: int | None = None,
-    ) -> bytes:
-        plain, cut = self._fields.arguments(event, args, longest)
-        if cut:
-            tail = f',"cut":{self._encode(cut)}{tail}'
-        return json_line(f"{head}{self._encode(plain)}{tail}}}")
 
     def reopen(self) -> None:
         """Open the path again, for a file that was moved away.

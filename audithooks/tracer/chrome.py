@@ -12,7 +12,7 @@ import os
 from .._real import Real
 from ..catalogue import EVENTS
 from ..records.fields import Fields
-from ..records.lines import Lines, json_encoder, json_line
+from ..records.lines import Lines, json_encoder, json_text
 from ..records.origin import task_name, thread_name
 from ..records.text import encodable
 
@@ -100,10 +100,10 @@ class ChromeTrace:
         )
 
     def _write(self, event: dict[str, Any], start: str = ",") -> None:
-        line = json_line(start + self._encode(event))
+        line = json_text(f"{start}{self._encode(event)}\n")
         if len(line) > self._lines.most:
             cut = {**event, "args": {"(cut)": ["..."]}}
-            line = json_line(start + self._encode(cut))
+            line = json_text(f"{start}{self._encode(cut)}\n")
         self._lines.write(line)
 
 

@@ -15,14 +15,14 @@ root=$here/../..
 cp -r "$root/audithooks" "$root/tests" "$root/pyproject.toml" "$root/build_ext.py" \
     "$root/README.md" "$root/LICENSE" "$work"
 cd "$work"
-rm -f audithooks/_core/*.so audithooks/_core/*.c
+rm -f audithooks/*/*_c.*.so audithooks/*/*_c.c
 
 # With another Python, as pip and Cython are slow with ThreadSanitizer.
 python3 -m venv venv
 venv/bin/pip install --quiet "cython>=3.2"
 venv/bin/pip install --quiet --target site pytest setuptools
 config=$prefix/bin/python3-config
-for module in audithooks/_core/*.pyx; do
+for module in audithooks/*/*.pyx; do
     venv/bin/cython "$module"
     # shellcheck disable=SC2046
     gcc -shared -fPIC -fsanitize=thread -g -O1 -Iaudithooks $("$config" --includes) \

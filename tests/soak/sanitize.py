@@ -59,7 +59,7 @@ def copied(folder):
     clients = Path("tests", "clients")
     for client in (figures.ROOT / clients).glob("*.c"):
         shutil.copy(client, folder / clients)
-    return sorted((folder / "audithooks" / "_core").glob("*.pyx"))
+    return sorted((folder / "audithooks").glob("*/*.pyx"))
 
 
 def build(modules, folder):
