@@ -38,7 +38,7 @@ cdef extern from *:
     #include <sys/sysmacros.h>
     #endif
 
-    static int AuditHooks_pid;  /* 0 after a fork, as getpid() is a call of the system */
+    static int AuditHooks_pid;  /* 0 after a fork. getpid() is a call of the system. */
 
     static void
     AuditHooks_ForgetPid(void)
@@ -67,7 +67,7 @@ cdef extern from *:
     static int
     AuditHooks_LeadsTo(int fd, const char *path, uint64_t device, uint64_t inode)
     {
-    #ifdef STATX_INO  /* After a question for the times, Linux writes them more often. */
+    #ifdef STATX_INO  /* Linux writes times more often to a file asked for them. */
         struct statx found;
         return (path ? statx(AT_FDCWD, path, 0, STATX_INO, &found)
                      : statx(fd, "", AT_EMPTY_PATH, STATX_INO, &found)) == 0
