@@ -50,7 +50,7 @@ PLANTED = {
     "JsonLines, an event of open": (
         "sinks/jsonlines_c.pyx",
         "        thread = identifier_of_thread()\n",
-        "        thread = identifier_of_thread()\n" * 18,
+        "        thread = identifier_of_thread()\n" * 3,
     ),
 }
 WASTE = """

@@ -242,13 +242,13 @@ cdef char *put_integer(char *place, char *limit, value) except? NULL:
 
 
 cdef thread_name(identifier):
-    """What thread_name() of origin.py does, but for the length."""
+    """What thread_name() of origin.py does."""
     active = getattr(modules.get("threading"), "_active", None)
     thread = active.get(identifier) if active else None
     if thread is None:
         return None
     try:
-        return thread.name
+        return shortened(thread.name)
     except Exception:
         return None
 
@@ -267,6 +267,9 @@ cdef class Writer:
             store_size(&self.number, last)
 
     def __call__(self, event, args, action=""):
+        """__call__($self, /, event, args, action='')\n--\n
+        Write an event; *action* is what became of it, if that is known.
+        """
         cdef char[ROOM] buffer
         cdef char *limit = buffer + ROOM
         cdef char *names = buffer + STAMP   # and their end
@@ -311,17 +314,12 @@ cdef class Writer:
 
     cdef char *put_name(self, char *place, bytes member, name) except NULL:
         """Write a member, if it has a name, and return the place behind it."""
-        cdef char *start = place
-        cdef char *end = NULL
+        cdef char *end
         if name is None:
             return place
         place = put(place, member, len(member))
-        if type(name) is str:
-            end = put_quoted(place, place + 6 * MAX_NAME + 2, name, 0)
+        end = put_quoted(place, place + 6 * MAX_NAME + 2, name, 0)
         if end == NULL:
-            name = shortened(name)
-            if name is None:
-                return start
             text = <bytes> encoded(self._quote(name))  # at most seven for a character
             end = put(place, text, len(text))
         return end

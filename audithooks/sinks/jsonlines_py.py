@@ -10,6 +10,7 @@ from _thread import get_ident
 # The builtins module is already cleared when the last event comes.
 from builtins import bool, divmod, int, len, str, tuple, type  # noqa: UP029
 
+from .._core import hints
 from .._real import Real
 from ..catalogue import described
 from ..records.lines import json_text
@@ -36,20 +37,25 @@ MAX_STAMP = 128  # bytes of the time and the numbers that a line begins with
 class Writer:
     """Writes a line for each event. JsonLines has what this needs."""
 
-    _encode: Callable[[object], str]
-    _fields: Fields
-    _file: Lines | None
-    _kinds: dict[tuple[str, int, int], Kind]
-    _learn: Callable[[str, tuple[Any, ...]], Kind | None]
-    _quote: Callable[[str], str]
-    _rest: Callable[[str, tuple[Any, ...], Action, int], bytes]
+    if TYPE_CHECKING:
+        _encode: Callable[[object], str]
+        _fields: Fields
+        _file: Lines | None
+        _kinds: dict[tuple[str, int, int], Kind]
+        _learn: Callable[[str, tuple[Any, ...]], Kind | None]
+        _quote: Callable[[str], str]
+        _rest: Callable[[str, tuple[Any, ...], Action, int], bytes]
+
     _second = -1, ""  # the last second, and its text
 
     def _go_on(self, numbers: Iterator[int], time: int) -> None:
         """Go on with these numbers."""
         self._next = numbers.__next__
 
-    def __call__(self, event: str, args: tuple[Any, ...], action: Action = "") -> None:
+    def __call__(
+        self, /, event: str, args: hints.Arguments, action: hints.Action = ""
+    ) -> None:
+        """Write an event; *action* is what became of it, if that is known."""
         file = self._file
         if file is None:
             raise ValueError("an event came after close() of this JsonLines")
