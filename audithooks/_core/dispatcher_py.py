@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # An event may still be raised when the interpreter has taken down its builtins.
-from builtins import str, type  # noqa: UP029
+from builtins import Exception, str, type  # noqa: UP029
 
 from . import hints
 from .domain import Domain
@@ -42,10 +42,20 @@ class Dispatcher(Domain, HookList):
         If no hook wants the event, this is very cheap: the compiled implementation does
         not even create the tuple. See sys.audit() and PEP 578, "API Summary".
         """
+        try:
+            # What is no exact str may hash and compare as it likes. That it is one is
+            # told by the second test, for half of what type() would cost.
+            if event in self._misses and event is f"{event}":
+                return
+        except Exception:  # of its __hash__, as that of a list
+            if type(event) is str:  # no, of a signal handler
+                raise
         if type(event) is not str:
             event = exact_event(event)
-        if self._hooks:
-            self._dispatch(event, args)
+        call = self._call_of(event)  # as _dispatch() does, without its call
+        if call is None:
+            call = self._find(event)
+        call(event, args)
 
     def event(self, name: str) -> Event:
         """Return an Event of this dispatcher, for a *name* that is raised often."""
@@ -73,7 +83,7 @@ class Event:
     Thread-safety: an Event may be used from any thread while hooks come and go.
     """
 
-    __slots__ = ("_dispatcher", "_hooks", "_name")
+    __slots__ = ("_dispatcher", "_hooks", "_in_sys", "_name")
 
     def __init__(
         self, name: str, dispatcher: hints.Optional[Dispatcher] = None
@@ -84,6 +94,8 @@ class Event:
         self._name = event_name(name)
         self._dispatcher = dispatcher
         self._hooks: HookList = runtime if dispatcher is None else dispatcher
+        # Bound to the name, so that no call has to put it before the arguments.
+        self._in_sys = HookList._bind(audit, self._name) if dispatcher is None else None
 
     def __init_subclass__(cls) -> hints.NoReturn:
         raise TypeError("an Event cannot be a base class")
@@ -100,10 +112,10 @@ class Event:
 
     def __call__(self, /, *args: object) -> None:
         """Raise the event with any arguments."""
-        if self._dispatcher is None:
-            audit(self._name, *args)
-        elif self._dispatcher._hooks:
-            self._dispatcher._dispatch(self._name, args)
+        if self._in_sys is not None:
+            self._in_sys(*args)
+        elif self._name not in self._hooks._misses:
+            self._hooks._dispatch(self._name, args)
 
     def __bool__(self) -> bool:
         hooks = self._hooks

@@ -1,8 +1,10 @@
 """The hook list in pure Python: the mirror of hooklist_c.pyx, which gives the reasons.
 
-Three things are not as there. Native hooks are called by ctypes. Hooks are never quiet,
-as switching tracing off from Python raises events of its own. And hooks stand in a dict
-that a change works on, as nothing else is a single step in Python.
+Four things are not as there. Native hooks are called by ctypes. Hooks are never quiet,
+as switching tracing off from Python raises events of its own. Hooks stand in a dict
+that a change works on, as nothing else is a single step in Python. And as each step
+counts here, a list without hooks of one thread or context also keeps what leads to a
+route: a set of the names that nobody wants, and what calls the hooks of a name.
 
 The hooks of the runtime domain are still called when the interpreter has taken down its
 builtins and, without the global interpreter lock, this module. So what lies between an
@@ -422,7 +424,7 @@ def _handle_of(
 class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""
 
-    __slots__ = ("_hooks", "_in_thread", "_routes", "_scoped")
+    __slots__ = ("_call_of", "_hooks", "_in_thread", "_misses", "_routes", "_scoped")
 
     # A list keeps at most so many routes, of names that are no longer than that. Others
     # are worked out for every event.
@@ -437,10 +439,19 @@ class HookList:
 
     _NO_HOOKS: dict[int, Hook] = {}  # noqa: RUF012
 
+    _NEVER_MISSED: tuple[str, ...] = ()  # what has to be looked at, hooks or not
+    _bind = type(_state.notice_greenlets)  # a method: no closure, which 3.13.0 cannot make when memory has run out
+
     _hooks: dict[Hook, None]  # all of them: an ordered set
     _in_thread: dict[int, dict[int, Hook]]  # number of a thread: rank -> hook
     _scoped: dict[int, Hook]  # those of one thread or context: rank -> hook
     _routes: dict[str, tuple[Hook, ...]]  # replaced by every change
+
+    # These are replaced by every change, of hooks of one thread or context as well, and
+    # empty while there are such. The first is the method get() of a dict, as a dict may
+    # be changed by anybody whom the collector tells of it.
+    _call_of: Callable[[str], Callable[[str, Arguments], object] | None]
+    _misses: set[str]
 
     if not TYPE_CHECKING:  # who would take its arguments for those of a Dispatcher
 
@@ -449,7 +460,7 @@ class HookList:
             self._hooks = {}
             self._in_thread = {}
             self._scoped = {}
-            self._routes = {}
+            self._routes, self._call_of, self._misses = _fresh()
             return self
 
     def _addition(
@@ -576,35 +587,71 @@ class HookList:
     def _rank_of(hook: Hook) -> int:
         return hook._rank
 
+    def _find(self, event: str) -> Callable[[str, Arguments], object]:
+        """Return what calls the hooks that want *event*, an exact str; keep it."""
+        calls, misses = self._call_of.__self__, self._misses  # before what they follow
+        is_kept = not self._scoped and event.__len__() <= self._MAX_LENGTH
+        wanting = [
+            # A native hook is not called any more once it is taken out.
+            hook._call_if if hook._conditions or hook._native else hook._call
+            for hook in (self._route_of(event) if self._hooks else self._NOBODY)
+        ]
+        call = self._bind(self._call_each, (*wanting,))
+        if wanting.__len__() == 1:
+            call = wanting[0]
+        if not is_kept:
+            pass
+        elif wanting:
+            if calls.__len__() < self._MAX_ROUTES:
+                calls[event] = call
+        elif misses.__len__() < self._MAX_ROUTES and event not in self._NEVER_MISSED:
+            misses.add(event)
+        return call
+
+    @staticmethod
+    def _call_each(
+        calls: tuple[Callable[[str, Arguments], object], ...],
+        event: str,
+        args: Arguments,
+    ) -> None:
+        for call in calls:
+            call(event, args)
+
     def _dispatch(self, event: str, args: Arguments) -> None:
         """Call the hooks that want *event*, an exact str."""
-        route = self._routes.get(event)  # as _route_of() does, without its call
-        if not route and route is not self._NOBODY:
-            route = self._resolve(event)
-        if self._scoped:
-            route = self._with_scoped(route, event)
-        for hook in route:
-            if hook._conditions:
-                hook._call_if(event, args)
-            else:
-                hook._call(event, args)
+        call = self._call_of(event)
+        if call is None:
+            call = self._find(event)
+        call(event, args)
+
+
+def _fresh() -> tuple[Any, Any, set[str]]:
+    """Return the _routes, _call_of and _misses of a list that has changed.
+
+    They have to be replaced in that order, after the hooks. Who works out a route takes
+    the last two first, so that what it puts in there is what belongs there.
+    """
+    calls: dict[str, Any] = {}
+    return {}, calls.get, set()
 
 
 def _add(hooks: HookList, hook: Hook) -> None:
     """Add a hook. It is called from the next event on."""
-    routes: dict[str, tuple[Hook, ...]] = {}  # made first, as this may fail
+    routes, call_of, misses = _fresh()  # made first, as this may fail
     hook._rank = _next_rank() if hook._native else _next_rank() | _IN_PYTHON
     if hook._in_context:
         hooks._scoped[hook._rank] = hook
         _state.here.set((*_hooks_here(hook), ref(hook)))
         hooks._hooks[hook] = None
+        hooks._call_of, hooks._misses = call_of, misses
     elif hook._thread is not None:
         hooks._in_thread.setdefault(hook._thread, {})[hook._rank] = hook
         hooks._scoped[hook._rank] = hook
         hooks._hooks[hook] = None
+        hooks._call_of, hooks._misses = call_of, misses
     else:
         hooks._hooks[hook] = None
-        hooks._routes = routes
+        hooks._routes, hooks._call_of, hooks._misses = routes, call_of, misses
 
 
 def _remove(hooks: HookList, hook: Hook) -> None:
@@ -612,17 +659,17 @@ def _remove(hooks: HookList, hook: Hook) -> None:
 
     A dispatch that is under way still calls it, unless it is native.
     """
-    routes: dict[str, tuple[Hook, ...]] = {}
+    routes, call_of, misses = _fresh()
     try:
         if hook._native:
             hook._is_removed = hook._conditions = True
         _take_out(hooks, hook)
         if not hook._is_scoped:
-            hooks._routes = routes
+            hooks._routes, hooks._call_of, hooks._misses = routes, call_of, misses
         hook._is_closed = True
     except BaseException as error:  # such as that of a signal handler: begin anew
         _take_out(hooks, hook)
-        hooks._routes = routes
+        hooks._routes, hooks._call_of, hooks._misses = routes, call_of, misses
         hook._is_closed = True
         if not isinstance(error, MemoryError):
             raise
@@ -643,14 +690,14 @@ def _take_out(hooks: HookList, hook: Hook) -> None:
 
 def _pause(hooks: HookList, hook: Hook, paused: bool) -> None:
     """Leave a hook out, or call it again, at the place where it stood."""
-    routes: dict[str, tuple[Hook, ...]] = {}
+    routes, call_of, misses = _fresh()
     if hook._is_closed:  # by a hook that was asked
         return
     try:
         hook._is_paused = paused
-        hooks._routes = routes
+        hooks._routes, hooks._call_of, hooks._misses = routes, call_of, misses
     except BaseException:  # of a signal handler
-        hooks._routes = routes
+        hooks._routes, hooks._call_of, hooks._misses = routes, call_of, misses
         raise
 
 

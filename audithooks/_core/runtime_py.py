@@ -54,6 +54,9 @@ class Runtime(Domain, HookList):
 
     _warning = AuditHooksWarning
 
+    # on_event() has to see these itself, also where another of its kind is in charge.
+    _NEVER_MISSED = "sys.addaudithook", "audithooks.connect"
+
     _others: bool  # once it is connected: whether there may be hooks beside ours
 
     def __init__(self) -> None:
@@ -107,6 +110,8 @@ class Runtime(Domain, HookList):
 
         def on_event(event: str, args: Arguments) -> None:
             nonlocal in_charge
+            if event in self._misses:
+                return
             if event == "sys.addaudithook":
                 if self._announcing != this_thread() or not self._connected:
                     self._others = True
