@@ -39,8 +39,8 @@ PLANTED = {
     ),
     "pure Dispatcher.audit, 10 hooks for other events, 2 arguments": (
         "_core/dispatcher_py.py",
-        "            self._dispatch(event, args)\n",
-        "        waste = event if event else args\n" * 3,
+        'PEP 578, "API Summary".\n        """\n',
+        "        waste = event if event else args\n",
     ),
     "import audithooks": (
         "__init__.py",

@@ -589,23 +589,28 @@ class HookList:
 
     def _find(self, event: str) -> Callable[[str, Arguments], object]:
         """Return what calls the hooks that want *event*, an exact str; keep it."""
-        calls, misses = self._call_of.__self__, self._misses  # before what they follow
-        is_kept = not self._scoped and event.__len__() <= self._MAX_LENGTH
+        # These first, as a change replaces them last.
+        calls, misses = self._call_of.__self__, self._misses  # type: ignore[attr-defined]
+        is_kept = (
+            not self._scoped
+            and calls.__len__() + misses.__len__() < self._MAX_ROUTES
+            and event.__len__() <= self._MAX_LENGTH
+            and event not in self._NEVER_MISSED
+        )
         wanting = [
-            # A native hook is not called any more once it is taken out.
+            # One that is native is not called any more once it is taken out.
             hook._call_if if hook._conditions or hook._native else hook._call
             for hook in (self._route_of(event) if self._hooks else self._NOBODY)
         ]
-        call = self._bind(self._call_each, (*wanting,))
         if wanting.__len__() == 1:
             call = wanting[0]
-        if not is_kept:
-            pass
-        elif wanting:
-            if calls.__len__() < self._MAX_ROUTES:
+        else:
+            call = self._bind(self._call_each, (*wanting,))
+        if is_kept:
+            if wanting:
                 calls[event] = call
-        elif misses.__len__() < self._MAX_ROUTES and event not in self._NEVER_MISSED:
-            misses.add(event)
+            else:
+                misses.add(event)
         return call
 
     @staticmethod

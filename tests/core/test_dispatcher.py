@@ -5,6 +5,7 @@ import inspect
 import pydoc
 import sys
 import weakref
+from collections import UserString
 
 import pytest
 
@@ -52,6 +53,48 @@ def test_an_event_must_be_a_str(dispatcher, event, hooks):
     with pytest.raises(TypeError, match=message):
         dispatcher.audit(event)
     assert seen == []
+
+
+def lie(base, **methods):
+    """Return an event that hashes, and compares, like the name of another."""
+    methods = {
+        "__hash__": lambda self: hash("test.unwanted"),
+        "__eq__": lambda self, other: True,
+        **methods,
+    }
+    return type("Liar", (base,), methods)
+
+
+@pytest.mark.parametrize("hooks", [0, 1])
+@pytest.mark.parametrize("base", [object, UserString])
+def test_what_passes_for_a_name_that_nobody_wants_must_be_a_str(
+    dispatcher, base, hooks
+):
+    for _ in range(hooks):
+        dispatcher.subscribe(print, "test.wanted")
+    dispatcher.audit("test.unwanted")
+    with pytest.raises(TypeError, match="must be str, not Liar$"):
+        dispatcher.audit(lie(base)(*["test.unwanted"] * (base is UserString)))
+
+
+def fail(self):
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    "methods", [{}, {"__hash__": None}, {"__hash__": fail}, {"__format__": fail}]
+)
+@pytest.mark.parametrize("known", ["test.unwanted", "test.wanted"])
+def test_a_str_that_lies_about_itself_is_what_it_says(dispatcher, known, methods):
+    seen = []
+    dispatcher.subscribe(lambda *call: seen.append(call), "test.wanted")
+    dispatcher.audit(known)
+    del seen[:]
+    event = lie(str, **methods)("test.wanted")
+    dispatcher.audit(event, 1)
+    dispatcher.audit(lie(str, **methods)("test.other"))
+    assert seen == [("test.wanted", (1,))]
+    assert type(seen[0][0]) is str
 
 
 @pytest.mark.parametrize("hooks", [0, 1])

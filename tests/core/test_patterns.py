@@ -105,6 +105,39 @@ def test_what_is_kept_of_names_has_a_limit(dispatcher, asked, scope, most):
     assert asked == others * 2
 
 
+@pytest.mark.parametrize("scope", ["process", "thread", "context"])
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_hook_that_is_added_while_a_name_is_matched_is_called(
+    dispatcher, monkeypatch, scope, wanted
+):
+    """What is found out of the hooks before is not kept for those that are there."""
+    seen = []
+
+    def glob_of(argument, pattern):
+        def glob(name):
+            if name == "test.event" and not added:
+                added.append(dispatcher.subscribe(hook, "test.event", scope=scope))
+            return name == "test.event" and wanted
+
+        return glob
+
+    def hook(event, args):
+        seen.append(args)
+
+    added = []
+    monkeypatch.setattr(patterns, "glob_of", glob_of)
+    monkeypatch.setattr(patterns, "_shared", {})
+    dispatcher.subscribe(lambda *_: None, "*")
+    dispatcher.audit("test.event", 1)
+    del seen[:]
+    dispatcher.audit("test.event", 2)
+    dispatcher.event("test.event")(3)
+    assert seen == [(2,), (3,)]
+    added[0].close()
+    dispatcher.audit("test.event", 4)
+    assert seen == [(2,), (3,)]
+
+
 async def coroutine(event, args): ...
 
 

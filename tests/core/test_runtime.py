@@ -471,3 +471,34 @@ print(bool(event), event(), calls)
 """
     )
     assert printed == "True None ['test.x']\n"
+
+
+def test_an_addition_is_noticed_however_often_nobody_wants_it(child_of):
+    printed = child_of("python").run(
+        """
+import sys, audithooks
+from audithooks._core.runtime_py import runtime
+audithooks.subscribe(print, "test.other")
+for _ in range(2):
+    sys.audit("sys.addaudithook")
+runtime._others = False
+sys.addaudithook(lambda *_: None)
+print(bool(audithooks.Event("test.event")))
+"""
+    )
+    assert printed == "True\n"
+
+
+def test_a_probe_that_another_connection_sees_still_arrives(child_of):
+    printed = child_of("python").run(
+        """
+import sys, audithooks
+from audithooks._core.runtime_py import runtime
+audithooks.subscribe(print, "test.other")
+sys.audit("audithooks.connect", 1)
+runtime._connected = False  # as a second thread saw it
+audithooks.subscribe(lambda *call: print(*call), "test.event")
+sys.audit("test.event", 1)
+"""
+    )
+    assert "test.event (1,)" in printed

@@ -126,6 +126,32 @@ print(audithooks.subscriptions())
 
 
 @needs(THREADS, "there are no threads here")
+@pytest.mark.parametrize("scope", ["thread", "context"])
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_a_known_event_is_one_for_a_hook_of_a_scope(domain, scope, others):
+    def audit(number):
+        domain.audit("test.event", number)
+        event(number)
+
+    seen, event = [], domain.event("test.event")
+    for _ in range(others):
+        domain.subscribe(lambda *_: None, "test.event")
+    audit(0)
+    hook = domain.subscribe(lambda _, args: seen.append(*args), "test.*", scope=scope)
+    audit(1)
+    other = threading.Thread(target=Context().run, args=(audit, 2))
+    other.start()
+    other.join()
+    hook.pause()
+    audit(3)
+    hook.resume()
+    audit(4)
+    hook.close()
+    audit(5)
+    assert seen == [1, 1, 4, 4]
+
+
+@needs(THREADS, "there are no threads here")
 def test_a_hook_of_a_thread_can_be_closed_by_another(domain):
     seen = []
     subscription = domain.subscribe(lambda *_: seen.append(1), "test.x", scope="thread")
