@@ -98,6 +98,8 @@ COUNTED = (
 PURE_COUNTED = (
     *(place(DISPATCHER, hooks) for hooks in (0, 1)),
     place(DISPATCHER, 10, hit=False),
+    place(DISPATCHER_EVENT, 10, hit=False),
+    place(RUNTIME_EVENT, 0),
 )
 
 
@@ -196,6 +198,8 @@ class Empty:
         self.hooks = {}
     def audit(self, event, /, *args):
         """
+LOOKING = "Python method that looks its event up, and tests that it is a str"
+CALLING = "Python method that calls its hook"
 
 
 def bare(hooks: int) -> str:
@@ -207,15 +211,30 @@ FLOORS = [
     Case("empty builtin", FLOOR, "empty('x.y', 1, 2)"),
     Case("empty Python method", f"{EMPTY}pass\naudit = Empty().audit", AUDIT[1]),
     Case(
-        "Python method that tests its event and its hooks",
+        LOOKING,
         f"""{EMPTY}
-        if type(event) is not str:
-            raise TypeError
-        if self.hooks:
-            raise NotImplementedError
-audit = Empty().audit
+        if event in self.hooks and type(event) is str:
+            return
+        raise NotImplementedError
+empty = Empty()
+empty.hooks['x.y'] = None
+audit = empty.audit
 """,
         AUDIT[1],
+    ),
+    Case(
+        CALLING,
+        f"""{HOOK}{EMPTY}self.hooks(event, args)
+empty = Empty()
+empty.hooks = make()
+audit = empty.audit
+""",
+        AUDIT[1],
+    ),
+    Case(
+        "empty __call__ in Python",
+        f"{EMPTY.replace('audit(self, event,', '__call__(self,')}pass\nevent = Empty()",
+        CALL[1],
     ),
     Case("empty object", f"{FLOOR}event = Callable(raises=False)", CALL[1]),
     Case(

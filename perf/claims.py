@@ -215,10 +215,41 @@ CLAIMS = [
         "ns",
     ),
     Claim(
-        "pure Python, no hook, compared with an empty method",
-        one(PURE + place(DISPATCHER, 0), "empty Python method"),
+        "pure Dispatcher.audit, no hook or none for the event, compared with an empty "
+        "method",
+        tuple(
+            (PURE + place(DISPATCHER, hooks, hit=False), "empty Python method")
+            for hooks in (0, 10)
+        ),
         1.3,
-        floor="Python method that tests its event and its hooks",
+        floor=dispatch.LOOKING,
+    ),
+    Claim(
+        "pure Dispatcher.audit, one hook, compared with a method that calls it",
+        one(PURE + place(DISPATCHER, 1), dispatch.CALLING),
+        1.9 if sys.version_info >= (3, 13) else 1.6,
+    ),
+    Claim(
+        "pure Event of a Dispatcher, no hook or none for the event, compared with an "
+        "empty __call__",
+        tuple(
+            (
+                PURE + place(dispatch.DISPATCHER_EVENT, hooks, hit=False),
+                "empty __call__ in Python",
+            )
+            for hooks in (0, 10)
+        ),
+        1.45,
+    ),
+    Claim(
+        "pure Event of the runtime domain, no hook, compared with an empty __call__",
+        one(PURE + place(dispatch.RUNTIME_EVENT, 0), "empty __call__ in Python"),
+        1.6 if sys.version_info >= (3, 13) else 1.45,
+    ),
+    Claim(
+        "pure, a runtime event no hook wants, compared with a hook of sys that filters",
+        one(f"{PURE}id, {runtime.MISS}", f"id, {runtime.FILTERING}"),
+        1.12,
     ),
     Claim(
         IMPORT,
