@@ -440,7 +440,9 @@ class HookList:
     _NO_HOOKS: dict[int, Hook] = {}  # noqa: RUF012
 
     _NEVER_MISSED: tuple[str, ...] = ()  # what has to be looked at, hooks or not
-    _bind = type(_state.notice_greenlets)  # a method: no closure, which 3.13.0 cannot make when memory has run out
+
+    # Makes a method: 3.13.0 crashes if it cannot allocate a closure.
+    _bind: Any = type(_state.notice_greenlets)
 
     _hooks: dict[Hook, None]  # all of them: an ordered set
     _in_thread: dict[int, dict[int, Hook]]  # number of a thread: rank -> hook

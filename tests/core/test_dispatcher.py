@@ -73,7 +73,7 @@ def test_what_passes_for_a_name_that_nobody_wants_must_be_a_str(
     for _ in range(hooks):
         dispatcher.subscribe(print, "test.wanted")
     dispatcher.audit("test.unwanted")
-    with pytest.raises(TypeError, match="must be str, not Liar$"):
+    with pytest.raises(TypeError, match=r"must be str, not Liar$"):
         dispatcher.audit(lie(base)(*["test.unwanted"] * (base is UserString)))
 
 

@@ -238,6 +238,29 @@ def test_a_change_that_is_interrupted_at_any_line_is_whole(child_of, scope, chan
     assert printed == "True\n"
 
 
+def test_an_event_is_not_raised_after_an_error_of_a_signal_handler(child_of):
+    """It is told from that of a __hash__, which the same lines pass over."""
+    printed = child_of("python").run(
+        """
+import linecache, sys
+from audithooks import Dispatcher
+def trace(frame, what, _):
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    if what == "line" and "in self._misses" in line:
+        raise ValueError
+    return trace
+dispatcher = Dispatcher()
+dispatcher.addaudithook(print)
+sys.settrace(trace)
+try:
+    dispatcher.audit("test.event")
+except ValueError:
+    print("interrupted")
+"""
+    )
+    assert printed == "interrupted\n"
+
+
 def test_a_hook_of_sys_is_counted_after_an_announcement_that_was_interrupted(child_of):
     """Which sys is told of next, and which is none of ours."""
     printed = child_of("python").run(
