@@ -45,7 +45,7 @@ class Dispatcher(Domain, HookList):
         try:
             # What is no exact str may hash and compare as it likes. That it is one is
             # told by the second test, for half of what type() would cost.
-            if event in self._misses and event is f"{event}":
+            if (not self._hooks or event in self._misses) and event is f"{event}":
                 return
         except Exception:  # of its __hash__, as that of a list
             if type(event) is str:  # no, of a signal handler
@@ -114,7 +114,7 @@ class Event:
         """Raise the event with any arguments."""
         if self._in_sys is not None:
             self._in_sys(*args)
-        elif self._name not in self._hooks._misses:
+        elif self._hooks._hooks and self._name not in self._hooks._misses:
             self._hooks._dispatch(self._name, args)
 
     def __bool__(self) -> bool:
