@@ -40,7 +40,7 @@ PLANTED = {
     "pure Dispatcher.audit, 10 hooks for other events, 2 arguments": (
         "_core/dispatcher_py.py",
         'PEP 578, "API Summary".\n        """\n',
-        "        waste = event if event else args\n",
+        "        waste = event if event else args\n        waste = args\n",
     ),
     "import audithooks": (
         "__init__.py",
