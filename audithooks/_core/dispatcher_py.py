@@ -42,13 +42,14 @@ class Dispatcher(Domain, HookList):
         If no hook wants the event, this is very cheap: the compiled implementation does
         not even create the tuple. See sys.audit() and PEP 578, "API Summary".
         """
-        try:
-            # What is no exact str may hash and compare as it likes. That it is one is
-            # told by the second test, for half of what type() would cost.
-            if (not self._hooks or event in self._misses) and event is f"{event}":
+        try:  # what is no exact str may hash, compare and print as it likes
+            if not self._hooks:
+                if event is f"{event}":  # half of the cost of type()
+                    return
+            elif event in self._misses and type(event) is str:
                 return
-        except Exception:  # of its __hash__, as that of a list
-            if type(event) is str:  # no, of a signal handler
+        except Exception:
+            if type(event) is str:  # of a signal handler
                 raise
         if type(event) is not str:
             event = exact_event(event)
