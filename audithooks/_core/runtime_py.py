@@ -12,9 +12,9 @@ from _thread import get_ident
 from builtins import TypeError
 
 from . import hints
-from .domain import AuditHooksWarning, Domain, HookRejected
+from .domain import AuditHooksWarning, Domain, HookRejected, native_hook
 from .hooklist_py import HookList, Subscription, exact_event
-from .native import caller, native_hook
+from .native import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
