@@ -102,16 +102,16 @@ def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path)
     compiler = tmp_path / "compiler"
     compiler.write_text(
         "#!/bin/sh\n"
-        'case "$*" in *capi_c.c*) echo "no more" >&2; exit 1;; esac\n'
+        'case "$*" in *core_c.c*) echo "no more" >&2; exit 1;; esac\n'
         f'exec {shlex.join(COMPILER)} "$@"\n'
     )
     compiler.chmod(0o755)
     folder = install(CC=str(compiler))
-    assert list(folder.glob("audithooks/_core/core_c.*"))
-    assert not list(folder.glob("audithooks/_core/capi_c.*"))
+    assert list(folder.glob("audithooks/_core/capi_c.*"))
+    assert not list(folder.glob("audithooks/_core/core_c.*"))
     reason, line = used(folder).splitlines(keepends=True)
     assert reason == (
-        "python installed without compiled modules: audithooks._core.runtime_c "
+        "python installed without compiled modules: audithooks._core.core_c "
         "was not compiled (pip install -v shows the errors)\n"
     )
     assert line == USED
