@@ -45,7 +45,7 @@ PLANTED = {
     "import audithooks": (
         "__init__.py",
         'module was imported before its plugin.\n"""\n',
-        "for waste in range(2_800):\n    pass\n",
+        "for waste in range(1_750):\n    pass\n",
     ),
     "JsonLines, an event of open": (
         "sinks/jsonlines_c.pyx",

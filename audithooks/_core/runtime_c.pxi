@@ -40,6 +40,13 @@ cdef extern from *:
     /* Of each thread, as several may add a hook at a time without the lock. */
     static AuditHooks_THREAD_LOCAL int AuditHooks_announcing = 0;
     static AuditHooks_THREAD_LOCAL void *AuditHooks_reached = NULL;
+
+    /* Kept out of on_event(), which else saves registers that only these need. */
+    #ifdef __GNUC__
+    static int AuditHooks_deliver(const char *, PyObject *, PyObject *, PyObject *)
+        __attribute__((noinline));
+    static int AuditHooks_meet(const char *, PyObject *) __attribute__((noinline));
+    #endif
     """
     bint Py_IsFinalizing()
     # Whether the addition that is seen next is one of ours.
@@ -111,7 +118,7 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
     return meet(name, args)
 
 
-cdef int deliver_named(
+cdef int deliver_named "AuditHooks_deliver"(
     const char *name, PyObject *route, PyObject *event, PyObject *args
 ) noexcept:
     """Call the hooks of a route with the tuple of an event, which the caller owns."""
@@ -136,7 +143,7 @@ cdef int deliver_named(
     return status
 
 
-cdef int meet(const char *name, PyObject *args) noexcept:
+cdef int meet "AuditHooks_meet"(const char *name, PyObject *args) noexcept:
     """Handle an event whose route is not at hand under the address of its name."""
     cdef bint last = is_last(name)
     cdef uint64_t version = load_version(&runtime_hooks.version)
