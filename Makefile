@@ -110,9 +110,9 @@ $(VENV)/mutate: $(VENV)/built
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@
 
-$(VENV)/floor: $(VENV)/built perf/floor.pyx perf/native.pyx
+$(VENV)/floor: $(VENV)/built perf/floor.pyx perf/native.pyx perf/small/extension.pyx
 	$(BIN)/pip install -qq --group perf
-	$(BIN)/cythonize -fiq perf/floor.pyx perf/native.pyx && rm -rf perf/build && touch $@
+	$(BIN)/cythonize -fiq perf/floor.pyx perf/native.pyx perf/small/extension.pyx && rm -rf perf/build && touch $@
 
 $(VENV)/peers: $(VENV)/python pyproject.toml  # the report leaves out what cannot be installed
 	$(BIN)/pip install -qq --group report

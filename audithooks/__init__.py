@@ -9,6 +9,8 @@ PYTEST_DONT_REWRITE: there are no assertions here, and without this word pytest 
 this module was imported before its plugin.
 """
 
+import os
+
 from ._core.choice import (
     FALLBACK_REASON,
     IMPLEMENTATION,
@@ -25,7 +27,6 @@ from ._core.choice import (
     subscribe,
     subscriptions,
 )
-from ._core.native import get_include
 
 __all__ = (
     "FALLBACK_REASON",
@@ -46,6 +47,12 @@ __all__ = (
     "subscriptions",
 )
 
+
+def get_include() -> str:
+    """Return the folder of audithooks.h, for compilers of C and Cython extensions."""
+    return os.path.dirname(__file__)
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._core.capture import Record
@@ -64,14 +71,13 @@ else:
         if name == "Record":
             from ._core.capture import Record as value
         elif name == "_C_API":
-            from ._core.choice import _C_API as value
-
-            if value is None:
+            if IMPLEMENTATION == "python":
                 raise ImportError(
                     "audithooks runs in pure Python, without a C API: "
                     f"{FALLBACK_REASON}",
                     name="audithooks",
                 )
+            from ._core.capi_c import _C_API as value
         elif name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 

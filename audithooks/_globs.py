@@ -4,8 +4,6 @@ That module is not used: importing it would raise events of its own while a hook
 being added.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +25,12 @@ def is_rule(pattern: str) -> bool:
 
 
 def _find(
-    segment: Any,  # a str, or a list of _One
+    segment: "Any",  # a str, or a list of _One
     name: str,
     least: int,
     most: int,
-    str: Any = str,
-    type: Any = type,
+    str: "Any" = str,
+    type: "Any" = type,
 ) -> int:
     """Return where a segment is found first, from *least* to *most*, or -1."""
     if type(segment) is str:
@@ -58,7 +56,7 @@ def _find(
     return -1
 
 
-def glob_of(argument: str, pattern: str) -> Callable[[str], bool]:
+def glob_of(argument: str, pattern: str) -> "Callable[[str], bool]":
     """Return a function that tells whether a name matches *pattern*, as a whole.
 
     The time it takes is in proportion to the length of the name. Case matters, as in
@@ -68,14 +66,14 @@ def glob_of(argument: str, pattern: str) -> Callable[[str], bool]:
     length = len(first)
     if not others:
 
-        def equal(name: str, find: Callable[..., int] = _find) -> bool:
+        def equal(name: str, find: "Callable[..., int]" = _find) -> bool:
             return name.__len__() == length and find(first, name, 0, 0) == 0
 
         return equal
     *middle, last = others
 
     # What is called is bound here, as globals are gone when the last event comes.
-    def match(name: str, find: Callable[..., int] = _find) -> bool:
+    def match(name: str, find: "Callable[..., int]" = _find) -> bool:
         end = name.__len__() - last.__len__()
         place = length
         if end < place or find(first, name, 0, 0) < 0:
@@ -91,7 +89,7 @@ def glob_of(argument: str, pattern: str) -> Callable[[str], bool]:
     return match
 
 
-def _segments(argument: str, pattern: str) -> list[str | list[_One]]:
+def _segments(argument: str, pattern: str) -> "list[str | list[_One]]":
     """Return what stands between the stars of *pattern*."""
     segments: list[str | list[_One]] = []
     segment: list[_One] = []
@@ -119,7 +117,7 @@ def _segments(argument: str, pattern: str) -> list[str | list[_One]]:
     return segments
 
 
-def _joined(segment: list[_One]) -> str | list[_One]:
+def _joined(segment: "list[_One]") -> "str | list[_One]":
     literal = [one for one in segment if isinstance(one, str)]
     return "".join(literal) if len(literal) == len(segment) else segment
 

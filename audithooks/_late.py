@@ -1,6 +1,8 @@
-"""Modules that annotations need, and programs do not."""
+"""Modules that annotations need, and programs do not.
 
-from __future__ import annotations
+This is a module of its own, which holds no other: what an annotation of a hook keeps
+alive would be cleared at the end of the interpreter, before the last event comes.
+"""
 
 
 class Late:

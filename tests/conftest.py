@@ -91,8 +91,11 @@ def pytest_collection_modifyitems(config, items):
 def load(implementation):
     """Return the names of one implementation; it is an error if one is missing."""
     suffix = SUFFIXES[implementation]
+    # The compiled one has all in one module.
     modules = {
-        room: importlib.import_module(f"audithooks._core.{room}{suffix}")
+        room: importlib.import_module(
+            "audithooks._core." + ("core_c" if suffix == "_c" else f"{room}_py")
+        )
         for room in (
             "hooklist",
             "dispatcher",

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import building
 import pytest
-from conftest import SUFFIXES
 from features import PROCESSES, needs
 
 import audithooks
@@ -28,7 +27,7 @@ with a.subscribe(print, "test.*"):
 USED = "test.event (1,)\n"
 
 needs_sources = needs(
-    PROCESSES and (SOURCES / "audithooks" / "_core" / "hooklist_c.pyx").exists(),
+    PROCESSES and (SOURCES / "audithooks" / "_core" / "core_c.pyx").exists(),
     "the sources are not next to the tests",
 )
 
@@ -103,16 +102,16 @@ def test_a_compiler_that_gives_up_half_way_leaves_pure_python(install, tmp_path)
     compiler = tmp_path / "compiler"
     compiler.write_text(
         "#!/bin/sh\n"
-        'case "$*" in *runtime_c.c*) echo "no more" >&2; exit 1;; esac\n'
+        'case "$*" in *core_c.c*) echo "no more" >&2; exit 1;; esac\n'
         f'exec {shlex.join(COMPILER)} "$@"\n'
     )
     compiler.chmod(0o755)
     folder = install(CC=str(compiler))
-    assert list(folder.glob("audithooks/_core/dispatcher_c.*"))
-    assert not list(folder.glob("audithooks/_core/runtime_c.*"))
+    assert list(folder.glob("audithooks/_core/capi_c.*"))
+    assert not list(folder.glob("audithooks/_core/core_c.*"))
     reason, line = used(folder).splitlines(keepends=True)
     assert reason == (
-        "python installed without compiled modules: audithooks._core.runtime_c "
+        "python installed without compiled modules: audithooks._core.core_c "
         "was not compiled (pip install -v shows the errors)\n"
     )
     assert line == USED
@@ -134,17 +133,45 @@ print(build_ext.missing())
     assert run(*command, cwd=SOURCES, env=environ) == "\n"
 
 
-@pytest.mark.parametrize("room", ["hooklist", "dispatcher", "runtime"])
-def test_one_compiled_module_missing_is_none(compiled, tmp_path, room):
-    missing = f"{room}{SUFFIXES[compiled.name]}"
-    shutil.copytree(
-        PACKAGE,
-        tmp_path / "audithooks",
-        ignore=shutil.ignore_patterns(
-            *("__pycache__", "not_compiled.txt", f"{missing}.*.so", f"{missing}.*.pyd")
-        ),
-    )
-    reason, line = used(tmp_path).splitlines(keepends=True)
+@pytest.fixture
+def without(compiled, tmp_path):
+    """Return what makes a copy of the package without one compiled module."""
+
+    def copy(missing):
+        shutil.copytree(
+            PACKAGE,
+            tmp_path / "audithooks",
+            ignore=shutil.ignore_patterns(
+                *("__pycache__", "not_compiled.txt"),
+                *(f"{missing}.*.so", f"{missing}.*.pyd"),
+            ),
+        )
+        return tmp_path
+
+    return copy
+
+
+def test_without_the_compiled_core_pure_python_serves(without):
+    reason, line = used(without("core_c")).splitlines(keepends=True)
     assert reason.startswith("python ")
-    assert missing in reason
+    assert "core_c" in reason
     assert line == USED
+
+
+def test_without_the_c_api_the_rest_is_compiled(without):
+    """It is loaded when it is asked for, and says then that it is not there."""
+    folder = without("capi_c")
+    assert used(folder) == f"cython None\n{USED}"
+    code = """
+import audithooks, ctypes
+get = ctypes.pythonapi.PyCapsule_Import
+get.argtypes, get.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+try:
+    get(b"audithooks._C_API", 0)
+except ImportError as error:
+    print(error)
+"""
+    environ = {**os.environ, "PYTHONPATH": str(folder)}
+    environ.pop("AUDITHOOKS_PURE_PYTHON", None)
+    said = run(sys.executable, "-S", "-W", "error", "-c", code, env=environ, cwd=folder)
+    assert "audithooks._core.capi_c" in said

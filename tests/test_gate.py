@@ -33,8 +33,8 @@ def gate():
 # each is about 15 % of the instructions.
 PLANTED = {
     "Dispatcher.audit, 10 hooks for other events, 2 arguments": (
-        "_core/dispatcher_c.pyx",
-        "audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:\n",
+        "_core/dispatcher_c.pxi",
+        "audit_here(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:\n",
         "    waste()\n",
     ),
     "pure Dispatcher.audit, 10 hooks for other events, 2 arguments": (
@@ -45,7 +45,7 @@ PLANTED = {
     "import audithooks": (
         "__init__.py",
         'module was imported before its plugin.\n"""\n',
-        "for waste in range(2_800):\n    pass\n",
+        "for waste in range(1_750):\n    pass\n",
     ),
     "JsonLines, an event of open": (
         "sinks/jsonlines_c.pyx",
@@ -63,7 +63,7 @@ cdef extern from *:
     void waste()
 
 
-cdef PyObject *audit("""
+cdef PyObject *audit_here("""
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def slowed(gate, tmp_path):
         assert found
         text = before + line + planted + after
         path.write_text(
-            text.replace("\ncdef PyObject *audit(", WASTE), encoding="utf-8"
+            text.replace("\ncdef PyObject *audit_here(", WASTE), encoding="utf-8"
         )
     return tree
 

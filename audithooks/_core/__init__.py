@@ -1,8 +1,10 @@
 """The core: what an event passes through, and what adds and removes hooks.
 
-choice.py picks the implementation. Of the modules that come in pairs, *_c.pyx is
-compiled and *_py.py its mirror; the others serve both. docs/architecture.md has a
-picture of it all.
+choice.py picks the implementation. Of what comes in pairs, *_c.pxi is a part of the
+compiled core_c.pyx and *_py.py its mirror; the other modules serve both.
+docs/architecture.md has a picture of it all.
+
+What `import audithooks` loads has its annotations in quotes: __future__ is a module.
 """
 
 TYPE_CHECKING = False

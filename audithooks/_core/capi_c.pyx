@@ -18,12 +18,11 @@ from cpython.pycapsule cimport (
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
 
-from audithooks._core.dispatcher_c cimport Event as ResolvedEvent
-from audithooks._core.dispatcher_c cimport find
-from audithooks._core.hooklist_c cimport (
+from audithooks._core.core_c cimport Event as ResolvedEvent
+from audithooks._core.core_c cimport (
     FREE_THREADED, Arguments, HookList, Route, Subscription, add_size, calls_scoped,
-    dispatch, end_native, is_empty, is_missed, load_int, load_size, load_version, miss,
-    route_of, store_int, take_pointer, watch_ends
+    dispatch, end_native, find, is_empty, is_missed, load_int, load_size, load_version,
+    miss, route_of, store_int, take_pointer, watch_ends
 )
 from audithooks._core.python cimport (
     PyErr_Fetch, PyErr_Format, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred,
@@ -34,8 +33,7 @@ from audithooks._core.python cimport (
     Py_AuditHookFunction, Py_DECREF, Py_INCREF, Py_TYPE, Py_XDECREF
 )
 
-from .dispatcher_c import Dispatcher, Event
-from .runtime_c import runtime
+from .core_c import Dispatcher, Event, runtime
 
 
 ctypedef void (*Free)(void *) noexcept

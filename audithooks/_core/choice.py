@@ -5,13 +5,11 @@ compiled one is used if it can be imported. With 0 it is required: importing aud
 raises ImportError if it cannot be imported. Any other value selects pure Python.
 """
 
-from __future__ import annotations
-
 import os
 
 TYPE_CHECKING = False
 
-FALLBACK_REASON: str | None = None
+FALLBACK_REASON: "str | None" = None
 """The reason why IMPLEMENTATION is "python", as text, or None if it is "cython"."""
 
 
@@ -34,7 +32,7 @@ if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
 else:
     try:
-        import audithooks._core.dispatcher_c as _module
+        import audithooks._core.core_c as _module
 
         # Cython hands back the old module, whose globals are None or gone.
         if getattr(_module, "Dispatcher", None) is None:
@@ -42,18 +40,18 @@ else:
                 "the compiled modules ended with another interpreter, and Cython "
                 "cannot begin again (https://github.com/cython/cython/issues/732)"
             )
-        # All by name, as PyInstaller and others see no import in compiled code. Modules
-        # that are imported again are the old ones, and so are their classes.
-        from .capi_c import _C_API
-        from .dispatcher_c import Dispatcher, Event
-        from .hooklist_c import Capture, Subscription
-        from .open_code_c import set_open_code_hook
-        from .runtime_c import (
+        # By name, as it is the old module if it is imported again, and so its classes.
+        from .core_c import (
             AuditHooksWarning,
+            Capture,
+            Dispatcher,
+            Event,
             HookRejected,
+            Subscription,
             addaudithook,
             audit,
             capture,
+            set_open_code_hook,
             subscribe,
             subscriptions,
         )
@@ -79,15 +77,12 @@ if FALLBACK_REASON is not None:
     if NO_HOOKS is not None:
         FALLBACK_REASON += f"; {NO_HOOKS}"
 
-    _C_API = None
-
 IMPLEMENTATION: str = "cython" if FALLBACK_REASON is None else "python"
 """The implementation that this process uses, "cython" or "python"."""
 
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
-    "_C_API",
     "AuditHooksWarning",
     "Capture",
     "Dispatcher",

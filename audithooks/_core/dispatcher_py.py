@@ -1,4 +1,4 @@
-"""Dispatcher, and Event, in pure Python: the mirror of dispatcher_c.pyx."""
+"""Dispatcher, and Event, in pure Python: the mirror of dispatcher_c.pxi."""
 
 from __future__ import annotations
 

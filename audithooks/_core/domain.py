@@ -3,29 +3,25 @@
 hooklist_*.py* keep the hooks, and take them away again.
 """
 
-from __future__ import annotations
-
 import sys
 from _thread import get_ident
 from time import time
 
 from .._globs import is_rule
 from . import hints
-from .doubts import doubt
-from .native import native_hook
 from .patterns import checked, wants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import hooklist_py as hooklist
-    from .types import Any, FrameType, Native, Unpacked, Wants
+    from .types import Any, Callable, FrameType, Native, Unpacked, Wants
 else:
     from .._late import Late
 
     hooklist = Late("audithooks._core.choice")
 
 
-_Receipt: Any = None
+_Receipt: "Any" = None
 if sys.version_info < (3, 11) and sys.implementation.name == "cpython":
     from .receipt import Receipt as _Receipt
 
@@ -59,8 +55,8 @@ def _choice(argument: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _selected(
-    hook: Any, wanted: tuple[str, ...], unwanted: tuple[str, ...]
-) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    hook: "Any", wanted: tuple[str, ...], unwanted: tuple[str, ...]
+) -> "tuple[Any, tuple[str, ...], tuple[str, ...]]":
     """Return *hook*, behind a function that asks the rules if there are some.
 
     And the patterns of the events that are wanted and unwanted, without arguments.
@@ -72,19 +68,101 @@ def _selected(
     return select(hook, wanted, unwanted)
 
 
+# The name of a capsule that holds a native hook: in C, and as Cython writes it.
+_SIGNATURE = "int (const char *, PyObject *, void *)"
+_NAMES = {_SIGNATURE, "int (char const *, PyObject *, void *)"}
+
+
+def native_hook(
+    hook: object,
+    unpack: "Callable[[object], Unpacked]",
+    flags: "Callable[[object], int]",
+) -> "Native | None":
+    """Return the addresses of the function and the data of a native hook.
+
+    None is for a Python hook. *unpack* and *flags* are those of a hook list. Raises
+    TypeError for what is neither.
+    """
+    function: int | None
+    capsule = unpack(hook)
+    if capsule is not None:
+        name, function, data = capsule
+        if name not in _NAMES:
+            raise TypeError(
+                f"hook must be a capsule named {_SIGNATURE!r}, not {name!r}"
+            )
+    elif _is_of_ctypes(hook):
+        function, data = _address(hook), 0
+    elif callable(hook):
+        _refuse_what_does_not_run(hook, flags)
+        return None
+    else:
+        raise TypeError(f"hook must be callable, not {type(hook).__name__}")
+    if sys.implementation.name != "cpython":
+        raise NotImplementedError("native hooks need CPython")
+    return function, data
+
+
+# The co_flags of generators, coroutines, iterable coroutines and async generators: what
+# a call makes of them is not run. See the inspect module.
+_NOT_RUN = 0x20 | 0x80 | 0x100 | 0x200
+
+
+def _refuse_what_does_not_run(hook: "Any", flags: "Callable[[object], int]") -> None:
+    """Raise TypeError if a call of *hook* would not run its body."""
+    functools = sys.modules.get("functools")
+    partial = getattr(functools, "partial", ())
+    function = hook
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__func__", function)  # of a method
+    if not hasattr(function, "__code__"):
+        function = vars(type(function)).get("__call__")
+    if flags(function) & _NOT_RUN:
+        kind = "an async function" if flags(function) & 0x280 else "a generator"
+        raise TypeError(
+            f"hook must be a function that runs when it is called, not {kind}: {hook!r}"
+        )
+
+
+def _is_of_ctypes(hook: object) -> bool:
+    ctypes = sys.modules.get("_ctypes")  # not loaded: it is none
+    return isinstance(hook, getattr(ctypes, "CFuncPtr", ()))
+
+
+def _address(hook: "Any") -> int:
+    """Return where a ctypes function is, if it is of the right prototype."""
+    from ctypes import c_char_p, c_int, c_void_p, cast, py_object
+
+    cdecl = 1  # FUNCFLAG_CDECL; without it, Windows has another calling convention
+    if (
+        hook.restype is not c_int
+        or tuple(hook.argtypes or ()) != (c_char_p, py_object, c_void_p)
+        or not hook._flags_ & cdecl
+    ):
+        raise TypeError(
+            "hook must be a ctypes function of the prototype "
+            "PYFUNCTYPE(c_int, c_char_p, py_object, c_void_p)"
+        )
+    address = cast(hook, c_void_p).value
+    if address is None:
+        raise TypeError("hook must be a ctypes function, not a null pointer")
+    return address
+
+
 class Domain:
     """The methods of a domain that add hooks to it."""
 
     __slots__ = ()
 
     # For doubts about names, in the runtime domain.
-    _warning: hints.Optional[type[Warning]] = None
+    _warning: "hints.Optional[type[Warning]]" = None
 
     # For the hook of capture(): a test may replace these before its module is imported.
     _get_ident = staticmethod(get_ident)
     _time = staticmethod(time)
 
-    def __reduce__(self) -> hints.NoReturn:
+    def __reduce__(self) -> "hints.NoReturn":
         raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     if TYPE_CHECKING:
@@ -111,9 +189,13 @@ class Domain:
 
     def _warn(self, patterns: tuple[str, ...], level: int) -> None:
         """Warn of patterns that are likely a mistake; *level* is that of the caller."""
-        if self._warning is None:
+        if self._warning is None or not patterns:
             return
         try:
+            from .doubts import (
+                doubt,  # here, with its table: not for `import audithooks`
+            )
+
             doubts = [*filter(None, map(doubt, patterns))]
             if doubts:
                 from warnings import warn
@@ -126,7 +208,7 @@ class Domain:
         """Tell the hooks that are there of a new one; they may object by raising."""
         self.audit("sys.addaudithook")
 
-    def addaudithook(self, hook: hints.HookFunction) -> None:
+    def addaudithook(self, hook: "hints.HookFunction") -> None:
         """Add *hook* for every event, permanently.
 
         *hook* is called with the name of an event, a str, and its arguments, a tuple.
@@ -150,13 +232,13 @@ class Domain:
 
     def subscribe(
         self,
-        hook: hints.HookFunction,
+        hook: "hints.HookFunction",
         *events: str,
-        exclude: hints.Patterns = (),
-        scope: hints.Scope = "process",
+        exclude: "hints.Patterns" = (),
+        scope: "hints.Scope" = "process",
         reentrant: bool = False,
-        on_error: hints.OnError = "raise",
-    ) -> hooklist.Subscription:
+        on_error: "hints.OnError" = "raise",
+    ) -> "hooklist.Subscription":
         """Call *hook* for some events until the returned subscription is closed.
 
         *events* are names or shell-style patterns, such as "open" or "socket.*";
@@ -206,14 +288,14 @@ class Domain:
 
     def _prepare(
         self,
-        hook: hints.HookFunction,
+        hook: "hints.HookFunction",
         events: tuple[str, ...],
-        exclude: hints.Patterns,
-        scope: hints.Scope,
+        exclude: "hints.Patterns",
+        scope: "hints.Scope",
         reentrant: bool = False,
-        on_error: hints.OnError = "raise",
-        is_asked: bool | None = None,
-    ) -> hooklist.Addition:
+        on_error: "hints.OnError" = "raise",
+        is_asked: "bool | None" = None,
+    ) -> "hooklist.Addition":
         """Do what subscribe() does, except the last step: return what adds the hook.
 
         *is_asked* is whether it wants the event of its own end.
@@ -252,8 +334,11 @@ class Domain:
         return addition
 
     def capture(
-        self, *events: str, exclude: hints.Patterns = (), scope: hints.Scope = "context"
-    ) -> hooklist.Capture:
+        self,
+        *events: str,
+        exclude: "hints.Patterns" = (),
+        scope: "hints.Scope" = "context",
+    ) -> "hooklist.Capture":
         """Return a context manager that collects the events of its block in a list.
 
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list

@@ -4,8 +4,6 @@ It asks the text of the table, not the catalogue: nothing is imported for a name
 known, or is nobody's but the user's own, as that would raise events.
 """
 
-from __future__ import annotations
-
 import sys
 
 from .._table import TABLE
@@ -15,11 +13,11 @@ if TYPE_CHECKING:
     from .types import Iterator
 
 # Names that begin with these are those of CPython. 3.9 does not tell its modules.
-_prefixes: set[str] = set()
+_prefixes: "set[str]" = set()
 _known: dict[str, list[str]] = {}  # the last part of each event: what is before it
 
 
-def doubt(pattern: str) -> str | None:
+def doubt(pattern: str) -> "str | None":
     """Say why *pattern*, of runtime events, is likely a mistake; None if it is not.
 
     It is one if no version of CPython raises what it matches, but it is close to what
@@ -57,7 +55,7 @@ def doubt(pattern: str) -> str | None:
     return f"no version of CPython raises {pattern!r}{hint}"
 
 
-def _events() -> Iterator[tuple[str, str]]:
+def _events() -> "Iterator[tuple[str, str]]":
     """Return the name and the note of every event."""
     for line in TABLE.splitlines():
         name, bracket, others = line.partition("(")
@@ -65,7 +63,7 @@ def _events() -> Iterator[tuple[str, str]]:
             yield name, others.partition(" # ")[2]
 
 
-def _meant(literal: str, is_glob: bool) -> str | None:
+def _meant(literal: str, is_glob: bool) -> "str | None":
     """Return the event that was likely meant, or None."""
     from difflib import get_close_matches
 
@@ -90,7 +88,7 @@ def _meant(literal: str, is_glob: bool) -> str | None:
     return None
 
 
-def _prefix_near(prefix: str) -> str | None:
+def _prefix_near(prefix: str) -> "str | None":
     """Return a prefix of CPython's that is close to *prefix*, or None.
 
     A letter more at the end makes a plural, and a short one is soon close to others.

@@ -1,4 +1,4 @@
-"""The frames of the callers in pure Python: the mirror of frames_c.pyx.
+"""The frames of the callers in pure Python: the mirror of frames_c.pxi.
 
 Here each function raises events of the interpreter: sys._getframe and, for f_code,
 object.__getattr__; and those of ctypes.

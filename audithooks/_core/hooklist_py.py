@@ -1,4 +1,4 @@
-"""The hook list in pure Python: the mirror of hooklist_c.pyx, which gives the reasons.
+"""The hook list in pure Python: the mirror of hooklist_c.pxi, which gives the reasons.
 
 Four things are not as there. Native hooks are called by ctypes. Hooks are never quiet,
 as switching tracing off from Python raises events of its own. Hooks stand in a dict

@@ -1,4 +1,4 @@
-"""The verified open hook in pure Python: it takes C. The mirror of open_code_c.pyx."""
+"""The verified open hook in pure Python: it takes C. The mirror of open_code_c.pxi."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Patterns, which say which events a hook wants, and the names of events."""
 
-from __future__ import annotations
-
 from .._globs import glob_of, is_glob
 
 TYPE_CHECKING = False
@@ -17,7 +15,7 @@ _MAX_SHARED = 64
 MAX_DECIDED = 1024
 
 
-def checked(argument: str, patterns: str | Iterable[str]) -> tuple[str, ...]:
+def checked(argument: str, patterns: "str | Iterable[str]") -> tuple[str, ...]:
     """Return *patterns* as exact strings, or say what is wrong with *argument*."""
     if isinstance(patterns, str):
         patterns = (patterns,)
@@ -56,10 +54,10 @@ def event_name(name: str) -> str:
     return name
 
 
-_shared: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Wants, bool]] = {}
+_shared: "dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Wants, bool]]" = {}
 
 
-def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
+def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants, bool]":
     """Return what tells the names that *events* match and *exclude* does not.
 
     None stands for every name and a frozenset for exact names. Anything else is a tuple
@@ -92,7 +90,7 @@ def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, boo
 _OURS = "audithooks."
 
 
-def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, bool]:
+def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants, bool]":
     """Do what wants() does for more than exact names; groups are expanded."""
     names, globs = _divided("events", events)
     unwanted, unwanted_globs = _divided("exclude", exclude)
@@ -108,7 +106,7 @@ def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> tuple[Wants, 
     return kept, is_asked
 
 
-def matcher(argument: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
+def matcher(argument: str, patterns: tuple[str, ...]) -> "Callable[[str], bool]":
     """Return a function that tells whether a name is matched by one of *patterns*."""
     if any(pattern.startswith("@") for pattern in patterns):
         from ..catalogue import expand  # here, as most programs do without
@@ -120,7 +118,7 @@ def matcher(argument: str, patterns: tuple[str, ...]) -> Callable[[str], bool]:
 
 def _divided(
     argument: str, patterns: tuple[str, ...]
-) -> tuple[frozenset[str], tuple[Callable[[str], bool], ...]]:
+) -> "tuple[frozenset[str], tuple[Callable[[str], bool], ...]]":
     """Return the exact names among *patterns*, and functions for the others."""
     names = frozenset(pattern for pattern in patterns if not is_glob(pattern))
     globs = [pattern for pattern in patterns if pattern not in names]

@@ -10,8 +10,6 @@ To tell such a drop from others takes no more than the frames: while an exceptio
 unwinds a frame, there is a reference to it from the traceback.
 """
 
-from __future__ import annotations
-
 import sys
 
 TYPE_CHECKING = False
@@ -31,7 +29,7 @@ class Receipt:
     __slots__ = ("_addition", "_current_frame", "_places")
 
     def __init__(
-        self, addition: Addition, current_frame: Callable[[], FrameType | None]
+        self, addition: "Addition", current_frame: "Callable[[], FrameType | None]"
     ) -> None:
         self._addition = addition
         self._current_frame = current_frame
@@ -59,7 +57,7 @@ class Receipt:
             self._addition.undo()
 
 
-def _caller(current_frame: Callable[[], FrameType | None]) -> FrameType | None:
+def _caller(current_frame: "Callable[[], FrameType | None]") -> "FrameType | None":
     """Return the frame that called the method that calls this."""
     try:
         frame = current_frame()

@@ -1,4 +1,4 @@
-"""The runtime domain in pure Python: the mirror of runtime_c.pyx.
+"""The runtime domain in pure Python: the mirror of runtime_c.pxi.
 
 `audit` and the hooks that addaudithook() adds are those of sys; subscriptions stand
 behind one hook among them. Where sys has no audit hooks, this is a hook list like that
@@ -12,9 +12,9 @@ from _thread import get_ident
 from builtins import TypeError
 
 from . import hints
-from .domain import AuditHooksWarning, Domain, HookRejected
+from .domain import AuditHooksWarning, Domain, HookRejected, native_hook
 from .hooklist_py import HookList, Subscription, exact_event
-from .native import caller, native_hook
+from .native import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING or IMPLEMENTATION == "python":
     from .._core.frames_py import code_of, current_frame, set_local
 else:
-    try:
-        from .._core.frames_c import code_of, current_frame, set_local
-    except ImportError:  # only this module could not be compiled
-        from .._core.frames_py import code_of, current_frame, set_local
+    from .._core.core_c import code_of, current_frame, set_local
 
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."

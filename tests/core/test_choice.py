@@ -30,13 +30,13 @@ def test_pure_python_can_be_asked_for(child_of, value):
 
 def test_pure_python_takes_over_and_says_why(child_of):
     printed = child_of(None).run(BLOCK + SHOW)
-    assert printed == "python no audithooks._core.dispatcher_c here\n"
+    assert printed == "python no audithooks._core.core_c here\n"
 
 
 def test_a_required_implementation_that_is_missing_is_an_error(child_of):
     done = child_of("cython").start("-c", BLOCK + SHOW)
     assert done.returncode == 1
-    assert "ImportError: no audithooks._core.dispatcher_c here" in done.stderr
+    assert "ImportError: no audithooks._core.core_c here" in done.stderr
 
 
 @needs(
@@ -78,11 +78,42 @@ print(*sorted(set(sys.modules) - before))
     loaded = {name.partition(".")[0] for name in printed.split()}
     # Cython keeps registries such as cython_runtime as modules.
     cython = {name for name in loaded if name.startswith(("cython_", "_cython_"))}
-    light = {"audithooks", "__future__"}
-    if child.implementation == "python":  # compiled code needs neither
-        light |= CONTEXTVARS
+    light = {"audithooks"}
+    if child.implementation == "python":  # compiled code needs none of these
+        light |= CONTEXTVARS | {"__future__"}
         light.add("itertools")  # which is built in, and mostly there
     assert loaded - cython <= light
+    ours = [name for name in printed.split() if name.startswith("audithooks")]
+    assert len(ours) <= (8 if child.implementation == "cython" else 13), ours
+
+
+def test_what_most_programs_do_imports_nothing_more(child):
+    """So it works under a hook that refuses imports, and raises no event of them."""
+    printed = child.run(
+        """
+import sys
+import audithooks
+before = set(sys.modules)
+def refuse(event, args):
+    raise PermissionError("no")
+kept = audithooks.subscribe(refuse, "import", "open", "exec")
+def hook(event, args): pass
+for domain in audithooks, audithooks.Dispatcher():
+    domain.addaudithook(hook)
+    with domain.subscribe(hook) as subscription:
+        audithooks.Event("test.event")(1)
+        domain.audit("test.event", 1)
+        subscription.pause()
+        subscription.resume()
+    domain.subscribe(hook, "test.*", exclude=("test.a*", "test.[b]"), scope="context")
+print(len(audithooks.subscriptions()))
+del audithooks.set_open_code_hook, audithooks.get_include  # are there
+kept.close()
+print(sorted(set(sys.modules) - before))
+"""
+    )
+    loaded = "['audithooks._core.doubts', 'audithooks._table']"  # for a known name
+    assert printed.splitlines() == ["2", loaded]
 
 
 PURGE = """

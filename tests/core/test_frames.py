@@ -28,10 +28,10 @@ def test_frames_raise_no_event_if_compiled(compiled, child_of):
     printed = child_of("cython").run(
         """
 import sys
-from audithooks._core import frames_c
+from audithooks._core import core_c
 seen = []
 def look():
-    return frames_c.code_of(frames_c.current_frame())
+    return core_c.code_of(core_c.current_frame())
 code = look.__code__
 sys.addaudithook(lambda event, args: seen.append(event))
 print(look() is code, seen)

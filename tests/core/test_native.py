@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from audithooks._core import native
+import audithooks._core.domain
 
 ctypes = pytest.importorskip("ctypes", reason="this Python was built without ctypes")
 
@@ -145,7 +145,7 @@ def test_a_native_hook_is_refused_where_there_is_no_cpython(
     interpreter = SimpleNamespace(
         modules=sys.modules, implementation=SimpleNamespace(name="pypy")
     )
-    monkeypatch.setattr(native, "sys", interpreter)
+    monkeypatch.setattr(audithooks._core.domain, "sys", interpreter)
     with pytest.raises(NotImplementedError, match="native hooks need CPython"):
         dispatcher.subscribe(client.capsule("log", []), "x")
     assert dispatcher.subscriptions == ()

@@ -294,8 +294,8 @@ sys.addaudithook(relay)
 
 LAZY = """
 import sys
-from audithooks._core import runtime_c
-audit = runtime_c.lazy_audit
+from audithooks._core import core_c
+audit = core_c.lazy_audit
 """
 
 
@@ -305,7 +305,7 @@ def test_the_lazy_audit_reaches_all_hooks(compiled, child_of):
         + """
 audit("test.none", 1)
 sys.addaudithook(lambda e, a: e.startswith("test.") and print("sys", e, a))
-runtime_c.subscribe(lambda e, a: print("audithooks", e, a), "test.*")
+core_c.subscribe(lambda e, a: print("audithooks", e, a), "test.*")
 class Name(str): pass
 audit("test.event")
 audit("test.event", (1,))
@@ -331,7 +331,7 @@ def attempt(*args):
 attempt()
 attempt(1)
 attempt("test.\\ud800")
-runtime_c.subscribe(print, "test.*")
+core_c.subscribe(print, "test.*")
 attempt("test.\\0")
 """
     )

@@ -10,6 +10,16 @@ from __future__ import annotations
 from tree import CORE, Fault, difference, in_folder
 
 HOOK_LIST = [
+    (
+        "if length < 1:",
+        "if length < 0:",
+        "audit() without a name reads what is not there",
+    ),
+    (
+        "elif not PyUnicode_Check(args[0]):",
+        "elif False:",
+        "audit() takes any object for a name",
+    ),
     # Greenlets.
     ("        if module is None:\n", "        if True:\n", "greenlets are not noticed"),
     (
@@ -369,16 +379,6 @@ HOOK_LIST = [
 
 HOOK_LIST_HEADER = [
     (
-        "if length < 1:",
-        "if length < 0:",
-        "audit() without a name reads what is not there",
-    ),
-    (
-        "elif not PyUnicode_Check(args[0]):",
-        "elif False:",
-        "audit() takes any object for a name",
-    ),
-    (
         "        and hook.alone_among == PyDict_GET_SIZE(hook.modules)\n",
         "",
         "a hook is not told apart in greenlets",
@@ -535,12 +535,12 @@ RUNTIME = [
         "names that share an address are taken for each other",
     ),
     (
-        "        and entry.version == hooks.version\n",
+        "        and entry.version == runtime_hooks.version\n",
         "",
         "a change is not noticed where the name was met",
     ),
     (
-        "if not hooks.scoped and is_empty(entry.route):",
+        "if not runtime_hooks.scoped and is_empty(entry.route):",
         "if is_empty(entry.route):",
         "an event that was met is not raised for hooks of a context alone",
     ),
@@ -622,7 +622,7 @@ RUNTIME = [
 
 OPEN_CODE = [
     (
-        "if PyInterpreterState_Get() != owner:",
+        "if PyInterpreterState_Get() != handler_owner:",
         "if False:",
         "the handler is called in another interpreter",
     ),
@@ -866,12 +866,12 @@ C_API = [
 FAULTS = [
     (file, *fault)
     for file, faults in [
-        ("hooklist_c.pyx", HOOK_LIST),
-        ("hooklist_c.pxd", HOOK_LIST_HEADER),
-        ("dispatcher_c.pyx", DISPATCHER),
-        ("runtime_c.pyx", RUNTIME),
-        ("open_code_c.pyx", OPEN_CODE),
-        ("frames_c.pyx", FRAMES),
+        ("hooklist_c.pxi", HOOK_LIST),
+        ("core_c.pxd", HOOK_LIST_HEADER),
+        ("dispatcher_c.pxi", DISPATCHER),
+        ("runtime_c.pxi", RUNTIME),
+        ("open_code_c.pxi", OPEN_CODE),
+        ("frames_c.pxi", FRAMES),
         ("capi_c.pyx", C_API),
     ]
     for fault in faults
@@ -899,9 +899,9 @@ STAGES = (
 )
 FIRST = {
     "capi_c.pyx": ("test_capi",),
-    "frames_c.pyx": ("test_frames",),
-    "open_code_c.pyx": ("test_open_code",),
-    "runtime_c.pyx": ("test_runtime", "test_event"),
+    "frames_c.pxi": ("test_frames",),
+    "open_code_c.pxi": ("test_open_code",),
+    "runtime_c.pxi": ("test_runtime", "test_event"),
 }
 
 

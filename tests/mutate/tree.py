@@ -139,6 +139,8 @@ class Tree:
             return []
         if kind == "pyx":
             return [module]
+        if kind == "pxi":
+            return ["core_c"]
         users = re.compile(rf"\b{module} cimport\b")
         return [
             other

@@ -1,4 +1,3 @@
-# cython: language_level=3, freethreading_compatible=True
 """Dispatcher, and Event, compiled. Their mirror in pure Python is dispatcher_py.py.
 
 `audit` is a METH_FASTCALL method made by hand: Cython would pack the arguments into a
@@ -10,28 +9,20 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, Known, Route, calls_scoped, dispatch, has_event,
-    is_empty, is_missed, known_as, load_int, load_size, load_version, miss, route_of,
-    store_version
-)
 from audithooks._core.python cimport (
     METH_FASTCALL, PyDescr_NewMethod, PyErr_Format, PyMethodDef, PyTuple_GET_SIZE,
     PyTypeObject, PyType_Modified, PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact,
     PyUnicode_FromObject, PyVectorcall_Call, PyVectorcall_NARGS, Py_DECREF, Py_INCREF,
     Py_TPFLAGS_HAVE_VECTORCALL, Py_XDECREF, call_with_tuple, utf8_of
 )
-from audithooks._core.runtime_c cimport hooks as runtime_hooks
-from audithooks._core.runtime_c cimport others_listen, raise_in_sys
 
 from .domain import Domain
-from .hooklist_c import HookList
 from .patterns import event_name
 
 
 cdef extern from *:
     """
-    /* Kept out of audit(), which else saves registers that only this one needs. */
+    /* Kept out of audit_here(), which else saves registers that only this one needs. */
     #ifdef __GNUC__
     static PyObject *AuditHooks_otherwise(PyObject *, PyObject **, Py_ssize_t)
         __attribute__((noinline));
@@ -134,7 +125,7 @@ cdef PyObject *audit_otherwise "AuditHooks_otherwise"(
     return <PyObject *> None
 
 
-cdef PyObject *audit(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
+cdef PyObject *audit_here(PyObject *self, PyObject **args, Py_ssize_t length) noexcept:
     if (
         length < 1
         or not PyUnicode_CheckExact(args[0])
@@ -170,11 +161,11 @@ class Dispatcher(Domain, HookList):
         return f"<Dispatcher {name!r}>" if name else object.__repr__(self)
 
 
-cdef PyMethodDef AUDIT
-AUDIT.ml_name = b"audit"
-AUDIT.ml_meth = <void *> audit
-AUDIT.ml_flags = METH_FASTCALL
-AUDIT.ml_doc = b"""audit($self, event, /, *args)
+cdef PyMethodDef METHOD
+METHOD.ml_name = b"audit"
+METHOD.ml_meth = <void *> audit_here
+METHOD.ml_flags = METH_FASTCALL
+METHOD.ml_doc = b"""audit($self, event, /, *args)
 --
 
 Raise an event with any arguments.
@@ -188,7 +179,7 @@ contains a null character or a lone surrogate.
 If no hook wants the event, this is very cheap: the compiled implementation does
 not even create the tuple. See sys.audit() and PEP 578, "API Summary".
 """
-Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &AUDIT)
+Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &METHOD)
 
 
 @cython.final
@@ -224,7 +215,7 @@ cdef class Event:
             self.emitter.enabled = True
         else:
             self.hooks = dispatcher
-            self.vectorcall = call
+            self.vectorcall = call_event
             self.hooks.link(&self.emitter)
 
     def __dealloc__(self):
@@ -246,7 +237,7 @@ cdef class Event:
         return call_with_tuple(self, args, NULL)  # as Event.__call__(event, ...)
 
     def __bool__(self):
-        if load_size(&self.hooks.listening) and wanted(self):
+        if load_size(&self.hooks.listening) and event_wanted(self):
             return True
         return self.utf8 != NULL and others_listen()
 
@@ -287,7 +278,7 @@ cdef PyObject *find_apart(Event event) noexcept:
     return route
 
 
-cdef bint wanted(Event event) except -1:
+cdef bint event_wanted(Event event) except -1:
     """Whether a hook of audithooks may be called."""
     cdef PyObject *route
     cdef int some
@@ -324,7 +315,7 @@ cdef int raise_here(Event event, Arguments *arguments) noexcept:
     return status
 
 
-cdef PyObject *call(
+cdef PyObject *call_event(
     PyObject *event, PyObject *const *args, size_t flags, PyObject *keywords
 ) noexcept:
     """Call an Event of a Dispatcher."""

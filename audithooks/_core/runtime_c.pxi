@@ -1,4 +1,3 @@
-# cython: language_level=3, freethreading_compatible=True
 """The runtime domain, compiled: the interpreter's own audit stream. Its mirror in pure
 Python is runtime_py.py.
 
@@ -19,21 +18,16 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.string cimport strcmp, strlen, strncmp
 
-from audithooks._core.hooklist_c cimport (
-    FREE_THREADED, Arguments, HookList, Route, add_size, dispatch, has_event, is_empty,
-    is_missed, load_int, load_pointer, load_size, load_version, miss, route_of,
-    store_first, store_int, store_pointer
-)
 from audithooks._core.python cimport (
     METH_FASTCALL, PyCFunction_NewEx, PyErr_Clear, PyErr_Format, PyErr_Occurred,
     PyErr_SetNone, PyEval_GetFrame, PyInterpreterState, PyInterpreterState_Get,
     PyLong_AsSsize_t, PyMethodDef, PySys_AddAuditHook, PySys_Audit, PyTuple_CheckExact,
-    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_GetSlice, PyUnicode_AsUTF8,
-    PyUnicode_AsUTF8AndSize, PyUnicode_FromString, Py_DECREF, Py_INCREF, Py_XDECREF
+    PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_GetSlice, PyTuple_New, PyTuple_SET_ITEM,
+    PyUnicode_AsUTF8, PyUnicode_AsUTF8AndSize, PyUnicode_FromString, Py_DECREF,
+    Py_INCREF, Py_XDECREF
 )
 
 from .domain import AuditHooksWarning, Domain, HookRejected
-from .hooklist_c import HookList
 
 
 cdef extern from *:
@@ -46,6 +40,13 @@ cdef extern from *:
     /* Of each thread, as several may add a hook at a time without the lock. */
     static AuditHooks_THREAD_LOCAL int AuditHooks_announcing = 0;
     static AuditHooks_THREAD_LOCAL void *AuditHooks_reached = NULL;
+
+    /* Kept out of on_event(), which else saves registers that only these need. */
+    #ifdef __GNUC__
+    static int AuditHooks_deliver(const char *, PyObject *, PyObject *, PyObject *)
+        __attribute__((noinline));
+    static int AuditHooks_meet(const char *, PyObject *) __attribute__((noinline));
+    #endif
     """
     bint Py_IsFinalizing()
     # Whether the addition that is seen next is one of ours.
@@ -66,6 +67,7 @@ cdef struct Met:
 
 cdef Met met[256]           # 128 sets of two
 
+cdef HookList runtime_hooks         # of the runtime domain
 cdef PyInterpreterState *owner      # the interpreter they belong to
 cdef void *connection = NULL        # the number of the native hook in charge, or NULL
 cdef Py_ssize_t attempts = 0        # the numbers given out
@@ -90,15 +92,15 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
         if strcmp(name, ADDITION) == 0:
             note_addition()  # of a native hook, it may be, which is called here, too
         return 0
-    if not load_size(&hooks.listening):
+    if not load_size(&runtime_hooks.listening):
         if is_last(name):
             disconnect()
         elif strcmp(name, ADDITION) == 0:
             note_addition()
         return 0
     if FREE_THREADED:
-        if not load_size(&hooks.scoped) and is_missed(
-            name, strlen(name), load_version(&hooks.version)
+        if not load_size(&runtime_hooks.scoped) and is_missed(
+            name, strlen(name), load_version(&runtime_hooks.version)
         ):
             return 0
         return meet(name, args)
@@ -107,16 +109,16 @@ cdef int on_event(const char *name, PyObject *args, void *number) noexcept:
         entry += 1
     if (
         entry.address == name
-        and entry.version == hooks.version
+        and entry.version == runtime_hooks.version
         and strcmp(entry.name, name) == 0
     ):
-        if not hooks.scoped and is_empty(entry.route):
+        if not runtime_hooks.scoped and is_empty(entry.route):
             return 0
-        return deliver(name, entry.route, entry.event, args)
+        return deliver_named(name, entry.route, entry.event, args)
     return meet(name, args)
 
 
-cdef int deliver(
+cdef int deliver_named "AuditHooks_deliver"(
     const char *name, PyObject *route, PyObject *event, PyObject *args
 ) noexcept:
     """Call the hooks of a route with the tuple of an event, which the caller owns."""
@@ -129,11 +131,11 @@ cdef int deliver(
     arguments.name = name
     arguments.packed = args
     if PyTuple_CheckExact(args):
-        status = dispatch(hooks, <Route> route, event, &arguments, True)
+        status = dispatch(runtime_hooks, <Route> route, event, &arguments, True)
     else:  # an emitter in C may pass its own
         arguments.packed = PyTuple_GetSlice(args, 0, PyTuple_GET_SIZE(args))
         if arguments.packed != NULL:
-            status = dispatch(hooks, <Route> route, event, &arguments, True)
+            status = dispatch(runtime_hooks, <Route> route, event, &arguments, True)
             Py_DECREF(arguments.packed)
     if not FREE_THREADED:
         Py_DECREF(event)
@@ -141,10 +143,10 @@ cdef int deliver(
     return status
 
 
-cdef int meet(const char *name, PyObject *args) noexcept:
+cdef int meet "AuditHooks_meet"(const char *name, PyObject *args) noexcept:
     """Handle an event whose route is not at hand under the address of its name."""
     cdef bint last = is_last(name)
-    cdef uint64_t version = load_version(&hooks.version)
+    cdef uint64_t version = load_version(&runtime_hooks.version)
     cdef bint kept
     cdef PyObject *event
     cdef PyObject *route = NULL
@@ -157,7 +159,7 @@ cdef int meet(const char *name, PyObject *args) noexcept:
     if addition:
         note_addition()
     if event != NULL:
-        route = route_of(hooks, event, &kept)
+        route = route_of(runtime_hooks, event, &kept)
     if route != NULL:
         status = 0
         if not addition and strcmp(name, LAST) != 0:
@@ -166,8 +168,8 @@ cdef int meet(const char *name, PyObject *args) noexcept:
                     miss(name, strlen(name), version)
             elif kept:
                 status = remember(name, event, route)
-        if status == 0 and (load_size(&hooks.scoped) or not is_empty(route)):
-            status = deliver(name, route, event, args)
+        if status == 0 and (load_size(&runtime_hooks.scoped) or not is_empty(route)):
+            status = deliver_named(name, route, event, args)
         Py_DECREF(route)
     Py_XDECREF(event)
     if last:
@@ -191,7 +193,7 @@ cdef int remember(const char *name, PyObject *event, PyObject *route) noexcept:
     entry.name = copy
     entry.event = event
     entry.route = route
-    entry.version = hooks.version
+    entry.version = runtime_hooks.version
     return 0
 
 
@@ -207,14 +209,14 @@ cdef void note_addition() noexcept:
         announcing = False
 
 
-cdef PyObject *refuse(void *_) noexcept:
+cdef PyObject *interrupt(void *_) noexcept:
     PyErr_SetNone(InterruptedError)
     return NULL
 
 
 cdef bint anyone_listens() noexcept:
     """Ask the interpreter, which converts arguments only if there is a hook."""
-    if PySys_Audit(PROBE, b"O&", <void *> refuse, NULL) < 0:
+    if PySys_Audit(PROBE, b"O&", <void *> interrupt, NULL) < 0:
         PyErr_Clear()
         return True
     return False
@@ -241,7 +243,7 @@ cdef bint is_last(const char *name) noexcept:
 cdef void disconnect() noexcept:
     """Let go of the hooks where the interpreter lets go of those of sys, for good."""
     forget()
-    hooks.clear()
+    runtime_hooks.clear()
 
 
 cdef void forget() noexcept:
@@ -296,6 +298,23 @@ cdef bint connect() except -1:
     raise HookRejected("a hook of sys refused the native hook of audithooks")
 
 
+cdef PyObject *pack_for_sys(void *arguments) noexcept:
+    """Make the tuple, which PySys_Audit() asks for only if there is a hook."""
+    cdef Arguments *view = <Arguments *> arguments
+    cdef PyObject *args = PyTuple_New(view.length)
+    cdef Py_ssize_t i
+    if args != NULL:
+        for i in range(view.length):
+            Py_INCREF(view.items[i])
+            PyTuple_SET_ITEM(args, i, view.items[i])
+    return args
+
+
+cdef inline int raise_in_sys(const char *name, Arguments *arguments) noexcept:
+    """Raise an event in the interpreter's own stream, packing nothing in vain."""
+    return PySys_Audit(name, b"O&", <void *> pack_for_sys, <void *> arguments)
+
+
 # An event that was not looked at, as long as it is not known that there are hooks.
 cdef struct Raised:
     Arguments arguments
@@ -309,7 +328,7 @@ cdef PyObject *check_and_pack(void *raised) noexcept:
     if <Py_ssize_t> strlen(event.name) != event.size:
         PyErr_Format(ValueError, b"embedded null character in the name of an event")
         return NULL
-    return pack(&event.arguments)
+    return pack_for_sys(&event.arguments)
 
 
 cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noexcept:
@@ -329,11 +348,11 @@ cdef PyObject *audit_lazily(PyObject *_, PyObject **args, Py_ssize_t length) noe
     return <PyObject *> None
 
 
-cdef PyMethodDef AUDIT
-AUDIT.ml_name = b"audit"
-AUDIT.ml_meth = <void *> audit_lazily
-AUDIT.ml_flags = METH_FASTCALL
-AUDIT.ml_doc = b"""audit(event, /, *args)
+cdef PyMethodDef FUNCTION
+FUNCTION.ml_name = b"audit"
+FUNCTION.ml_meth = <void *> audit_lazily
+FUNCTION.ml_flags = METH_FASTCALL
+FUNCTION.ml_doc = b"""audit(event, /, *args)
 --
 
 Raise an event with any arguments, as sys.audit() does.
@@ -341,7 +360,7 @@ Raise an event with any arguments, as sys.audit() does.
 It reaches the hooks of sys and of audithooks. The tuple of *args* is created only
 if there is a hook.
 """
-lazy_audit = PyCFunction_NewEx(&AUDIT, NULL, "audithooks")
+lazy_audit = PyCFunction_NewEx(&FUNCTION, NULL, "audithooks")
 
 # From 3.14 on, sys.audit() packs its arguments before it asks whether anyone listens. A
 # program may have replaced it.
@@ -377,7 +396,7 @@ def subscriptions():
     return runtime.subscriptions
 
 
-runtime = hooks = Runtime()
+runtime = runtime_hooks = Runtime()
 owner = PyInterpreterState_Get()
 addaudithook = runtime.addaudithook
 capture = runtime.capture

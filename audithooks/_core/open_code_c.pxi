@@ -1,4 +1,3 @@
-# cython: language_level=3, freethreading_compatible=True
 """The verified open hook, compiled. Pure Python cannot have it: see open_code_py.py.
 
 The hook is one for the process and outlives the interpreter that set it. So C asks who
@@ -7,7 +6,6 @@ is calling before it touches the handler, and lets go of it when the interpreter
 
 from cpython.object cimport PyObject
 
-from audithooks._core.hooklist_c cimport load_pointer, store_pointer
 from audithooks._core.python cimport (
     PyErr_Format, PyFile_SetOpenCodeHook, PyImport_ImportModule, PyInterpreterState,
     PyInterpreterState_Get, PyObject_CallFunctionObjArgs, PyObject_CallMethod,
@@ -15,12 +13,10 @@ from audithooks._core.python cimport (
     Py_TYPE
 )
 
-from .domain import HookRejected
-
 
 cdef PyObject *handler = NULL       # owned until the interpreter has ended
-cdef PyInterpreterState *owner      # the interpreter it belongs to
-cdef bint remembered = False        # whether forget() will be called
+cdef PyInterpreterState *handler_owner      # the interpreter it belongs to
+cdef bint remembered = False        # whether that will be called
 
 
 cdef PyObject *open_code(PyObject *path, void *_) noexcept:
@@ -28,7 +24,7 @@ cdef PyObject *open_code(PyObject *path, void *_) noexcept:
     cdef PyObject *found
     if load_pointer(<void **> &handler) == NULL:
         return open_plainly(path)
-    if PyInterpreterState_Get() != owner:
+    if PyInterpreterState_Get() != handler_owner:
         PyErr_Format(
             PermissionError,
             b"the open code hook belongs to another interpreter, it cannot open %R",
@@ -61,15 +57,15 @@ cdef PyObject *open_plainly(PyObject *path) noexcept:
     return found
 
 
-cdef void forget() noexcept:
+cdef void forget_handler() noexcept:
     """Let go of the handler, whose interpreter has ended and taken it along."""
     store_pointer(<void **> &handler, NULL)
 
 
 cdef void remember_to_forget() except *:
-    """See to it that forget() is called, once."""
+    """See to it that forget_handler() is called, once."""
     global remembered
-    if not remembered and Py_AtExit(forget) < 0:
+    if not remembered and Py_AtExit(forget_handler) < 0:
         raise RuntimeError("too many functions are registered by Py_AtExit()")
     remembered = True
 
@@ -94,7 +90,7 @@ def set_open_code_hook(hook):
     NotImplementedError in pure Python. See PEP 578, "Verified Open Hook", and
     PyFile_SetOpenCodeHook().
     """
-    global owner
+    global handler_owner
     if not callable(hook):
         raise TypeError(f"hook must be callable, not {type(hook).__name__}")
     remember_to_forget()
@@ -107,6 +103,6 @@ def set_open_code_hook(hook):
         if str(error) != "failed to change existing open_code hook":
             raise  # of a hook
         raise RuntimeError(f"the open code hook cannot be set: {error}") from error
-    owner = PyInterpreterState_Get()  # before other threads find the handler
+    handler_owner = PyInterpreterState_Get()  # before other threads find the handler
     Py_INCREF(<PyObject *> hook)
     store_pointer(<void **> &handler, <void *> hook)

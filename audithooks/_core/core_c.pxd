@@ -1,4 +1,4 @@
-# What the other compiled modules share of the hook list; the reasons are in the .pyx.
+# What capi_c.pyx needs of core_c.pyx; the reasons are in its parts, the .pxi.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t, uintptr_t
@@ -7,7 +7,7 @@ from audithooks._core.python cimport (
     PyDict_GET_SIZE, PyErr_Format, PyErr_Occurred, PyThreadState, PyThreadState_Get,
     PyThreadState_GetID, PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyUnicode_AsUTF8,
     PyUnicode_Check, Py_AuditHookFunction, Py_EnterRecursiveCall,
-    Py_LeaveRecursiveCall, Py_TYPE
+    Py_LeaveRecursiveCall, Py_TYPE, vectorcallfunc
 )
 
 
@@ -138,28 +138,6 @@ cdef struct Arguments:
     Py_ssize_t length               # of items
     PyObject *packed                # an exact tuple, owned by whoever filled this in
     const char *name                # the event in UTF-8 where it is at hand, or NULL
-
-
-cdef inline bint has_event(PyObject **args, Py_ssize_t length) noexcept:
-    """Whether audit() is called with a str first; if not, say what is wrong."""
-    if length < 1:
-        PyErr_Format(
-            TypeError, b"audit() missing 1 required positional argument: 'event'"
-        )
-    elif not PyUnicode_Check(args[0]):
-        PyErr_Format(
-            TypeError,
-            b"audit() argument 'event' must be str, not %.200s",
-            Py_TYPE(args[0]).tp_name,
-        )
-    else:
-        return True
-    return False
-
-
-cdef inline Known *known_as(HookList hooks, PyObject *event) noexcept:
-    """Return where the route of event, an exact str, is if it is known."""
-    return &hooks.known[(<uintptr_t> event >> 4) % KNOWN]
 
 
 # Find the route of an event, an exact str, or work it out; kept tells whether the list
@@ -315,3 +293,18 @@ cdef inline int dispatch(
     if quiet:
         return call_quietly_from(0, <PyObject *> route.hooks, event, arguments)
     return call_from(0, <PyObject *> route.hooks, event, arguments)
+
+
+cdef class Event:
+    cdef Emitter emitter        # stays first: audithooks.h reads its first field
+    cdef vectorcallfunc vectorcall
+    cdef str _name
+    cdef HookList _dispatcher
+    cdef HookList hooks         # of the dispatcher or the runtime domain
+    cdef const char *utf8       # the name, in the runtime domain; else NULL
+    cdef PyObject *route        # borrowed from the chain of that version, or NULL
+    cdef uint64_t version       # without the lock, one at which nobody wanted the event
+
+
+# Return the route of the event, owned, or NULL with an exception.
+cdef PyObject *find(Event event) noexcept

@@ -1,4 +1,3 @@
-# cython: language_level=3, freethreading_compatible=True
 """The frames of the callers, compiled. Its mirror in pure Python is frames_py.py.
 
 sys._getframe() and the f_code of a frame raise one event each, and from CPython 3.14 on

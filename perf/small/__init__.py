@@ -1,0 +1,3 @@
+"""The least that a package with a compiled module is: what its import takes."""
+
+from . import extension as extension
