@@ -442,7 +442,7 @@ class HookList:
     _NEVER_MISSED: tuple[str, ...] = ()  # what has to be looked at, hooks or not
 
     # Makes a method: 3.13.0 crashes if it cannot allocate a closure.
-    _bind: Any = type(_state.notice_greenlets)
+    _bind: hints.Any = type(_state.notice_greenlets)
 
     _hooks: dict[Hook, None]  # all of them: an ordered set
     _in_thread: dict[int, dict[int, Hook]]  # number of a thread: rank -> hook
@@ -452,7 +452,7 @@ class HookList:
     # These are replaced by every change, of hooks of one thread or context as well, and
     # empty while there are such. The first is the method get() of a dict, as a dict may
     # be changed by anybody whom the collector tells of it.
-    _call_of: Callable[[str], Callable[[str, Arguments], object] | None]
+    _call_of: hints.Callable[[str], hints.Any]
     _misses: set[str]
 
     if not TYPE_CHECKING:  # who would take its arguments for those of a Dispatcher
