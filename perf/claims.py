@@ -218,6 +218,7 @@ CLAIMS = [
         "pure Dispatcher.audit, no hook, compared with an empty method",
         one(PURE + place(DISPATCHER, 0), "empty Python method"),
         1.3,
+        floor=dispatch.LOOKING,
     ),
     Claim(
         "pure Dispatcher.audit, ten hooks for other events, compared with an empty "

@@ -96,7 +96,8 @@ def test_planted_slowdowns_are_counted(gate, slowed, tmp_path):
     assert all(12 < float(by.removesuffix("%")) < 18 for by in slower.values()), slower
 
 
-def test_a_planted_slowdown_is_timed(gate, slowed):
+def test_a_planted_slowdown_is_timed(gate, slowed, monkeypatch):
+    counting(gate, monkeypatch, {slowed: {MISS: 2000.0}, ROOT: {MISS: 1000.0}})
     file = slowed / "audithooks" / "_core" / "dispatcher_py.py"
     waste = PLANTED[MISS][2]
     file.write_text(file.read_text().replace(waste, waste * 20))
@@ -160,7 +161,8 @@ def test_times_are_compared_by_size_and_by_significance(gate, tree, verdict):
     assert gate.judge_times("a case", tree, [100, 101, 99, 100]).verdict == verdict
 
 
-def test_a_budget_for_a_case_that_is_gone_fails(gate):
+def test_a_budget_for_a_case_that_is_gone_fails(gate, monkeypatch):
+    counting(gate, monkeypatch, {ROOT: {}})
     (line,) = gate.check_counts(ROOT, None, [], {"gone": 1.0}, [])
     assert line.verdict == "FAILED: no such case"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # An event may still be raised when the interpreter has taken down its builtins.
-from builtins import Exception, str, type  # noqa: UP029
+from builtins import str, type  # noqa: UP029
 
 from . import hints
 from .domain import Domain
@@ -42,17 +42,10 @@ class Dispatcher(Domain, HookList):
         If no hook wants the event, this is very cheap: the compiled implementation does
         not even create the tuple. See sys.audit() and PEP 578, "API Summary".
         """
-        try:  # what is no exact str may hash, compare and print as it likes
-            if not self._hooks:
-                if event is f"{event}":  # half of the cost of type()
-                    return
-            elif event in self._misses and type(event) is str:
-                return
-        except Exception:
-            if type(event) is str:  # of a signal handler
-                raise
         if type(event) is not str:
             event = exact_event(event)
+        if not self._hooks or event in self._misses:
+            return
         call = self._call_of(event)  # as _dispatch() does, without its call
         if call is None:
             call = self._find(event)

@@ -131,7 +131,7 @@ class Lines:
         """Write *line*, which ends with a newline. Raises OSError if it cannot.
 
         If only part of it was written, the next one starts on a new line. So many bytes
-        as *written* says are there already.
+        as *written* says are there already, and the rest goes to the same file.
         """
         fd, device, inode = self._at
         try:
@@ -141,7 +141,7 @@ class Lines:
             lost = True
         if lost:
             self._find()
-        elif self._watch:
+        elif self._watch and not written:
             self._follow()
         if self._pipe and _would_kill(self.fd):
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

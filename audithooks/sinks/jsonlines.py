@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # The builtins module is already cleared when the last event comes.
-from builtins import enumerate, isinstance, len, tuple  # noqa: UP029
+from builtins import enumerate, isinstance, len, min, tuple  # noqa: UP029
 from itertools import count
 
 from .._core import hints
@@ -104,6 +104,7 @@ class JsonLines(Writer, Sink):
 
         Arguments that are hidden are literal parts as well.
         """
+        known = len(described)  # first, as another thread may describe more
         arguments = self._fields.described(event, args) if args else ()
         if (
             self._frames
@@ -122,12 +123,13 @@ class JsonLines(Writer, Sink):
                 marks = 0 if cleaner is None else cleaner.marks
                 parts.append((number, text, cleaner, marks))
                 text = ""
-        kind = tuple(parts), f"{text}}}}}\n", self._fields.longest
+        longest = min(self._fields.longest, 2**31 - 1)  # a size in C
+        kind = tuple(parts), f"{text}}}}}\n", longest
         if not "".join([text, *(before for _, before, *_ in parts)]).isascii():
             return None
         if len(self._kinds) >= MAX_KINDS:
             self._kinds.clear()
-        self._kinds[event, len(args), len(described)] = kind
+        self._kinds[event, len(args), known] = kind
         return kind
 
     def _rest(

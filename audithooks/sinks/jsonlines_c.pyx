@@ -289,16 +289,16 @@ cdef class Writer:
             names = self.put_name(names, b',"task":', name_of_task())
         if not action:
             end = self.put_plain(names, limit, event, args)
-        direct = file.direct
         rest = b""
-        if end == NULL or (direct is None and end - buffer > file.most):
+        if end == NULL or (file.direct is None and end - buffer > file.most):
             end = names
             rest = self._rest(event, args, action, file.most - (names - buffer))
             if len(<bytes> rest) <= limit - end:
                 end = put(end, <bytes> rest, len(<bytes> rest))
                 rest = b""
-        # The number comes last: what was called before may have raised.
+        # These come last: what was called before may have raised, or torn a line.
         start = self.put_stamp(buffer + STAMP, thread)
+        direct = file.direct
         size = end - start
         if direct is not None and not rest:
             fd = direct[0]

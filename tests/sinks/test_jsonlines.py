@@ -20,6 +20,7 @@ from features import EVENT_LOOPS, FORK, FULL, PROCESSES, TELLS_OF_FRAMES, needs
 from written import records, written
 
 from audithooks._real import Real
+from audithooks.catalogue import describe
 from audithooks.sinks import JsonLines
 
 
@@ -260,6 +261,56 @@ def test_a_torn_line_does_not_spoil_the_next(dispatcher):
     assert [json.loads(line)["args"]["arg0"] for line in lines[:2]] == ["whole"] * 2
     os.close(reader)
     os.close(writer)
+
+
+def test_a_line_that_is_torn_while_another_is_made_does_not_spoil_it(path):
+    class Tearing:
+        def __repr__(self):  # as if another thread's write had failed
+            os.write(sink._file.fd, b'{"torn')
+            sink._file._torn = True
+            sink._file._settle()
+            return "value"
+
+    with JsonLines(path) as sink:
+        sink("x", (Tearing(),))
+        sink("x", ("whole",))
+    torn, *lines = path.read_bytes().splitlines()
+    assert torn == b'{"torn'
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2]
+
+
+def test_the_rest_of_a_line_goes_where_its_start_is(path):
+    with JsonLines(path) as sink:
+        line = b'{"a":1}\n'
+        os.write(sink._file.fd, line[:3])
+        moved = path.rename(path.with_suffix(".1"))
+        sink._file.write(line, 3)
+        sink("x", ())
+    assert moved.read_bytes() == line
+    assert len(path.read_bytes().splitlines()) == 1
+
+
+def test_nothing_is_too_long_for_a_large_limit(path):
+    with JsonLines(path, longest=2**70) as sink:
+        sink("x", ("y" * 2000,))
+    assert records(path)[0]["args"] == {"arg0": "y" * 2000}
+
+
+def test_names_that_are_described_while_a_line_is_made_count_for_the_next(
+    path, monkeypatch
+):
+    with JsonLines(path) as sink:
+        described = sink._fields.described
+
+        def late(event, args):
+            found = described(event, args)
+            describe(event, "user", "password")
+            return found
+
+        monkeypatch.setattr(sink._fields, "described", late)
+        for _ in range(2):
+            sink("test.described_late", ("ann", "secret"))
+    assert "secret" not in path.read_text().splitlines()[1]
 
 
 @pytest.mark.parametrize(
