@@ -296,6 +296,7 @@ def test_nothing_is_too_long_for_a_large_limit(path):
     assert records(path)[0]["args"] == {"arg0": "y" * 2000}
 
 
+@pytest.mark.usefixtures("forget")
 def test_names_that_are_described_while_a_line_is_made_count_for_the_next(
     path, monkeypatch
 ):
