@@ -192,9 +192,8 @@ class Domain:
         if self._warning is None or not patterns:
             return
         try:
-            from .doubts import (
-                doubt,  # here, with its table: not for `import audithooks`
-            )
+            # With its table, this is not for `import audithooks`.
+            from .doubts import doubt
 
             doubts = [*filter(None, map(doubt, patterns))]
             if doubts:

@@ -15,7 +15,7 @@ from _thread import get_ident
 from .._real import Real
 from ..catalogue import described
 from ..records.lines import json_text
-from ..records.origin import short, task_name
+from ..records.origin import task_name, thread_name
 
 cdef extern from "../_core/threads.h":
     Py_ssize_t load_size "AuditHooks_LoadSize"(Py_ssize_t *)
@@ -111,7 +111,7 @@ cdef extern from "Python.h":
 cdef dict modules = sys.modules
 cdef object real = Real
 cdef object identifier_of_thread = get_ident
-cdef object shortened = short
+cdef object name_of_thread = thread_name
 cdef object name_of_task = task_name
 cdef object encoded = json_text
 cdef list in_catalogue = described
@@ -241,18 +241,6 @@ cdef char *put_integer(char *place, char *limit, value) except? NULL:
     return put(place, start, digits + 20 - start)
 
 
-cdef thread_name(identifier):
-    """What thread_name() of origin.py does."""
-    active = getattr(modules.get("threading"), "_active", None)
-    thread = active.get(identifier) if active else None
-    if thread is None:
-        return None
-    try:
-        return shortened(thread.name)
-    except Exception:
-        return None
-
-
 cdef class Writer:
     """Writes a line for each event. JsonLines has what this needs."""
 
@@ -284,7 +272,7 @@ cdef class Writer:
             raise ValueError("an event came after close() of this JsonLines")
         thread = identifier_of_thread()
         if "threading" in modules:
-            names = self.put_name(names, b',"thread_name":', thread_name(thread))
+            names = self.put_name(names, b',"thread_name":', name_of_thread(thread))
         if "asyncio.tasks" in modules:
             names = self.put_name(names, b',"task":', name_of_task())
         if not action:
