@@ -24,16 +24,16 @@ else:
 
 _SEPARATORS = os.sep, os.altsep or os.sep
 
-# What a LogRecord has beside the rest.
+# What a LogRecord has beside the rest, of a caller that logging does not find.
 _ATTRIBUTES = {
     "args": (),
     "exc_info": None,
     "exc_text": None,
-    "filename": "",
-    "funcName": None,
+    "filename": "(unknown file)",
+    "funcName": "(unknown function)",
     "lineno": 0,
-    "module": "",
-    "pathname": "",
+    "module": "(unknown file)",
+    "pathname": "(unknown file)",
     "stack_info": None,
 }
 

@@ -77,6 +77,16 @@ def test_a_logged_event_has_the_place_of_its_caller(dispatcher, logger, kept):
     assert len(record.audit_stack) == 2
 
 
+def test_a_caller_that_is_not_looked_for_is_unknown_as_in_logging(
+    dispatcher, logger, kept
+):
+    with Logging(logger) as sink, dispatcher.subscribe(sink, "x"):
+        dispatcher.audit("x")
+    (record,) = kept.records
+    place = "(unknown file)", 0, "(unknown function)"  # of Logger.findCaller()
+    assert (record.pathname, record.lineno, record.funcName) == place
+
+
 @pytest.mark.parametrize(("level", "logged"), [(logging.DEBUG, 0), (logging.ERROR, 1)])
 def test_the_level_is_heeded(dispatcher, logger, kept, level, logged):
     logger.setLevel(logging.WARNING)
