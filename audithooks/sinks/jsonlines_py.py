@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         int, int, tuple[tuple[int, str, Optional[Cleaner], int], ...], str, int
     ]
 
-modules = sys.modules
+_modules = sys.modules
 
 MAX_STAMP = 128  # bytes of the time and the numbers that a line begins with
 
@@ -69,13 +69,13 @@ class Writer:
         if file is None:
             raise ValueError("an event came after close() of this JsonLines")
         pid, thread = Real.getpid(), get_ident()
-        name = name_of_thread(thread) if "threading" in modules else None
+        name = name_of_thread(thread) if "threading" in _modules else None
         pid_before, thread_before, name_before, origin = self._origin
         if not (pid == pid_before and thread == thread_before and name is name_before):
             start = f',"pid":{pid},"thread":{thread}'
             origin = start + self._member("thread_name", short(name))
             self._origin = pid, thread, name, origin
-        if "asyncio.tasks" in modules:
+        if "asyncio.tasks" in _modules:
             origin += self._member("task", task_name())
         rest = "" if action else self._plain(event, args)
         tail = b""
