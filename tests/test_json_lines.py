@@ -1,11 +1,11 @@
-"""The examples of docs/json-lines.md print what it says."""
+"""The examples of docs/how-to/query.md print what it says."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parent.parent / "docs" / "json-lines.md"
+PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "query.md"
 
 
 @pytest.mark.soak
