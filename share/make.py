@@ -1,7 +1,7 @@
 """Make what is written from the code: make share.
 
 It is the man page and the completions for shells, from the parser, and the table of
-docs/guard-rail.md and that of the preloaded library, from the catalogue.
+docs/explanation/guard-rail.md and that of the preloaded library, from the catalogue.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILES = {
     "zsh": SHARE / "zsh" / "site-functions" / "_audithooks",
     "man": SHARE / "man" / "man1" / "audithooks.1",
 }
-GUARD_RAIL = SHARE.parent / "docs" / "guard-rail.md"
+GUARD_RAIL = SHARE.parent / "docs" / "explanation" / "guard-rail.md"
 TABLE = re.compile(r"(<!-- blind.*-->\n).*(<!-- end -->\n)", re.DOTALL)
 EARLY = SHARE.parent / "audithooks" / "_start" / "events.h"
 NAMES = " ".join([*EVENTS, *(f"@{group}" for group in GROUPS)])

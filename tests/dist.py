@@ -31,7 +31,7 @@ DIST = ROOT / "dist"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = "{name}-{version}".format(**PROJECT["project"])
 EXTENSIONS = re.compile(r"(?m)^\[\[tool\.setuptools\.ext-modules\]\]\n(?:.+\n)+\n?")
-BESIDE_THE_TESTS = ["README.md", "build_ext.py", "pyproject.toml", "tests"]
+BESIDE_THE_TESTS = ["README.md", "build_ext.py", "docs", "pyproject.toml", "tests"]
 
 
 def run(*command: object, **options: object) -> None:
