@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 # Both implementations have the same docstrings; this one needs no compiler.
@@ -73,6 +74,9 @@ autodoc_typehints = "signature"
 always_use_bars_union = True
 typehints_defaults = None
 typehints_fully_qualified = False
+
+# Of methods of Sphinx that it calls.
+warnings.filterwarnings("ignore", module="sphinx_autodoc_typehints")
 
 # Names are public where they are exported, not where they are written.
 for module in audithooks, audithooks.policy, audithooks.sinks:

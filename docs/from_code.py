@@ -1,24 +1,29 @@
 """An extension of Sphinx: what pages take from the code, and names of Python's.
 
-* `{events}` is the table of the catalogue; `{event}` refers to a row of it.
+* `{events}` is the table of the catalogue, `{event}` refers to a row of it, `{groups}`
+  is the table of groups.
+* `{pytest-plugin}` is what the plugin gives: a fixture, markers, options.
 * python.txt lists the names of Python's documentation that pages refer to, so that they
-  are links without a network. A line is a name, its kind, and its page.
+  are links without a network. A line is a name, its kind, and its place.
 """
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_id
 
-from audithooks.catalogue import ALIASES, EVENTS
+from audithooks import pytest_plugin
+from audithooks.catalogue import ALIASES, EVENTS, GROUPS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
@@ -29,64 +34,104 @@ PYTHON = "https://docs.python.org/3"
 
 
 class Events(SphinxDirective):
-    """The events of CPython, a row for each."""
+    """The events of CPython, a row for each, and a field that filters them."""
 
     def run(self) -> list[nodes.Node]:
+        heads = ["event and arguments", "groups", "versions", "remark"]
         table = nodes.table(classes=["events"])
-        group = nodes.tgroup(cols=4)
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=w) for w in (50, 20, 15, 15)))
+        group["cols"] = len(heads)
+        group += nodes.thead("", row(*(nodes.Text(head) for head in heads)))
+        group += nodes.tbody("", *(self.row(entry) for entry in EVENTS.values()))
         table += group
-        for width in (50, 20, 15, 15):
-            group += nodes.colspec(colwidth=width)
-        head = nodes.thead()
-        head += row("event and arguments", "groups", "versions", "remark")
-        group += head
-        body = nodes.tbody()
-        group += body
-        for name, entry in EVENTS.items():
-            body += self.row(name, entry)
         return [table]
 
-    def row(self, name: str, entry: Entry) -> nodes.row:
-        found = row("", " ".join(f"@{each}" for each in entry.groups), versions(entry))
-        anchor = make_id(self.env, self.state.document, "event", name)
-        found[0][0] += nodes.literal("", f"{name}({', '.join(entry.arguments)})")
+    def row(self, entry: Entry) -> nodes.row:
+        others = [alias for alias, name in ALIASES.items() if name == entry.name]
+        remarks = [entry.note] if entry.note else []
+        remarks += [f"documented as {', '.join(others)}"] if others else []
+        found = row(
+            nodes.literal("", f"{entry.name}({', '.join(entry.arguments)})"),
+            nodes.Text(" ".join(f"@{group}" for group in entry.groups)),
+            nodes.Text(versions(entry)),
+            nodes.Text("; ".join(remarks)),
+        )
+        anchor = make_id(self.env, self.state.document, "event", entry.name)
         found["ids"].append(anchor)
-        self.env.domains.standard_domain.note_object("event", name, anchor)
-        remark = nodes.entry()
-        others = [alias for alias, of in ALIASES.items() if of == name]
-        words = [entry.note] if entry.note else []
-        words += [f"documented as {', '.join(others)}"] if others else []
-        self.state.nested_parse(StringList(["; ".join(words)]), 0, remark)
-        found += remark
+        self.env.domains.standard_domain.note_object("event", entry.name, anchor)
         return found
 
 
-def row(*texts: str) -> nodes.row:
-    found = nodes.row()
-    for text in texts:
-        entry = nodes.entry()
-        entry += nodes.paragraph("", text)
-        found += entry
-    return found
+def row(*cells: nodes.Node) -> nodes.row:
+    return nodes.row(
+        "", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells)
+    )
 
 
 def versions(entry: Entry) -> str:
-    """Return the versions that raise an event; a range without a begin is all to it."""
-    since = "" if entry.since == (3, 8) else ".".join(map(str, entry.since))
-    until = "" if entry.until is None else ".".join(map(str, entry.until))
-    if until:
-        return f"{since or '3.8'} to {until}"
-    return f"from {since} on" if since else ""
+    """Return the versions that raise an event, or nothing if that is all of them."""
+    since = ".".join(map(str, entry.since))
+    if entry.until is not None:
+        return f"{since} to {'.'.join(map(str, entry.until))}"
+    return "" if entry.since == (3, 8) else f"from {since} on"
+
+
+class Written(SphinxDirective):
+    """Something that is written here as Markdown."""
+
+    def lines(self) -> Iterator[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        text = "\n".join(self.lines())
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+class Groups(Written):
+    def lines(self) -> Iterator[str]:
+        yield from ("| group | events |", "| --- | --- |")
+        for group, events in GROUPS.items():
+            names = ", ".join(f"`{name}`" for name in sorted(events))
+            yield f"| `@{group}` | {names} |"
+
+
+class Plugin(Written):
+    """The fixture, the markers and the options of the pytest plugin."""
+
+    def lines(self) -> Iterator[str]:
+        self.options = [["option", "in the configuration", "what it does"]]
+        pytest_plugin.pytest_addoption(self)  # type: ignore[arg-type]
+        fixture = inspect.unwrap(pytest_plugin.audit_events)
+        doc = inspect.getdoc(getattr(fixture, "_get_wrapped_function", fixture))
+        yield from ("### Fixture", "", "`audit_events`", f": {doc}".replace("\n", "\n  "))
+        yield from ("", "### Markers", "")
+        for marker in pytest_plugin.MARKERS:
+            name, _, what = marker.partition(": ")
+            yield from (f"`@pytest.mark.{name}`", f": {what}", "")
+        yield from ("### Options", "")
+        self.options.insert(1, ["---"] * 3)
+        for cells in self.options:
+            yield f"| {' | '.join(cells)} |"
+
+    # It takes the place of pytest's parser.
+
+    def getgroup(self, name: str) -> Plugin:
+        return self
+
+    def addoption(self, name: str, *, metavar: str, help: str, **_: object) -> None:
+        self.options.append([f"`{name}={metavar}`", "", help])
+
+    def addini(self, name: str, help: str, **_: object) -> None:
+        self.options.append(["", f"`{name}`", help])
 
 
 def inventory(app: Sphinx, config: Config) -> None:
     """Make an inventory of python.txt, as intersphinx reads it."""
     lines = []
     for line in (HERE / "python.txt").read_text(encoding="utf-8").splitlines():
-        name, kind, page = line.split()
-        place = page if "#" in page else f"{page}#{name}"
+        name, kind, place = line.split()
         lines.append(f"{name} {kind} 1 {place} -\n")
-    path = Path(app.outdir, ".python.inv")
+    path = Path(app.doctreedir, "python.inv")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
         b"# Sphinx inventory version 2\n# Project: Python\n# Version: 3\n# zlib\n"
@@ -99,4 +144,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", inventory, priority=1)
     app.add_object_type("event", "event", "audit event; %s")
     app.add_directive("events", Events)
+    app.add_directive("groups", Groups)
+    app.add_directive("pytest-plugin", Plugin)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
