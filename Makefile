@@ -7,7 +7,7 @@ SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.p
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
-	perf-import perf-rules perf-sinks perf-start perf-tracer perf-pypy clean FORCE
+	perf-import perf-rules perf-sinks perf-start perf-tracer perf-pypy release clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
@@ -57,16 +57,22 @@ mutate: $(VENV)/mutate  ## plant faults, one by one: do the tests notice?
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
-share: $(VENV)/built  ## write the man page, the completions and a table of docs/ from the code
-	$(BIN)/pip install -qq --group share
+share: $(VENV)/writers  ## write the man page, the completions and a table of docs/ from the code
 	COLUMNS=80 $(BIN)/python share/make.py
 
+release: $(VENV)/writers  ## check, commit and tag VERSION=1.2.3; ARGS=--push pushes it, too
+	COLUMNS=80 $(BIN)/python share/release.py $(VERSION) $(ARGS)
+
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
-lint: $(VENV)/tools  ## check the style, and the direction of imports
+lint: $(VENV)/tools  ## check the style, the direction of imports, and the workflows
 	ruff check
 	ruff format --check
 	cython-lint audithooks perf tests
 	lint-imports --no-logo
+	zizmor --offline --no-progress --quiet .github
+	check-jsonschema -q --builtin-schema github-workflows .github/workflows/*.yml
+	check-jsonschema -q --builtin-schema github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	check-jsonschema -q --builtin-schema github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 types: $(VENV)/tools  ## check the types, and what editors see of them
 	$(BIN)/mypy
@@ -96,6 +102,9 @@ $(VENV)/built: $(VENV)/compiler $(SOURCES)
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
+
+$(VENV)/writers: $(VENV)/built pyproject.toml
+	$(BIN)/pip install -qq --group share && touch $@
 
 $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
 	@command -v strace || echo "without strace, a part is left out: apt-get install strace"
