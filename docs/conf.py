@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import audithooks.sinks
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-REPOSITORY = "https://github.com/audithooks/audithooks"
+with open(HERE.parent / "pyproject.toml", "rb") as file:
+    REPOSITORY = tomllib.load(file)["project"]["urls"]["Repository"]
 
 project = "audithooks"
 copyright = "the audithooks authors"
@@ -37,9 +39,10 @@ extensions = [
 exclude_patterns = ["_static"]
 nitpicky = True
 # What annotations name, and no page has.
-nitpick_ignore_regex = [
-    ("py:class", r"hints\..*|.*_core\.types\..*|Action|Output|Patterns|Scope|OnError"),
-]
+nitpick_ignore = [("py:class", "audithooks.policy.policy.Enforcement")]
+
+# Of a shell, the lexer does not know quotes that go over lines.
+suppress_warnings = ["misc.highlighting_failure"]
 
 # Markdown, with directives in fences, and links to headings as on GitHub.
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
@@ -54,6 +57,7 @@ myst_url_schemes = {
 html_theme = "furo"
 html_title = f"audithooks {version}"
 html_static_path = ["_static"]
+html_extra_path = ["reference/record-1.schema.json"]
 html_css_files = ["site.css"]
 html_theme_options = {
     "source_repository": REPOSITORY,

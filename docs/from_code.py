@@ -3,6 +3,8 @@
 * `{events}` is the table of the catalogue, `{event}` refers to a row of it, `{groups}`
   is the table of groups.
 * `{pytest-plugin}` is what the plugin gives: a fixture, markers, options.
+* A page that says `<!-- this page is ../../FILE -->` has the text of that file, with
+  its links led to pages, or to files of the repository.
 * python.txt lists the names of Python's documentation that pages refer to, so that they
   are links without a network. A line is a name, its kind, and its place.
 """
@@ -10,6 +12,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +129,33 @@ class Plugin(Written):
         self.options.append(["", f"`{name}`", help])
 
 
+IS_FILE = re.compile(r"<!-- this page is (\S+) -->\s*")
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
+
+
+def file_of(page: Path) -> Path | None:
+    """Return the file whose text a page has, if it says so."""
+    match = IS_FILE.fullmatch(page.read_text(encoding="utf-8"))
+    return (page.parent / match[1]).resolve() if match else None
+
+
+def take_files(app: Sphinx, docname: str, source: list[str]) -> None:
+    page = Path(app.srcdir, f"{docname}.md")
+    file = file_of(page)
+    if file is None:
+        return
+    pages = {file_of(other): other for other in HERE.glob("*/*.md")}
+
+    def led(match: re.Match[str]) -> str:
+        target = (file.parent / match[1]).resolve()
+        if target in pages or target.is_relative_to(HERE):
+            return os.path.relpath(pages.get(target, target), page.parent)
+        return f"repo:{os.path.relpath(target, HERE.parent)}"
+
+    app.env.note_dependency(str(file))
+    source[0] = LINK.sub(led, file.read_text(encoding="utf-8"))
+
+
 def inventory(app: Sphinx, config: Config) -> None:
     """Make an inventory of python.txt, as intersphinx reads it."""
     lines = []
@@ -142,6 +173,7 @@ def inventory(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", inventory, priority=1)
+    app.connect("source-read", take_files)
     app.add_object_type("event", "event", "audit event; %s")
     app.add_directive("events", Events)
     app.add_directive("groups", Groups)
