@@ -91,8 +91,7 @@ for module in audithooks, audithooks.policy, audithooks.sinks:
 
 spelling_lang = "en_US"
 spelling_word_list_filename = ["words.txt"]
-spelling_ignore_pypi_package_names = False
-spelling_show_suggestions = True
+spelling_show_suggestions = False
 
 linkcheck_timeout = 20
 linkcheck_retries = 2
