@@ -26,7 +26,7 @@ COMMANDS = (
     "audithooks -e @spawn --deny @connect -m pip download -q --retries 0 six",
     "audithooks explain '@connect(host=pypi.org)' --deny @connect",
 )
-WIDTH = 104
+WIDTH = 115
 
 
 def output(command: str, folder: str) -> str:

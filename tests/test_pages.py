@@ -13,6 +13,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import building
 import pytest
@@ -232,6 +233,16 @@ def test_example_in_c(compiled, child_of, block, tmp_path):
 
 
 # The README, which PyPI shows, where no other file is.
+
+
+def test_the_picture_of_the_terminal_shows_its_commands():
+    """If this fails: make share."""
+    picture = ElementTree.parse(DOCS / "terminal.svg")
+    shown = "".join(picture.getroot().itertext()).replace("\N{NO-BREAK SPACE}", " ")
+    code = (DOCS / "terminal.py").read_text(encoding="utf-8")
+    commands = re.findall(r'^    "(audithooks .*)",$', code, re.MULTILINE)
+    assert len(commands) > 1
+    assert [command for command in commands if command not in shown] == []
 
 
 def test_the_readme_is_short():
