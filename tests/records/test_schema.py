@@ -10,7 +10,7 @@ from audithooks.policy import Policy
 from audithooks.sinks import JsonLines
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "record-1.schema.json"
-PAGE = SCHEMA.with_name("records.md")
+PAGE = SCHEMA.with_name("json-lines.md")
 
 pytestmark = needs(SCHEMA.exists(), "the tests were copied without docs/")
 
