@@ -18,10 +18,10 @@ demo: $(VENV)/built  ## trace a real program: pip installs a package from a loca
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-# The cache of pages is for all builders; words.txt has what the dictionary lacks.
+# docs/words.txt has what the dictionary lacks.
 SPHINX = $(BIN)/sphinx-build -q -n -W --keep-going -d build/doctrees docs
 docs: $(VENV)/docs  ## build the site in build/docs, check spelling; ARGS=--links asks other sites
-	$(SPHINX) build/docs
+	$(SPHINX) -E build/docs
 	$(SPHINX) -b spelling build/spelling
 	$(if $(findstring --links,$(ARGS)),$(SPHINX) -b linkcheck build/links)
 

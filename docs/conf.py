@@ -59,6 +59,7 @@ html_title = f"audithooks {version}"
 html_static_path = ["_static"]
 html_extra_path = ["reference/record-1.schema.json"]
 html_css_files = ["site.css"]
+html_js_files = ["filter.js"]
 html_theme_options = {
     "source_repository": REPOSITORY,
     "source_branch": "main",
@@ -68,7 +69,7 @@ html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 html_show_sphinx = False
 templates_path = []
 
-# A picture or a program is copied without its prompt and its output.
+# A command is copied without its prompt and its output.
 copybutton_prompt_text = r"\$ |> "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"

@@ -77,7 +77,7 @@ def versions(entry: Entry) -> str:
     since = ".".join(map(str, entry.since))
     if entry.until is not None:
         return f"{since} to {'.'.join(map(str, entry.until))}"
-    return "" if entry.since == (3, 8) else f"from {since} on"
+    return "" if entry.since == (3, 8) else f"{since}+"
 
 
 class Written(SphinxDirective):
