@@ -25,6 +25,7 @@ project = "audithooks"
 copyright = "the audithooks authors"
 version = release = audithooks.__version__
 needs_sphinx = "8.0"
+smartquotes = False  # of code in docstrings, too
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -39,7 +40,9 @@ extensions = [
 exclude_patterns = ["_static"]
 nitpicky = True
 # What annotations name, and no page has.
-nitpick_ignore = [("py:class", "audithooks.policy.policy.Enforcement")]
+nitpick_ignore_regex = [
+    ("py:class", r"audithooks\.(_core\.types|policy\.policy)\..*|opentelemetry\..*")
+]
 
 # Of a shell, the lexer does not know quotes that go over lines.
 suppress_warnings = ["misc.highlighting_failure"]
@@ -77,7 +80,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 always_use_bars_union = True
-typehints_defaults = None
+always_document_param_types = True
 typehints_fully_qualified = False
 
 # Of methods of Sphinx that it calls.
