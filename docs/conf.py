@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 import warnings
 from pathlib import Path
+
+import tomllib
 
 # Both implementations have the same docstrings; this one needs no compiler.
 os.environ["AUDITHOOKS_PURE_PYTHON"] = "1"

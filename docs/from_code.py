@@ -107,7 +107,12 @@ class Plugin(Written):
         pytest_plugin.pytest_addoption(self)  # type: ignore[arg-type]
         fixture = inspect.unwrap(pytest_plugin.audit_events)
         doc = inspect.getdoc(getattr(fixture, "_get_wrapped_function", fixture))
-        yield from ("### Fixture", "", "`audit_events`", f": {doc}".replace("\n", "\n  "))
+        yield from (
+            "### Fixture",
+            "",
+            "`audit_events`",
+            f": {doc}".replace("\n", "\n  "),
+        )
         yield from ("", "### Markers", "")
         for marker in pytest_plugin.MARKERS:
             name, _, what = marker.partition(": ")

@@ -50,9 +50,7 @@ def output(command: str, folder: str) -> str:
 
 def picture() -> str:
     """Return the terminal as SVG."""
-    console = Console(
-        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True
-    )
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     with TemporaryDirectory() as folder:
         for command in COMMANDS:
             console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))

@@ -2,8 +2,8 @@
 
     python perf/report.py [--full] [--rounds N] [--again]
 
-The results go to perf/results, and a short version to a page of docs/, between two markers.
---again takes the values of the last run.
+The results go to perf/results, and a short version to a page of docs/, between two
+markers. --again takes the values of the last run.
 
 A figure is the median over the fastest third of the processes, as other load only adds
 time, and half of their range. A difference that the ranges do not tell from nothing is

@@ -1,9 +1,9 @@
 """The examples of the README and of the pages of docs/ print what they say.
 
-A block of `python` is a program, and the block of `text` behind it what it prints; a
-block of `console` is a command of Python and its output; one of `py` is a file of tests,
-and the block of `text` behind it a run of pytest, of which some lines are shown. What is
-not run stands in blocks of other languages, such as `sh`, or in `{code-block}`.
+A block of `python` is a program, and the block of `text` behind it what it prints. A
+block of `console` is a command of Python and its output. A block of `py` is a file of
+tests, and the block of `text` behind it some lines of a run of pytest. What is not run
+stands in blocks of other languages, such as `sh`, or in `{code-block}`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 LONGEST = 200  # lines of the README
-PLACES = ("https://github.com/", "https://audithooks.readthedocs.io/")
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+URLS = dict(re.findall(r'^([A-Z]\w+) = "(https://.*)"$', PROJECT, re.MULTILINE))
 # Pages whose blocks belong together, and which another test runs.
 ELSEWHERE = {"how-to/query.md": "test_json_lines.py"}
 # What differs from run to run: times, processes and threads.
@@ -251,7 +252,9 @@ def test_the_readme_is_short():
 
 def test_every_link_of_the_readme_is_absolute():
     text = BLOCK.sub("", README.read_text(encoding="utf-8"))
-    links = re.findall(r"\]\(([^)\s]+)|\b(?:src|href)=\"([^\"]+)|^\[[^]]+\]: (\S+)", text)
+    links = re.findall(
+        r"\]\(([^)\s]+)|\b(?:src|href)=\"([^\"]+)|^\[[^]]+\]: (\S+)", text
+    )
     found = [link for groups in links for link in groups if link]
     assert len(found) > 10
     assert [link for link in found if not link.startswith("https://")] == []
@@ -259,19 +262,22 @@ def test_every_link_of_the_readme_is_absolute():
 
 def test_every_page_that_the_readme_links_to_is_there():
     text = README.read_text(encoding="utf-8")
-    site, repository = (re.escape(place) for place in PLACES[::-1])
-    pages = re.findall(rf"{site}en/latest/([^)\s#\"]*)", text)
+    site = re.escape(URLS["Documentation"])
+    pages = re.findall(rf"\({site}/en/latest/([^)#]*)", text)
     assert len(pages) > 5
     for page in pages:
-        source = page.replace(".html", ".md") or "index.md"
-        assert (DOCS / source).is_file(), page
-    files = re.findall(
-        rf"(?:{repository}|https://raw\.githubusercontent\.com/)"
-        r"[^/]+/[^/]+/(?:blob/)?main/([^)\s#\"]*)",
-        text,
-    )
+        assert (DOCS / page).with_suffix(".md").is_file(), page
+
+
+def test_every_file_that_the_readme_links_to_is_there():
+    text = README.read_text(encoding="utf-8")
+    repository = URLS["Repository"]
+    raw = repository.replace("//github.com/", "//raw.githubusercontent.com/")
+    folders = "|".join(map(re.escape, (f"{repository}/blob/main", f"{raw}/main")))
+    files = re.findall(rf"\((?:{folders})/([^)#]*)", text)
+    assert len(files) > 3
     for file in files:
-        assert (ROOT / file).exists(), file
+        assert (ROOT / file).is_file(), file
 
 
 def test_every_file_that_a_page_links_to_is_there():

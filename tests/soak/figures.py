@@ -1,4 +1,4 @@
-"""The figures of the last runs: figures.json keeps them, and a page of docs/ shows them."""
+"""The figures of the last runs: figures.json keeps them, and a page shows them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def keep(target, part, found, notes=()):
     before, start, rest = PAGE.read_text(encoding="utf-8").partition(START)
     if start:
         after = rest.partition(END)[2]
-        PAGE.write_text(
-            before + START + rendered(kept) + END + after, encoding="utf-8"
-        )
+        PAGE.write_text(before + START + rendered(kept) + END + after, encoding="utf-8")
 
 
 def print_table(figures, notes=()):
