@@ -230,6 +230,18 @@ def test_the_repository_has_one_address():
     assert wrong == []
 
 
+@pytest.mark.parametrize("command", [[], ["events"], ["explain"]], ids=str)
+def test_help_points_to_pages_of_the_documentation(child_of, command):
+    (documentation,) = re.findall(r'(?m)^Documentation = "(.+)"$', PROJECT)
+    done = child_of(None).start("-m", "audithooks", *command, "--help")
+    pages = re.findall(rf"{documentation}/en/latest/(.+)\.html\n", done.stdout)
+    assert pages
+    assert done.stdout.count("https://") == len(pages)
+    if (ROOT / "docs" / "conf.py").exists():
+        missing = [p for p in pages if not (ROOT / "docs" / f"{p}.md").exists()]
+        assert missing == []
+
+
 @needs((ROOT / ".github").exists(), "this is no clone")
 def test_every_python_of_a_classifier_is_tested_by_ci():
     workflow = (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8")
