@@ -90,6 +90,8 @@ def value_of(value):
     ((kind, inner),) = value.items()
     if kind == "intValue":  # a text
         return int(inner)
+    if kind == "doubleValue":  # which may be written as 1
+        return float(inner)
     if kind == "kvlistValue":
         return attributes(inner.get("values", []))
     return inner
