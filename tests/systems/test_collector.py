@@ -9,7 +9,7 @@ import platform
 import subprocess
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ from pages import block, replaced
 
 pytestmark = pytest.mark.soak
 
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 RAISE = """
 import sys
 from audithooks.catalogue import describe
@@ -46,7 +47,10 @@ def collector(tmp_path_factory):
 
 
 class Receiver(HTTPServer):
-    """A server of OTLP in JSON; .records are pairs of a log record and its resource."""
+    """A server of OTLP in JSON; .records has what it got.
+
+    That is for each log record its time, body, attributes, and those of its resource.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -57,12 +61,17 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.path == "/v1/logs"
-        for group in sent["resourceLogs"]:
-            resource = plain(group["resource"])["attributes"]
-            for scope in group["scopeLogs"]:
-                self.server.records += [
-                    (plain(record), resource) for record in scope["logRecords"]
-                ]
+        self.server.records += [
+            (
+                int(record["timeUnixNano"]),
+                value_of(record["body"]),
+                attributes(record["attributes"]),
+                attributes(group["resource"]["attributes"]),
+            )
+            for group in sent["resourceLogs"]
+            for scope in group["scopeLogs"]
+            for record in scope["logRecords"]
+        ]
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
@@ -72,23 +81,20 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def plain(value):
-    """Return what OTLP's JSON stands for."""
-    if isinstance(value, list):
-        if all(isinstance(item, dict) and set(item) == {"key", "value"} for item in value):
-            return {item["key"]: plain(item["value"]) for item in value}
-        return [plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1:
-        ((kind, inner),) = value.items()
-        if kind == "intValue":
-            return int(inner)
-        if kind in ("stringValue", "boolValue", "doubleValue"):
-            return inner
-        if kind in ("kvlistValue", "arrayValue"):
-            return plain(inner.get("values", []))
-    return {name: plain(inner) for name, inner in value.items()}
+def attributes(pairs):
+    return {pair["key"]: value_of(pair["value"]) for pair in pairs}
+
+
+def value_of(value):
+    """Return an AnyValue of OTLP as a value of Python."""
+    ((kind, inner),) = value.items()
+    if kind == "intValue":  # a text
+        return int(inner)
+    if kind == "doubleValue":  # which may be written as 1
+        return float(inner)
+    if kind == "kvlistValue":
+        return attributes(inner.get("values", []))
+    return inner
 
 
 @contextmanager
@@ -122,6 +128,10 @@ def running(collector, config, log):
         assert status == 0
 
 
+def as_text(value):
+    return json.dumps(value, sort_keys=True)
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 30
     while not condition():
@@ -142,16 +152,13 @@ def test_the_collector_sends_events_on(child, collector, tmp_path):
         wait_for(lambda: len(records) >= 2000)
     files = Path(f"{path}.1"), path
     lines = [line for file in files for line in file.read_text().splitlines()]
-    sent = {record["body"]: (record, resource) for record, resource in records}
+    sent = {body: rest for _, body, *rest in records}
+    times = {body: time for time, body, *_ in records}
     assert len(lines) == len(records) == len(sent) == 2000
     for line in lines:
-        record, resource = sent[line]
         told = json.loads(line)
-        at = datetime.strptime(told.pop("time"), "%Y-%m-%dT%H:%M:%S.%fZ")
-        since = at.replace(tzinfo=timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
-        assert int(record["timeUnixNano"]) == (
-            (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
-        )
+        at = datetime.strptime(told.pop("time"), "%Y-%m-%dT%H:%M:%S.%f%z")
+        assert times[line] == (at - EPOCH) // timedelta(microseconds=1) * 1000
         expected = {
             "event.name": told.pop("event"),
             "process.pid": told.pop("pid"),
@@ -160,6 +167,8 @@ def test_the_collector_sends_events_on(child, collector, tmp_path):
         }
         if "thread_name" in told:
             expected["thread.name"] = told.pop("thread_name")
-        assert record["attributes"] == {**expected, "audithooks": told}
-        assert resource == {"service.name": "shop", "host.name": "web1"}
+        expected["audithooks"] = told
+        resource = {"service.name": "shop", "host.name": "web1"}
+        # As text, since 1 is not 1.0.
+        assert as_text(sent[line]) == as_text([expected, resource])
     assert [json.loads(line)["args"]["price"] for line in lines] == list(range(2000))

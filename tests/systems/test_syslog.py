@@ -93,7 +93,7 @@ done
 
 @pytest.fixture
 def journal(child_of, tmp_path):
-    """Run a program beside a journald of its own, and return *count* entries of that."""
+    """Run a program beside a journald of its own, and return so many entries."""
     environ = {
         **child_of(None).environ,
         "JOURNALD": found("systemd-journald"),
@@ -138,6 +138,7 @@ def test_the_journal_has_json_lines_of_standard_output(journal):
     assert [record["event"] for record in records] == ["os.system", "shop.sell"]
 
 
+@pytest.mark.soak
 def test_the_journal_is_asked_by_the_fields_of_an_event(journal):
     if find_spec("cysystemd") is None:
         pytest.skip("cysystemd is not installed")
