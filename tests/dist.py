@@ -123,7 +123,8 @@ def check_sdist(path: Path) -> None:
     files = {file[len(NAME) + 1 :] for file in files}
     made = {"PKG-INFO", "setup.cfg"}
     files = {file for file in files if ".egg-info/" not in file} - made
-    unneeded = {".gitignore", ".readthedocs.yaml", "MANIFEST.in"} | tracked(".ci", ".github")
+    unneeded = {".gitignore", ".readthedocs.yaml", "MANIFEST.in"}
+    unneeded |= tracked(".ci", ".github")
     check(path, files - unneeded, tracked() - unneeded)
 
 

@@ -269,6 +269,17 @@ def test_every_page_that_the_readme_links_to_is_there():
         assert (DOCS / page).with_suffix(".md").is_file(), page
 
 
+@pytest.mark.parametrize("command", [(), ("events",), ("explain",)])
+def test_every_page_that_the_help_names_is_there(child_of, command):
+    done = child_of(None).start("-m", "audithooks", *command, "--help")
+    pages = re.findall(
+        rf"{re.escape(URLS['Documentation'])}/en/latest/(\S+)", done.stdout
+    )
+    assert pages
+    for page in pages:
+        assert (DOCS / page).with_suffix(".md").is_file(), page
+
+
 def test_every_file_that_the_readme_links_to_is_there():
     text = README.read_text(encoding="utf-8")
     repository = URLS["Repository"]
