@@ -14,6 +14,7 @@ os.environ["AUDITHOOKS_PURE_PYTHON"] = "1"
 
 import audithooks
 import audithooks.policy
+import audithooks.rules
 import audithooks.sinks
 
 HERE = Path(__file__).parent
@@ -42,7 +43,7 @@ exclude_patterns = ["_static"]
 nitpicky = True
 # What annotations name, and no page has.
 nitpick_ignore_regex = [
-    ("py:class", r"audithooks\.(_core\.types|policy\.policy)\..*|opentelemetry\..*")
+    ("py:class", r"audithooks\.(_core|policy|rules)\.\w+\..*|opentelemetry\..*")
 ]
 
 # Of a shell, the lexer does not know quotes that go over lines.
@@ -88,7 +89,7 @@ typehints_fully_qualified = False
 warnings.filterwarnings("ignore", module="sphinx_autodoc_typehints")
 
 # Names are public where they are exported, not where they are written.
-for module in audithooks, audithooks.policy, audithooks.sinks:
+for module in audithooks, audithooks.policy, audithooks.rules, audithooks.sinks:
     for name in module.__all__:
         thing = getattr(module, name)
         if isinstance(thing, type):

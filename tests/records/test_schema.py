@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from features import needs
+from preloading import HAS_LIBRARY, start
 
 from audithooks.policy import Policy
 from audithooks.sinks import JsonLines
@@ -74,6 +75,15 @@ def test_lines_of_the_tracer_are_valid(child, tmp_path, validator):
     assert (done.returncode, done.stderr) == (0, "")
     lines = checked(path, validator)
     assert "task" in {name for line in lines for name in line}
+
+
+@HAS_LIBRARY
+def test_lines_of_the_preloaded_library_are_valid(tmp_path, validator):
+    path = tmp_path / "events.jsonl"
+    code = "open('x' * 5000, 'w')"
+    start(path, "json", command=["-c", code], cwd=tmp_path)
+    lines = checked(path, validator)
+    assert any("cut" in line for line in lines)
 
 
 def test_the_page_has_the_members_of_the_schema_and_no_other(schema):
