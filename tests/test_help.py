@@ -5,6 +5,7 @@ core/test_parity.py.
 """
 
 import ast
+import os
 import re
 import sys
 import textwrap
@@ -114,6 +115,7 @@ def found(child, tmp_path):
 
 
 @needs(CPYTHON_EVENTS, "the events of this interpreter differ")
+@needs(os.name == "posix", "the examples have paths of POSIX")
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_name_has_an_example_that_runs(found, module):
     assert found(module, EXAMPLES) == ""

@@ -230,6 +230,15 @@ def test_the_repository_has_one_address():
     assert wrong == []
 
 
+@needs((ROOT / ".git").exists() and shutil.which("git"), "this is no clone")
+def test_the_contact_for_security_is_in_one_place():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    (contact,) = re.findall(r"<!-- contact: .*-->\n<(.+)>\n", text)
+    command = ["git", "grep", "-lF", contact]
+    files = subprocess.check_output(command, cwd=ROOT, text=True).split()
+    assert files == ["SECURITY.md"]
+
+
 @pytest.mark.parametrize("command", [[], ["events"], ["explain"]], ids=str)
 def test_help_points_to_pages_of_the_documentation(child_of, command):
     (documentation,) = re.findall(r'(?m)^Documentation = "(.+)"$', PROJECT)
