@@ -6,8 +6,8 @@ BIN = $(VENV)/bin
 SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h */*.p[xy]* _start/*.[ch]))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format matrix dist share soak mutate sanitize gate perf \
-	perf-import perf-rules perf-sinks perf-start perf-tracer perf-pypy clean FORCE
+.PHONY: help demo test docs lint types format matrix dist share soak mutate sanitize gate perf \
+	perf-import perf-rules perf-sinks perf-start perf-tracer perf-pypy release clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
@@ -17,6 +17,13 @@ demo: $(VENV)/built  ## trace a real program: pip installs a package from a loca
 
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# docs/words.txt has what the dictionary lacks.
+SPHINX = $(BIN)/sphinx-build -q -n -W --keep-going -d build/doctrees docs
+docs: $(VENV)/docs  ## build the site in build/docs, check spelling; ARGS=--links asks other sites
+	$(SPHINX) -E build/docs
+	$(SPHINX) -b spelling build/spelling
+	$(if $(findstring --links,$(ARGS)),$(SPHINX) -b linkcheck build/links)
 
 perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer
 	$(BIN)/python perf/report.py $(ARGS)
@@ -57,16 +64,23 @@ mutate: $(VENV)/mutate  ## plant faults, one by one: do the tests notice?
 sanitize: $(VENV)/built  ## run the tests with AddressSanitizer, UBSan and memcheck
 	$(BIN)/python tests/soak/sanitize.py $(ARGS)
 
-share: $(VENV)/built  ## write the man page, the completions and a table of docs/ from the code
-	$(BIN)/pip install -qq --group share
+share: $(VENV)/writers  ## write the man page, the completions and a table of docs/ from the code
 	COLUMNS=80 $(BIN)/python share/make.py
+	$(BIN)/python docs/terminal.py docs/terminal.svg
+
+release: $(VENV)/writers  ## check, commit and tag VERSION=1.2.3; ARGS=--push pushes it, too
+	COLUMNS=80 $(BIN)/python share/release.py $(VERSION) $(ARGS)
 
 lint: export PATH := $(CURDIR)/$(BIN):$(PATH)  # cython-lint calls pycodestyle
-lint: $(VENV)/tools  ## check the style, and the direction of imports
+lint: $(VENV)/tools  ## check the style, the direction of imports, and the workflows
 	ruff check
 	ruff format --check
 	cython-lint audithooks perf tests
 	lint-imports --no-logo
+	zizmor --offline --no-progress --quiet .github
+	check-jsonschema -q --builtin-schema github-workflows .github/workflows/*.yml
+	check-jsonschema -q --builtin-schema github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	check-jsonschema -q --builtin-schema github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 types: $(VENV)/tools  ## check the types, and what editors see of them
 	$(BIN)/mypy
@@ -96,6 +110,15 @@ $(VENV)/built: $(VENV)/compiler $(SOURCES)
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
+
+$(VENV)/writers: $(VENV)/built pyproject.toml
+	$(BIN)/pip install -qq --group share && touch $@
+
+$(VENV)/docs: $(VENV)/built pyproject.toml
+	$(BIN)/pip install -qq --group docs
+	@$(BIN)/python -c 'import enchant; enchant.Dict("en_US")' \
+		|| { echo "for the spelling: apt-get install libenchant-2-2 hunspell-en-us"; exit 1; }
+	touch $@
 
 $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is random
 	@command -v strace || echo "without strace, a part is left out: apt-get install strace"

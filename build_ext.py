@@ -1,4 +1,4 @@
-"""How setuptools compiles the extension modules: named in pyproject.toml.
+"""How setuptools compiles the extension modules, and what it adds to a wheel.
 
 Where they cannot be compiled, the pure mirrors serve alone, and the reason is left in a
 file beside them, which audithooks.FALLBACK_REASON reads. One of them is a library that
@@ -16,9 +16,11 @@ import sysconfig
 from pathlib import Path
 
 from setuptools import Extension
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 REASON = Path("audithooks", "_core", "not_compiled.txt")
+SBOM = Path("share", "audithooks.cdx.json")
 PRELOADED = "audithooks._start.preloaded"
 HAS_PRELOADED = sys.platform == "linux" and sys.implementation.name == "cpython"
 
@@ -88,6 +90,16 @@ class BuildExt(build_ext):
         if failure:
             reason.parent.mkdir(parents=True, exist_ok=True)
             reason.write_text(f"{missing() or failure}\n", encoding="utf-8")
+
+
+class BdistWheel(bdist_wheel):
+    """Adds the software bill of materials, where PEP 770 has it."""
+
+    def egg2dist(self, egginfo_path: str, distinfo_path: str) -> None:
+        super().egg2dist(egginfo_path, distinfo_path)
+        target = Path(distinfo_path, "sboms", SBOM.name)
+        target.parent.mkdir()
+        shutil.copyfile(SBOM, target)
 
 
 if __name__ == "__main__":

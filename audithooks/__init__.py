@@ -5,9 +5,18 @@ addaudithook() replace those of sys, subscribe() adds a removable hook for some 
 A Dispatcher is an isolated domain with the same methods. C and Cython code finds the
 same in audithooks.h: see get_include().
 
-PYTEST_DONT_REWRITE: there are no assertions here, and without this word pytest warns if
-this module was imported before its plugin.
+audithooks.catalogue describes the events of CPython, audithooks.sinks has hooks that
+write them, and audithooks.policy decides what may be done. `python -m audithooks` shows
+the events of a program. https://audithooks.readthedocs.io has how-to pages.
+
+>>> with audithooks.subscribe(print, "shop.*"):
+...     audithooks.audit("shop.sell", "tea")
+shop.sell ('tea',)
+
+PYTEST_DONT_REWRITE
 """
+# That word is for pytest, which warns without it if this module was imported before its
+# plugin. To hide it from help() takes a class, and so time at each import.
 
 import os
 
@@ -49,7 +58,13 @@ __all__ = (
 
 
 def get_include() -> str:
-    """Return the folder of audithooks.h, for compilers of C and Cython extensions."""
+    """Return the folder of audithooks.h, for compilers of C and Cython extensions.
+
+    >>> os.path.exists(os.path.join(audithooks.get_include(), "audithooks.h"))
+    True
+
+    Added in 0.1.
+    """
     return os.path.dirname(__file__)
 
 

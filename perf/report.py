@@ -2,8 +2,8 @@
 
     python perf/report.py [--full] [--rounds N] [--again]
 
-The results go to perf/results, and a short version to the README, between two markers.
---again takes the values of the last run.
+The results go to perf/results, and a short version to a page of docs/, between two
+markers. --again takes the values of the last run.
 
 A figure is the median over the fastest third of the processes, as other load only adds
 time, and half of their range. A difference that the ranges do not tell from nothing is
@@ -13,7 +13,9 @@ shown as less than what they may hide.
 from __future__ import annotations
 
 import argparse
+import os
 from importlib.metadata import version
+from pathlib import Path
 from shutil import which
 from statistics import median
 from typing import NamedTuple
@@ -48,7 +50,7 @@ from interleave import (
 )
 
 RESULTS = HERE / "results"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "explanation" / "costs.md"
 START, END = "<!-- make perf: from here -->\n", "<!-- make perf: to here -->\n"
 
 OURS = (DISPATCHER, DISPATCHER_EVENT, RUNTIME, RUNTIME_EVENT)
@@ -208,19 +210,19 @@ def main() -> None:
         encoding="utf-8",
     )
     short = [DISPATCHER, DISPATCHER_EVENT, RUNTIME, PURE + DISPATCHER, SYS, *peers]
-    write_readme(head, by_hooks(found, short, 2))
+    write_page(head, by_hooks(found, short, 2))
     print(head)
     print(findings_table(findings))
 
 
 def picture(name: str, what: str) -> str:
-    path = (RESULTS / name).relative_to(ROOT).as_posix()
+    path = Path(os.path.relpath(RESULTS / name, PAGE.parent)).as_posix()
     return f"![{what}]({path})\n"
 
 
-def write_readme(head: str, table: str) -> None:
-    """Replace the short report in the README."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(START)
+def write_page(head: str, table: str) -> None:
+    """Replace the short report in the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
     block = "\n".join(
         [
@@ -230,7 +232,7 @@ def write_readme(head: str, table: str) -> None:
             picture("overhead.svg", "what hooks add to operations of the interpreter"),
         ]
     )
-    README.write_text(before + START + block + END + after, encoding="utf-8")
+    PAGE.write_text(before + START + block + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,34 +1,51 @@
 """Make what is written from the code: make share.
 
-It is the man page and the completions for shells, from the parser, and the table of
-docs/guard-rail.md and that of the preloaded library, from the catalogue.
+It is the man page and the completions for shells, from the parser; the table of
+docs/explanation/guard-rail.md and that of the preloaded library, from the catalogue;
+and from pyproject.toml the version for build systems, and the SBOM that wheels have.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import shtab
 from argparse_manpage.manpage import Manpage
 
-from audithooks import __version__
 from audithooks.catalogue import BLIND, EVENTS, GROUPS
 from audithooks.records.fields import PATHS, Fields
 from audithooks.records.secrets import cleaner, is_secret
 from audithooks.tracer.options import make_parser
 from audithooks.tracer.text import COLORS
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 SHARE = Path(__file__).parent
+PROJECT = SHARE.parent / "pyproject.toml"
+# Not that of the installed distribution, which may be older.
+VERSION = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"]
 FILES = {
     "bash": SHARE / "bash-completion" / "completions" / "audithooks",
     "zsh": SHARE / "zsh" / "site-functions" / "_audithooks",
     "man": SHARE / "man" / "man1" / "audithooks.1",
 }
-GUARD_RAIL = SHARE.parent / "docs" / "guard-rail.md"
+GUARD_RAIL = SHARE.parent / "docs" / "explanation" / "guard-rail.md"
 TABLE = re.compile(r"(<!-- blind.*-->\n).*(<!-- end -->\n)", re.DOTALL)
+SBOM = SHARE / "audithooks.cdx.json"
+FOUND = SHARE.parent / "audithooks" / "share"
+VERSIONED = {
+    FOUND / "pkgconfig" / "audithooks.pc": r"(?<=^Version: ).+",
+    FOUND / "cmake" / "audithooks" / "audithooks-config-version.cmake": (
+        r'(?<=^set\(PACKAGE_VERSION ")[^"]+'
+    ),
+}
 EARLY = SHARE.parent / "audithooks" / "_start" / "events.h"
 NAMES = " ".join([*EVENTS, *(f"@{group}" for group in GROUPS)])
 PATTERNS = {"bash": "_audithooks_events", "zsh": "_audithooks_events"}
@@ -60,7 +77,7 @@ def manual() -> str:
     made.epilog = None
     about = {
         "project_name": "audithooks",
-        "version": __version__,
+        "version": VERSION,
         "description": "run a Python program and show the audit events that it raises",
         "manual_title": "User Commands",
     }
@@ -107,6 +124,19 @@ def early() -> str:
     return f"/* Made from the catalogue by make share. */\n{''.join(rows)}"
 
 
+def bill() -> str:
+    """Return the software bill of materials: audithooks, which contains no other."""
+    command = ["-m", "cyclonedx_py", "requirements", "-", "--pyproject", PROJECT]
+    options = ["--mc-type", "library", "--output-reproducible"]
+    return subprocess.run(
+        [sys.executable, *command, *options],
+        input="",
+        stdout=subprocess.PIPE,
+        check=True,
+        encoding="utf-8",
+    ).stdout
+
+
 def main() -> None:
     made = {
         shell: shtab.complete(parser(), shell, preamble=PREAMBLE)
@@ -120,6 +150,13 @@ def main() -> None:
     page = GUARD_RAIL.read_text(encoding="utf-8")
     GUARD_RAIL.write_text(blind(page), encoding="utf-8")
     EARLY.write_text(early(), encoding="utf-8")
+    SBOM.write_text(bill(), encoding="utf-8")
+    for path, pattern in VERSIONED.items():
+        text = path.read_text(encoding="utf-8")
+        text, number = re.subn(pattern, VERSION, text, flags=re.MULTILINE)
+        if number != 1:
+            sys.exit(f"{path} has {number} versions, not one")
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ PLANTED = {
     ),
     "import audithooks": (
         "__init__.py",
-        'module was imported before its plugin.\n"""\n',
+        "\n\nimport os\n",
         "for waste in range(1_750):\n    pass\n",
     ),
     "JsonLines, an event of open": (
@@ -281,13 +281,13 @@ def test_every_case_of_a_claim_or_a_budget_is_there(gate):
         assert {*budget} == {*gate.COUNTED}
 
 
-def test_the_readme_holds_what_the_suite_wrote(gate):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_holds_what_the_suite_wrote(gate):
+    page = (ROOT / "docs" / "explanation" / "costs.md").read_text(encoding="utf-8")
     report = (ROOT / "perf" / "results" / "report.md").read_text(encoding="utf-8")
-    block = readme.partition("from here -->\n")[2].partition("<!--")[0]
+    block = page.partition("from here -->\n")[2].partition("<!--")[0]
     lines = [line for line in block.splitlines() if line and line[0] != "!"]
     assert len(lines) > 10
     assert {*lines} <= {*report.splitlines()}
     for picture in ("listeners.svg", "overhead.svg"):
-        assert f"(perf/results/{picture})" in block
+        assert f"(../../perf/results/{picture})" in block
         assert (ROOT / "perf" / "results" / picture).exists()

@@ -1,19 +1,19 @@
-"""The examples of docs/json-lines.md print what it says."""
-
-import re
-from pathlib import Path
+"""The examples of docs/how-to/query.md print what it says."""
 
 import pytest
+from pages import block
 
-PAGE = Path(__file__).parent.parent / "docs" / "json-lines.md"
+PYTHON = "{code-block} python"
+DUCKDB = 1, 2  # the numbers of the blocks, and of those of their outputs
+CLICKHOUSE = (3,)
 
 
 @pytest.mark.soak
-def test_a_million_lines_are_read_back(child, tmp_path):
-    pytest.importorskip("duckdb", reason="DuckDB is not installed")
-    text = PAGE.read_text(encoding="utf-8")
-    code, output = (
-        "".join(re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL))
-        for kind in ("python", "text")
-    )
+@pytest.mark.parametrize(
+    ("package", "numbers"), [("duckdb", DUCKDB), ("chdb", CLICKHOUSE)]
+)
+def test_a_million_lines_are_read_back(child, tmp_path, package, numbers):
+    pytest.importorskip(package, reason=f"{package} is not installed")
+    code = "".join(block("query", PYTHON, number) for number in (0, *numbers))
+    output = "".join(block("query", "text", number - 1) for number in numbers)
     assert child.run(code, cwd=tmp_path) == output

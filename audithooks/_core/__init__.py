@@ -2,7 +2,7 @@
 
 choice.py picks the implementation. Of what comes in pairs, *_c.pxi is a part of the
 compiled core_c.pyx and *_py.py its mirror; the other modules serve both.
-docs/architecture.md has a picture of it all.
+docs/development/architecture.md has a picture of it all.
 
 What `import audithooks` loads has its annotations in quotes: __future__ is a module.
 """

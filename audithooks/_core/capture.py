@@ -19,11 +19,16 @@ else:
 
 
 class Record(_Pair):
-    """A captured event: its name and the tuple of its arguments.
+    """A captured event: its name and the tuple of its arguments, *event* and *args*.
 
     *thread* is the identifier of the thread that raised it, as from
     threading.get_ident(); *time* is the time of that, in seconds since the epoch.
     Records are equal if event and args are.
+
+    >>> audithooks.Record("shop.sell", ("tea",)).args
+    ('tea',)
+
+    Added in 0.1.
     """
 
     if not TYPE_CHECKING:

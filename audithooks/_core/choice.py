@@ -10,7 +10,13 @@ import os
 TYPE_CHECKING = False
 
 FALLBACK_REASON: "str | None" = None
-"""The reason why IMPLEMENTATION is "python", as text, or None if it is "cython"."""
+"""The reason why IMPLEMENTATION is "python", as text, or None if it is "cython".
+
+>>> (audithooks.FALLBACK_REASON is None) == (audithooks.IMPLEMENTATION == "cython")
+True
+
+Added in 0.1.
+"""
 
 
 def _reason(error: ImportError) -> str:
@@ -78,7 +84,13 @@ if FALLBACK_REASON is not None:
         FALLBACK_REASON += f"; {NO_HOOKS}"
 
 IMPLEMENTATION: str = "cython" if FALLBACK_REASON is None else "python"
-"""The implementation that this process uses, "cython" or "python"."""
+"""The implementation that this process uses, "cython" or "python".
+
+>>> audithooks.IMPLEMENTATION in ("cython", "python")
+True
+
+Added in 0.1.
+"""
 
 __all__ = (
     "FALLBACK_REASON",

@@ -15,10 +15,17 @@ from .runtime_py import audit, others_listen, runtime
 class Dispatcher(Domain, HookList):
     """A separate domain: its events reach only its own hooks.
 
-    *name*, a str, is shown by the repr.
+    *name*, a str, is shown by the repr. Raises TypeError if it is none.
 
     Thread-safety: a dispatcher may be used from any thread, and its hooks may change
     while events are raised; a change takes effect with the next event.
+
+    >>> bank = audithooks.Dispatcher("bank")
+    >>> with bank.subscribe(print, "transfer"):
+    ...     bank.audit("transfer", "alice", 30)
+    transfer ('alice', 30)
+
+    Added in 0.1.
     """
 
     __slots__ = ("__weakref__", "name")
@@ -52,7 +59,10 @@ class Dispatcher(Domain, HookList):
         call(event, args)
 
     def event(self, name: str) -> Event:
-        """Return an Event of this dispatcher, for a *name* that is raised often."""
+        """Return an Event of this dispatcher, for a *name* that is raised often.
+
+        Raises TypeError and ValueError as Event does.
+        """
         return Event(name, self)
 
     def __repr__(self) -> str:
@@ -75,6 +85,13 @@ class Event:
     null character or a lone surrogate.
 
     Thread-safety: an Event may be used from any thread while hooks come and go.
+
+    >>> sold = audithooks.Event("shop.sell")
+    >>> with audithooks.subscribe(print, "shop.*"):
+    ...     sold("tea")
+    shop.sell ('tea',)
+
+    Added in 0.1.
     """
 
     __slots__ = ("_dispatcher", "_hooks", "_in_sys", "_name")

@@ -32,6 +32,14 @@ class HookRejected(RuntimeError):
     It did so by raising a RuntimeError for the event sys.addaudithook; that exception
     is the cause if it is known. CPython drops it when it adds the native hook of the
     runtime domain; audithooks then notices that the hook was not added.
+
+    >>> def refuse(event, args): raise RuntimeError("no more hooks")
+    >>> with audithooks.subscribe(refuse, "sys.addaudithook"):
+    ...     audithooks.subscribe(print, "open")
+    Traceback (most recent call last):
+    audithooks.HookRejected: a hook refused the subscription: no more hooks
+
+    Added in 0.1.
     """
 
 
@@ -43,6 +51,13 @@ class AuditHooksWarning(UserWarning):
     one's own have a prefix of their own.
 
     Or a policy is about what a module does without an event, and that is imported.
+
+    >>> warnings.simplefilter("error", audithooks.AuditHooksWarning)
+    >>> audithooks.subscribe(print, "opn")
+    Traceback (most recent call last):
+    audithooks.AuditHooksWarning: no version of CPython raises 'opn': did you mean open?
+
+    Added in 0.1.
     """
 
 
@@ -219,6 +234,13 @@ class Domain:
         exception, and a RecursionError, which says nothing about the new hook, goes to
         the caller. Raises TypeError if *hook* is not callable. See
         sys.addaudithook() and PEP 578, "Adding audit hooks".
+
+        >>> bank = audithooks.Dispatcher()
+        >>> bank.addaudithook(print)
+        >>> bank.audit("transfer", "alice", 30)
+        transfer ('alice', 30)
+
+        Added in 0.1.
         """
         native = native_hook(hook, self._unpack, self._flags)
         try:
@@ -272,10 +294,17 @@ class Domain:
 
         First the event sys.addaudithook is raised, without arguments. If an existing
         hook raises a RuntimeError other than a RecursionError, this raises
-        HookRejected.
+        HookRejected. Raises TypeError for an argument of another type, and ValueError
+        for a group that does not exist, a wrong rule, *scope* or *on_error*.
 
         Thread-safety: may be called from any thread, and from a hook. The new hook is
         called from the next event on.
+
+        >>> with audithooks.subscribe(print, "shop.*"):
+        ...     audithooks.audit("shop.sell", "tea")
+        shop.sell ('tea',)
+
+        Added in 0.1.
         """
         addition = self._prepare(hook, events, exclude, scope, reentrant, on_error)
         try:
@@ -343,12 +372,20 @@ class Domain:
         *events*, *exclude* and *scope* are those of subscribe(). Each item of the list
         is a Record: a named tuple of event and args, with the attributes thread, the
         identifier of the thread that raised the event, and time, in seconds since the
-        epoch. The list remains after the block has ended.
+        epoch. The list remains after the block has ended. Raises TypeError and
+        ValueError as subscribe() does, and HookRejected where the block begins.
 
         Thread-safety: with scope="process" events of any thread are added as they come.
         A new thread has its own context, asyncio.to_thread() a copy; from CPython 3.14
         on sys.flags.thread_inherit_context gives each new thread a copy, which is the
         default without the global interpreter lock.
+
+        >>> with audithooks.capture("shop.*") as events:
+        ...     audithooks.audit("shop.sell", "tea")
+        >>> events
+        [Record(event='shop.sell', args=('tea',))]
+
+        Added in 0.1.
         """
         from .capture import recorder
 

@@ -273,6 +273,12 @@ cdef class Subscription:
     that has already started is not changed, except that it does not call a closed
     native hook. If a signal handler raises meanwhile, a method has either done its work
     or changed nothing.
+
+    >>> subscription = audithooks.subscribe(print, "shop.*")
+    >>> subscription.close()
+    >>> audithooks.audit("shop.sell", "tea")
+
+    Added in 0.1.
     """
 
     def __reduce__(self):
@@ -341,8 +347,16 @@ cdef class Capture:
     """Capture()\n--\n
     A context manager that collects Record objects. See Dispatcher.capture().
 
-    It can be used again, but not while it is in use. If it is dropped in its block, as
-    by a signal handler that raises where the block ends, it collects no more.
+    It can be used again, but not while it is in use: that is a RuntimeError. If it is
+    dropped in its block, as by a signal handler that raises where the block ends, it
+    collects no more.
+
+    >>> sales = audithooks.capture("shop.*")
+    >>> with sales as events: audithooks.audit("shop.sell", "tea")
+    >>> len(events)
+    1
+
+    Added in 0.1.
     """
 
     cdef Addition addition          # None: it is not in use

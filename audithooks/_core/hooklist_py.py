@@ -286,6 +286,12 @@ class Subscription:
     that has already started is not changed, except that it does not call a closed
     native hook. If a signal handler raises meanwhile, a method has either done its work
     or changed nothing.
+
+    >>> subscription = audithooks.subscribe(print, "shop.*")
+    >>> subscription.close()
+    >>> audithooks.audit("shop.sell", "tea")
+
+    Added in 0.1.
     """
 
     __slots__ = ("__weakref__", "_hook", "_hooks")
@@ -365,8 +371,16 @@ def _check_open(subscription: Subscription) -> None:
 class Capture:
     """A context manager that collects Record objects. See Dispatcher.capture().
 
-    It can be used again, but not while it is in use. If it is dropped in its block, as
-    by a signal handler that raises where the block ends, it collects no more.
+    It can be used again, but not while it is in use: that is a RuntimeError. If it is
+    dropped in its block, as by a signal handler that raises where the block ends, it
+    collects no more.
+
+    >>> sales = audithooks.capture("shop.*")
+    >>> with sales as events: audithooks.audit("shop.sell", "tea")
+    >>> len(events)
+    1
+
+    Added in 0.1.
     """
 
     __slots__ = ("__weakref__", "_addition", "_arguments", "_list")

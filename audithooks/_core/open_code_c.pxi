@@ -89,6 +89,11 @@ def set_open_code_hook(hook):
     callable, RuntimeError if there is already an open code hook, and
     NotImplementedError in pure Python. See PEP 578, "Verified Open Hook", and
     PyFile_SetOpenCodeHook().
+
+    >>> def verified(path): return open(path, "rb")  # look at it before
+    >>> audithooks.set_open_code_hook(verified)
+
+    Added in 0.1.
     """
     global handler_owner
     if not callable(hook):

@@ -392,6 +392,12 @@ def subscriptions():
     """Return the open subscriptions, including paused ones, in order of calls.
 
     See Dispatcher.subscriptions.
+
+    >>> with audithooks.subscribe(print, "shop.*"):
+    ...     audithooks.subscriptions()
+    (<Subscription of print to 'shop.*', open>,)
+
+    Added in 0.1.
     """
     return runtime.subscriptions
 

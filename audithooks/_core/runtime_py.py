@@ -174,6 +174,12 @@ def subscriptions() -> tuple[Subscription, ...]:
     """Return the open subscriptions, including paused ones, in order of calls.
 
     See Dispatcher.subscriptions.
+
+    >>> with audithooks.subscribe(print, "shop.*"):
+    ...     audithooks.subscriptions()
+    (<Subscription of print to 'shop.*', open>,)
+
+    Added in 0.1.
     """
     return runtime.subscriptions
 

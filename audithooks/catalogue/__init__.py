@@ -82,6 +82,11 @@ class Entry(_Entry):
     *groups* is a tuple of names without the "@". *since* is the version that introduced
     the event, such as (3, 12); (3, 8) is the first version with audit hooks. *until* is
     the last version that raises it, or None. *note* is a remark, or empty.
+
+    >>> EVENTS["os.walk"].since
+    (3, 9)
+
+    Added in 0.1.
     """
 
     __slots__ = ()
@@ -145,7 +150,13 @@ _events = {entry.name: entry for entry in _read(TABLE)}
 _of_python = frozenset(_events)
 
 EVENTS: Mapping[str, Entry] = MappingProxyType(_events)
-"""The Entry of every event, by its name: those of Python, and those of describe()."""
+"""The Entry of every event, by its name: those of Python, and those of describe().
+
+>>> EVENTS["os.mkdir"].arguments
+('path', 'mode', 'dir_fd')
+
+Added in 0.1.
+"""
 
 
 def _groups() -> dict[str, frozenset[str]]:
@@ -164,18 +175,42 @@ CAPABILITIES: Mapping[str, frozenset[str]] = MappingProxyType(
         )
     }
 )
-"""The groups that say what a program may do: write, read, connect, listen and spawn."""
+"""The groups that say what a program may do: write, read, connect, listen and spawn.
+
+>>> "os.remove" in CAPABILITIES["write"]
+True
+
+Added in 0.1.
+"""
 
 WRITE = "@write"
-"""The group of what changes files. It has every `open`: is_write() tells."""
+"""The group of what changes files. It has every `open`: is_write() tells.
+
+>>> {"open", "os.remove"} <= {*expand([WRITE])}
+True
+
+Added in 0.1.
+"""
 
 PARTIAL = frozenset({"read", "write"})
-"""Those of them to which an `open` belongs or not, by what it is for."""
+"""Those of them to which an `open` belongs or not, by what it is for.
+
+>>> sorted(PARTIAL)
+['read', 'write']
+
+Added in 0.1.
+"""
 
 _members = {**_groups(), **CAPABILITIES}
 
 GROUPS: Mapping[str, frozenset[str]] = MappingProxyType(_members)
-"""The names of the events of every group, by the name of the group without the "@"."""
+"""The names of the events of every group, by the name of the group without the "@".
+
+>>> "os.system" in GROUPS["process"]
+True
+
+Added in 0.1.
+"""
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -184,12 +219,24 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "sys.set_asyncgen_hooks_firstiter": "sys.set_asyncgen_hook_firstiter",
     }
 )
-"""Names that CPython documents for events, and those that it raises in their place."""
+"""Names that CPython documents for events, and those that it raises in their place.
+
+>>> ALIASES["ctypes.seh_exception"]
+'ctypes.set_exception'
+
+Added in 0.1.
+"""
 
 BLIND: Mapping[str, str] = MappingProxyType(
     dict(line.split(": ", 1) for line in _BLIND.strip().splitlines())
 )
-"""What programs do without an event, and which events are near to it, if any."""
+"""What programs do without an event, and which events are near to it, if any.
+
+>>> BLIND["signal.signal(), signal.raise_signal()"]
+'no event'
+
+Added in 0.1.
+"""
 
 
 described: list[str] = []
@@ -201,6 +248,7 @@ def describe(
 ) -> Entry:
     """Describe an event of one's own, so that its arguments have names.
 
+    *name* is that of the event, *arguments* are those of its arguments, in order.
     Lines, JSON, `redact=` and named() know them from then on, whichever domain raises
     the event. *groups* are those it belongs to, new ones or others, without the "@";
     subscriptions that are there keep the events that a group had. *note* is a remark.
@@ -209,6 +257,11 @@ def describe(
     Raises TypeError or ValueError for what is no name, and for an event of Python.
 
     Thread-safety: may be called from any thread.
+
+    >>> describe("shop.sell", "item", "price", groups=["shop"])
+    Entry(name='shop.sell', arguments=('item', 'price'), groups=('shop',), ...)
+
+    Added in 0.1.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
@@ -256,6 +309,11 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
     """Return *patterns* with each group, such as "@file", replaced by its events.
 
     Raises ValueError for a group that does not exist.
+
+    >>> expand(["shop.*", "@listen"])
+    ('shop.*', 'socket.bind')
+
+    Added in 0.1.
     """
     expanded: list[str] = []
     for pattern in patterns:
@@ -275,6 +333,11 @@ def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
     An argument that the catalogue does not know is named by its position, "arg0" for
     the first: any of an unknown event, or an extra one of a known event. Arguments that
     were not passed are not in the dict.
+
+    >>> named("os.rename", ("old", "new", -1, -1))
+    {'src': 'old', 'dst': 'new', 'src_dir_fd': -1, 'dst_dir_fd': -1}
+
+    Added in 0.1.
     """
     entry = EVENTS.get(event)
     names = entry.arguments if entry is not None else ()
@@ -285,7 +348,15 @@ def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:
 
 
 class OpenIntent(_OpenIntent):
-    """What a file is opened for, each a bool. See open_intent()."""
+    """What a file is opened for, as open_intent() tells.
+
+    Each is a bool: *read*, *write*, *create*, *append* and *truncate*.
+
+    >>> open_intent(("notes.txt", "w", os.O_WRONLY)).truncate
+    True
+
+    Added in 0.1.
+    """
 
     __slots__ = ()
 
@@ -309,6 +380,11 @@ def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
     A file that is opened with O_PATH is neither read nor written.
 
     Raises TypeError or ValueError if *args* are not the arguments of an `open` event.
+
+    >>> open_intent(("notes.txt", "a", os.O_WRONLY))
+    OpenIntent(read=False, write=True, create=True, append=True, truncate=False)
+
+    Added in 0.1.
     """
     if len(args) != _OPEN_LENGTH:
         raise ValueError(
@@ -322,7 +398,13 @@ def open_intent(args: Sequence[typing.Any]) -> OpenIntent:
 def open_bits(mode: object, flags: object) -> int:
     """Return what open_intent() does as a number: 1 for read, 2 for write, and so on.
 
-    It takes the mode and the flags of an `open` event, and raises TypeError for others.
+    It takes the *mode* and the *flags* of an `open` event, and raises TypeError for
+    others.
+
+    >>> open_bits("r+", os.O_RDWR)
+    3
+
+    Added in 0.1.
     """
     is_plain = (mode is None or type(mode) is str) and type(flags) is int
     if is_plain:
@@ -363,10 +445,16 @@ def _bits_of_flags(flags: int, alone: bool) -> int:
 
 
 def is_write(event: str, args: Sequence[typing.Any]) -> bool:
-    """Return whether *event* is of the group @write and may change a file.
+    """Return whether *event* with arguments *args* is of the group @write.
 
-    Of `open` these are the events that open a file for writing, create or truncate it;
-    with arguments that are none of `open`, it is taken for one that does.
+    That is, whether it may change a file. Of `open` these are the events that open a
+    file for writing, create or truncate it; with arguments that are none of `open`, it
+    is taken for one that does.
+
+    >>> is_write("open", ("notes.txt", "r", os.O_RDONLY))
+    False
+
+    Added in 0.1.
     """
     if event != "open":
         return event in GROUPS[WRITE[1:]]
@@ -394,6 +482,11 @@ def spawn_argv(event: str, args: Sequence[typing.Any]) -> tuple[str, ...]:
     Supports subprocess.Popen, os.exec, os.posix_spawn, os.spawn, os.system,
     os.startfile, os.startfile/2, pty.spawn, _posixsubprocess.fork_exec and
     _winapi.CreateProcess. Raises ValueError for other events and for wrong arguments.
+
+    >>> spawn_argv("subprocess.Popen", ("/usr/bin/git", ["git", "pull"], None, None))
+    ('/usr/bin/git', 'pull')
+
+    Added in 0.1.
     """
     if event not in _SPAWNS:
         raise ValueError(

@@ -113,12 +113,20 @@ class Policy:
     6. the default, which allows everything, or with "deny" denies to write, connect,
        listen and start programs.
 
-    A rule behind a "!" is an exception of those of its kind. Rules are made by
-    from_rules() or load().
+    A rule behind a "!" is an exception of those of its kind. from_rules() and load()
+    make policies. *rulings* are the rules with their tiers, *default* is what holds
+    without one, "allow" or "deny", and relative paths stand on *folder*, by default the
+    current one. Raises ValueError for what is no rule.
 
     It is a guard rail and no sandbox: see the documentation of this package.
 
     Thread-safety: a policy may be used by any thread, and does not change.
+
+    >>> policy = Policy.from_rules(deny="@write(path=/etc)")
+    >>> policy.decide("os.mkdir", ("/etc/new", 0o777, -1)).action
+    'denied'
+
+    Added in 0.1.
     """
 
     def __init__(
@@ -189,7 +197,7 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Policy:
-        """Return the policy of a TOML file; of a pyproject.toml its part for that.
+        """Return the policy of the TOML file *path*; of a pyproject.toml its part.
 
         Relative paths in its rules stand on the folder of the file. Raises OSError if
         it cannot be read, and ValueError that says what is wrong in it.
@@ -234,7 +242,10 @@ class Policy:
         return said
 
     def warn(self, modules: Container[object]) -> None:
-        """Give an AuditHooksWarning of what unseen() says, for the nearest caller."""
+        """Give an AuditHooksWarning of what unseen() says of *modules*.
+
+        It is for the nearest caller.
+        """
         for text in self.unseen(modules):
             known = (  # 3.15 imports by Python code
                 (file, line)
@@ -245,11 +256,17 @@ class Policy:
             warnings.warn_explicit(text, AuditHooksWarning, file, line)
 
     def decide(self, event: str, args: tuple[Any, ...]) -> Decision | None:
-        """Return what is decided of an event, or None if no rule is about it."""
+        """Return what is decided of *event* with arguments *args*.
+
+        That is a Decision, or None if no rule is about it.
+        """
         return self._judge(Subject(event, args), True)
 
     def refuse(self, event: str, args: tuple[Any, ...]) -> Decision | None:
-        """Return what is decided of an event, or None if it is allowed."""
+        """Return what is decided of *event* with arguments *args*.
+
+        That is a Decision, or None if it is allowed.
+        """
         return self._judge(Subject(event, args), False)
 
     def _judge(self, subject: Subject, all: bool) -> Decision | None:
@@ -380,7 +397,7 @@ class Policy:
         return Enforcement(self, scope, permissive, sink)
 
     def note(self, decision: Decision) -> None:
-        """Remember a decision for report()."""
+        """Remember *decision* for report()."""
         if decision in self._made or len(self._made) < 10_000:
             self._made[decision] = self._made.get(decision, 0) + 1
 
@@ -467,7 +484,14 @@ def deny(*rules: str, scope: Scope = "context") -> Enforcement:
 
     A rule is a name, a pattern, a group such as "@process", or one with arguments, as
     "@write(path!=./build)". *scope* is that of subscribe(). Of blocks in each other,
-    all have to agree.
+    all have to agree. Raises TypeError or ValueError for what is no rule.
+
+    >>> with deny("@write(path=/etc)"):
+    ...     open("/etc/motd", "w")
+    Traceback (most recent call last):
+    PermissionError: [Errno 1] audithooks: may not write /etc/motd [open; ...]
+
+    Added in 0.1.
     """
     return Policy.from_rules(deny=_some("deny", rules)).enforce(scope)
 
@@ -477,6 +501,14 @@ def allow(*rules: str, scope: Scope = "context") -> Enforcement:
 
     With "@write(path=./build)", what is written elsewhere is denied, and nothing else.
     *scope* is that of subscribe(). It does not lift what is denied around the block.
+    Raises TypeError or ValueError for what is no rule.
+
+    >>> with allow("@write(path=./build)"):
+    ...     open("/etc/motd", "w")
+    Traceback (most recent call last):
+    PermissionError: [Errno 1] audithooks: may not write /etc/motd [open; ...
+
+    Added in 0.1.
     """
     return Policy.from_rules(allow=_some("allow", rules)).enforce(scope)
 

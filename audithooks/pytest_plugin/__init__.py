@@ -167,7 +167,14 @@ def audit_events(request: pytest.FixtureRequest) -> Generator[list[Record]]:
     """The audit events that are raised while the test function runs, in any thread.
 
     A list of named tuples of event and args, as from audithooks.capture(). The marker
-    audit_events(*patterns) selects them; without it, the list has all events.
+    audit_events(*patterns) selects them; without it, the list has all events. A test
+    fails if a pattern is wrong.
+
+        def test_listing(audit_events):
+            os.listdir("/")
+            assert audit_events == [("os.listdir", ("/",))]
+
+    Added in 0.1.
     """
     from .. import capture
 

@@ -51,6 +51,12 @@ class Decision(_Decision):
     "write /etc/hosts". *rule* is the id of the rule that decides, or None if that is
     the default of the policy; *because* says why. *to_allow* is a rule that would allow
     it, or None if the policy has a rule with arguments that denies it.
+
+    >>> policy = Policy.from_rules(deny="@spawn")
+    >>> policy.decide("os.system", (b"make",)).rule
+    'deny-1'
+
+    Added in 0.1.
     """
 
     __slots__ = ()

@@ -49,6 +49,11 @@ LEFT_OUT = "audithooks.left_out"
 """The event that reports which events were left out. Only sinks and the tracer get it.
 
 Its arguments are the name of an event, or "*" for any, and a number.
+
+>>> audithooks.sinks.LEFT_OUT
+'audithooks.left_out'
+
+Added in 0.1.
 """
 
 

@@ -80,7 +80,16 @@ class Item(_Item):
 
 
 class Rule(_Rule):
-    """A rule. *events* is a name, a pattern or a group, of which *is_exact* a name."""
+    """A rule, as parse() reads it from *text*.
+
+    *events* is a name, a pattern or a group; with *is_exact* it is a name, whatever
+    characters it has. *items* are what is asked of the arguments.
+
+    >>> parse("@write(path=./build)").events
+    '@write'
+
+    Added in 0.1.
+    """
 
     __slots__ = ()
 
@@ -106,7 +115,13 @@ def in_quotes(text: str) -> str:
 
 
 def split(text: str) -> list[str]:
-    """Return what is between the commas of *text*, but for those inside of a rule."""
+    """Return what is between the commas of *text*, but for those inside of a rule.
+
+    >>> split("open, @connect(host=localhost, port=443)")
+    ['open', '@connect(host=localhost, port=443)']
+
+    Added in 0.1.
+    """
     parts = []
     start = place = 0
     last = text.rfind("]")
@@ -132,7 +147,13 @@ def split(text: str) -> list[str]:
 
 
 def parse(text: str) -> Rule:
-    """Return the rule that *text* is. Raises ValueError that says what is wrong."""
+    """Return the rule that *text* is. Raises ValueError that says what is wrong.
+
+    >>> parse("open(write, path=./build)").items[0].name
+    'write'
+
+    Added in 0.1.
+    """
     name, bracket, rest = _head(text)
     is_exact = name[:1] in ("'", '"')
     if is_exact:

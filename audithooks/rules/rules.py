@@ -32,6 +32,11 @@ class Rules:
     rules that allow: see tests.py.
 
     Raises TypeError or ValueError for what is no rule.
+
+    >>> Rules("deny", ["@write(path=/etc)"]).has("os.mkdir", ("/etc/new", 0o777, -1))
+    True
+
+    Added in 0.1.
     """
 
     def __init__(
@@ -86,17 +91,20 @@ class Rules:
         )
 
     def may_be_about(self, event: str) -> bool:
-        """Whether one of them may be about events of a name."""
+        """Whether one of them may be about events of the name *event*."""
         return bool(self._entries(event))
 
     def has(self, event: str, args: tuple[Any, ...]) -> bool:
-        """Whether one of them is about an event."""
+        """Whether one of them is about *event* with arguments *args*."""
         return self.mean(Subject(event, args))
 
     def find(
         self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
     ) -> Rule | None:
-        """Return a rule that is about an event, or None."""
+        """Return a rule that is about *subject*, or None.
+
+        *is_finalizing* tells whether the interpreter ends, when no error is raised.
+        """
         try:
             for entry in self._entries(subject.event):
                 if _all(entry.tests, subject, self.strict):
@@ -113,7 +121,10 @@ class Rules:
     def mean(
         self, subject: Subject, is_finalizing: Callable[[], bool] = sys.is_finalizing
     ) -> bool:
-        """Whether one of them is about an event, which costs less than to find it."""
+        """Whether one of them is about *subject*, which costs less than to find it.
+
+        *is_finalizing* is that of find().
+        """
         strict = self.strict
         try:
             for entry in self._entries(subject.event):
@@ -137,7 +148,7 @@ class Rules:
         )
 
     def speaking(self, subject: Subject) -> list[Rule]:
-        """Return the rules that speak about an event and do not mean it."""
+        """Return the rules that speak about *subject* and do not mean it."""
         return [
             rule
             for entry in self._entries(subject.event)
@@ -146,7 +157,7 @@ class Rules:
         ]
 
     def speak(self, subject: Subject) -> bool:
-        """Whether one of them speaks about an event and does not mean it."""
+        """Whether one of them speaks about *subject* and does not mean it."""
         return any(
             _all(entry.tests, subject, self.strict) is False
             for entry in self._entries(subject.event)
@@ -200,7 +211,15 @@ def select(
     """Return a hook that calls *hook* for events that rules of *events* are about.
 
     And that no rule of *exclude* is about; and the patterns of the events that it needs
-    to be called for, and those of others.
+    to be called for, and those of others. Raises TypeError or ValueError for what is no
+    rule.
+
+    >>> hook, wanted, unwanted = select(print, ("open(write)",), ())
+    >>> hook("open", ("read.txt", "r", 0)), hook("open", ("notes.txt", "w", 0))
+    open ('notes.txt', 'w', 0)
+    (None, None)
+
+    Added in 0.1.
     """
     wanted = Rules("events", events)
     unwanted = Rules("exclude", exclude)

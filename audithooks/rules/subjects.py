@@ -181,7 +181,15 @@ UNTOLD = Untold()
 
 
 class Subject:
-    """An event, and what it is about. Each thing is worked out when it is asked for."""
+    """An event, and what it is about. Each thing is worked out when it is asked for.
+
+    *event* is the name, *args* are the arguments.
+
+    >>> Subject("open", ("notes.txt", "r", 0)).bits()  # as open_bits() has them
+    1
+
+    Added in 0.1.
+    """
 
     __slots__ = (
         "_address",
@@ -232,7 +240,7 @@ class Subject:
         return self._places
 
     def at(self, number: int) -> Subject:
-        """The same, as if it had one path alone."""
+        """The same, as if it had one path alone: that of *number*, from 0 on."""
         one = Subject(self.event, self.args)
         one._places = [self.places()[number]]
         return one
@@ -276,7 +284,7 @@ class Subject:
         return self._address
 
     def argument(self, name: str) -> Any:
-        """An argument by its name; IndexError or ValueError if there is none."""
+        """The argument *name*. Raises IndexError or ValueError if there is none."""
         return self.args[EVENTS[self.event].arguments.index(name)]
 
     def program(self) -> tuple[str, ...] | Untold:
@@ -289,7 +297,7 @@ class Subject:
         return self._program
 
     def texts(self, name: str, number: int) -> tuple[str, ...] | Untold | None:
-        """What a plain argument may be written as.
+        """What the plain argument *name*, at the place *number*, may be written as.
 
         None if the event lacks it, or if it is no scalar.
         """

@@ -49,14 +49,19 @@ class JsonLines(Writer, Sink):
     * pid and thread: the identifiers of process and thread;
     * thread_name and task: the names of the thread and the asyncio task, if any;
     * event: the name;
-    * args: an object of the arguments by name. *redact*, *environments*, *longest* and
-      *secrets* are those of Fields, which describes the plain values;
+    * args: an object of the arguments by name, as plain values: null, booleans,
+      numbers, texts, lists and objects; of others the repr();
     * cut, if anything was cut: the names of the arguments that were shortened, with
       "..." for any that were left out completely;
     * action: the result of the event, if the caller gave it as a str; or the members
       that it gave as a dict, such as those of Decision.members() of audithooks.policy;
     * stack, with *frames*: that many callers, innermost first, each of them an object
       of file, line and function.
+
+    *redact* is one or more patterns of arguments whose values are hidden: "name" for
+    any event, or "event.name". Environments of child processes are hidden unless
+    *environments* is true, and passwords and the like unless *secrets* is true. At most
+    *longest* characters of an argument are written.
 
     Text is UTF-8; a lone surrogate is written as its escape in Python. No character
     within a line is the end of one, for Unicode either.
@@ -78,6 +83,16 @@ class JsonLines(Writer, Sink):
     unless it opens the output again. If others also write to the output, it has to be
     open for appending, as a path is. In a pipe only PIPE_BUF bytes stay together, so
     arguments are cut until they fit.
+
+    Raises TypeError or ValueError for a wrong argument, and OSError if the output
+    cannot be opened.
+
+    >>> with JsonLines("events.jsonl") as sink, audithooks.subscribe(sink, "shop.*"):
+    ...     audithooks.audit("shop.sell", "tea")
+    >>> print(Path("events.jsonl").read_text(), end="")
+    {"time":"...","event":"shop.sell","args":{"arg0":"tea"}}
+
+    Added in 0.1.
     """
 
     def __init__(

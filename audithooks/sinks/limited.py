@@ -22,7 +22,7 @@ MAX_NAMES = 4096  # that Limited remembers
 
 
 class Limited(Sink):
-    """A hook that passes a limited number of events on to a sink and counts the others.
+    """A hook that passes a limited number of events on to *sink* and counts the others.
 
     *per_second* is the number of events of one name that are passed on in a second.
     *unique* is a number of seconds: that long after an event was passed on, events with
@@ -40,6 +40,15 @@ class Limited(Sink):
     Thread-safety: may be called from any thread, from signal handlers and in forked
     children, which report only what they left out themselves. No call waits for a lock;
     the limits may be exceeded by the number of events that come at the same moment.
+
+    Raises TypeError or ValueError for a wrong argument.
+
+    >>> with Limited(print, per_second=1) as sink, audithooks.subscribe(sink, "shop.*"):
+    ...     for number in range(5): audithooks.audit("shop.sell", number)
+    shop.sell (0,)
+    audithooks.left_out ('shop.sell', 4)
+
+    Added in 0.1.
     """
 
     def __init__(

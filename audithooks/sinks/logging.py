@@ -54,7 +54,8 @@ class Logging(QueuedSink):
 
     All of it has plain types, for formatters and queues that know no others.
 
-    *redact*, *environments*, *longest*, *frames* and *secrets* are those of Fields.
+    *redact*, *environments*, *longest*, *frames* and *secrets* are those of JsonLines.
+    Raises TypeError or ValueError for a wrong argument.
 
     logging takes locks, and raises events while it holds them. So records are created
     where the event is raised, and a separate thread, whose events are not logged,
@@ -70,6 +71,13 @@ class Logging(QueuedSink):
 
     Thread-safety: may be called from any thread, from signal handlers and in forked
     children, which start their own thread.
+
+    >>> logging.basicConfig(format="%(message)s", stream=sys.stdout, level="INFO")
+    >>> with Logging("audit") as sink, audithooks.subscribe(sink, "shop.*"):
+    ...     audithooks.audit("shop.sell", "tea")
+    shop.sell('tea')
+
+    Added in 0.1.
     """
 
     def __init__(

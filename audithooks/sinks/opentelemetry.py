@@ -42,10 +42,16 @@ class OpenTelemetry(QueuedSink):
     The record has the trace context of the event. *redact*, *environments*, *longest*,
     *frames*, *secrets*, *most*, threads, forks, flush() and the exit of a process are
     as in Logging. flush() and close() do not flush the provider; shut it down after
-    this.
+    this. Raises ImportError without opentelemetry-api, and TypeError or ValueError for
+    a wrong argument.
 
     Events are left out while OpenTelemetry suppresses instrumentation, as its exporters
     do for their own work.
+
+    >>> with OpenTelemetry() as sink, audithooks.subscribe(sink, "shop.*"):
+    ...     audithooks.audit("shop.sell", "tea")  # goes to the global provider
+
+    Added in 0.1.
     """
 
     def __init__(

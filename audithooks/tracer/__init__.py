@@ -1,4 +1,4 @@
 """The command line: run a program and show the audit events it raises.
 
-It starts in cli.py. docs/architecture.md has a paragraph on each module.
+It starts in cli.py. docs/development/architecture.md has a paragraph on each module.
 """

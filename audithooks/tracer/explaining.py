@@ -18,7 +18,7 @@ from ..rules.paths import expand
 from ..rules.rules import current_folder
 from .habits import pattern
 from .listing import print_lines
-from .options import Formatter, Parser, command_name
+from .options import PAGES, Formatter, Parser, command_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def _parser() -> Parser:
         "  'open(path=/etc/passwd, mode=w)'\n"
         "  '@connect(host=example.com, port=443)'\n"
         "  '@spawn(program=git)'\n"
-        "\nThe status is 0 if it is allowed, and 1 if it is denied.",
+        "\nThe status is 0 if it is allowed, and 1 if it is denied.\n\n"
+        f"How rules are written, and which of them decides:\n"
+        f"  {PAGES}/reference/rules.html",
         formatter_class=Formatter,
         allow_abbrev=False,
     )

@@ -7,7 +7,7 @@ import sys
 
 from ..catalogue import ALIASES, BLIND, EVENTS, Entry
 from ..records.selection import Selection
-from .options import Formatter, Parser, command_name
+from .options import PAGES, Formatter, Parser, command_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def _parser() -> Parser:
         prog=f"{command_name()} events",
         description="List the events of Python, by default those of this system.",
         epilog="PATTERN is a name, a shell-style pattern such as 'socket.*' or a\n"
-        "group such as @file; '!PATTERN' leaves out what matches.",
+        "group such as @file; '!PATTERN' leaves out what matches.\n\n"
+        f"A table to search in:\n  {PAGES}/reference/events.html",
         formatter_class=Formatter,
         allow_abbrev=False,
     )

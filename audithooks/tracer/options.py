@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # Characters of an argument that are shown, by format.
 LONGEST = {"text": 80, "json": 1000, "chrome": 1000}
 
-EXAMPLES = """\
+PAGES = "https://audithooks.readthedocs.io/en/latest"  # of the documentation
+EXAMPLES = f"""\
 examples:
   %(prog)s script.py
         every event, a line each
@@ -36,7 +37,7 @@ examples:
         for ui.perfetto.dev, with child processes
   %(prog)s --deny @network -m pip download six
         a program without the network
-  %(prog)s --allow '@write(path=./build|{tmp})' build.py
+  %(prog)s --allow '@write(path=./build|{{tmp}})' build.py
         a program that may write in these folders only
   %(prog)s -e none --permissive --deny @network -m pytest
         what would break without the network
@@ -46,6 +47,12 @@ examples:
 PATTERN is a name, a shell-style pattern such as 'socket.*' or a group such as
 @file, several with commas, and an exception with a '!' before it.
 `%(prog)s events` lists them.
+
+What it can do, job by job, and every option, rule and field of JSON:
+  {PAGES}/how-to/trace.html
+  {PAGES}/reference/command-line.html
+  {PAGES}/reference/rules.html
+  {PAGES}/reference/json-lines.html
 """
 
 

@@ -1388,7 +1388,7 @@ LABELS = (
     "Exception set before",
     "Since",
 )
-PAGE = Path(__file__).parents[2] / "docs" / "c-api.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "c-api.md"
 
 
 def declarations(text):

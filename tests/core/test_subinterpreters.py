@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 from features import needs
+from pages import block
 
 pytestmark = needs(
     any(map(find_spec, ("_interpreters", "_xxsubinterpreters"))),
@@ -240,3 +241,11 @@ print(seen)
 """
     )
     assert printed == "['main']\n"
+
+
+@needs(find_spec("concurrent.interpreters"), "concurrent.interpreters is new in 3.14")
+def test_the_program_of_the_page_prints_what_it_says(run, implementation):
+    told = block("subinterpreters", "{code-block} none")
+    assert run(block("subinterpreters", "{code-block} python")) == told.replace(
+        "cython", implementation
+    )

@@ -1,4 +1,4 @@
-"""The limits of audithooks that the README describes.
+"""The limits of audithooks that docs/explanation/trust.md describes.
 
 And that its figures are those of the last runs.
 """
@@ -139,8 +139,8 @@ print(descriptor >= 0, events)
     assert printed == "True []\n"
 
 
-def test_the_figures_of_the_readme_are_those_of_the_last_runs():
+def test_the_figures_of_the_page_are_those_of_the_last_runs():
     kept = json.loads(figures.FIGURES.read_text(encoding="utf-8"))
-    readme = figures.README.read_text(encoding="utf-8")
-    shown = readme.partition(figures.START)[2].partition(figures.END)[0]
+    page = figures.PAGE.read_text(encoding="utf-8")
+    shown = page.partition(figures.START)[2].partition(figures.END)[0]
     assert shown == figures.rendered(kept)

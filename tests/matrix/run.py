@@ -29,7 +29,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "audith
 DEBIAN = CACHE / "debian"
 FREE_THREADED = CACHE / "python3.13t"
 PYODIDE = CACHE / "pyodide"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "explanation" / "platforms.md"
 MARKS = "<!-- make matrix -->\n", "<!-- the end of make matrix -->\n"
 
 PROBE = """
@@ -280,7 +280,7 @@ def run_pyodide(seconds: float) -> Result:
         return Result(name, "python", failed=True)
     tests = folder / "tested"
     tests.mkdir()
-    for beside in "tests", "pyproject.toml", "README.md":
+    for beside in "docs", "tests", "pyproject.toml", "README.md":
         shutil.move(folder / beside, tests / beside)
     (wheel,) = (folder / "dist").glob("*-none-any.whl")
     pip = [str(folder / ".venv" / "bin" / "pip"), "install", "--quiet"]
@@ -345,14 +345,14 @@ def reasons(results: list[Result]) -> str:
 
 
 def write(rows: dict[str, str], only: bool) -> None:
-    """Put the table between the markers in the README; with *only*, keep other rows."""
-    readme = README.read_text(encoding="utf-8")
-    before, rest = readme.split(MARKS[0])
+    """Put the table between the markers of the page; with *only*, keep other rows."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(MARKS[0])
     old, after = rest.split(MARKS[1])
     if only:
         there = re.findall(r"^(\| (.*?) \| .*\d+ .*)$", old, re.MULTILINE)
         rows = {**{name: row for row, name in there}, **rows}
-    README.write_text(before + table(rows).join(MARKS) + after, encoding="utf-8")
+    PAGE.write_text(before + table(rows).join(MARKS) + after, encoding="utf-8")
 
 
 def main() -> int:
@@ -363,7 +363,7 @@ def main() -> int:
     add("--seconds", type=float, default=2, help="of each thread test (default 2)")
     add("--jobs", type=int, default=2, help="Pythons tested at a time (default 2)")
     add("--require-all", action="store_true", help="fail if a Python is missing")
-    add("--write", action="store_true", help="put the table, or rows, into the README")
+    add("--write", action="store_true", help="put the table, or rows, into docs/")
     options = parser.parse_args()
 
     pythons = at_hand()

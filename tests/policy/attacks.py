@@ -32,7 +32,7 @@ ATTACKS: dict[str, dict[str, tuple]] = {kind: {} for kind in POLICY}
 
 
 def attack(kind, held=True):
-    """Add an attack. *held* is whether a policy holds it; see README.md for others."""
+    """Add an attack. *held* is whether a policy holds it; guard-rail.md has others."""
 
     def add(function):
         ATTACKS[kind][function.__name__] = function, held

@@ -1,10 +1,12 @@
 """Policies in files of TOML."""
 
 import importlib.util
+import os
 import sys
 
 import pytest
 from features import needs
+from pages import block
 
 from audithooks.policy import Policy
 
@@ -121,3 +123,12 @@ def test_a_mark_of_the_byte_order_is_none_of_the_text(load):
 def test_an_id_is_a_word_that_can_be_shown(load, name):
     with pytest.raises(ValueError, match="rule 1: id must be a word or more, not"):
         load(f'[[rule]]\nid = "{name}"\ndeny = "open"\n')
+
+
+def test_the_policy_of_the_page(load):
+    policy = load(block("policy", "toml"))
+    key = os.path.expanduser("~/.ssh/id_rsa")
+    decision = policy.decide("open", (key, "r", 0))
+    assert (decision.action, decision.rule) == ("denied", "no-keys")
+    assert policy.decide("os.system", (b"true",)).action == "denied"
+    assert policy.decide("open", ("/srv/x", "w", os.O_WRONLY)).action == "denied"

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from features import CPYTHON_EVENTS, PROCESSES, TOLD, needs
+from pages import block
 
 pytest_plugins = ["pytester"]
 
@@ -830,3 +831,31 @@ def test_exceptions_alone_forbid_nothing_and_are_an_error(run):
     result = run("def test(): pass", "--audit-forbid=!@connect(host=localhost)")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*audit_forbid has only exceptions: it needs a rule*"])
+
+
+def test_the_configuration_of_the_page_leaves_localhost(pytester, monkeypatch):
+    pytester.makepyfile(
+        """
+import socket
+
+def test_here():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+
+def test_there():
+    try:
+        socket.create_connection(("example.invalid", 443))
+    except OSError:
+        pass
+
+def test_anyone():
+    socket.create_server(("0.0.0.0", 0)).close()
+"""
+    )
+    pytester.makepyprojecttoml(block("network-in-tests", "toml"))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    result = pytester.runpytest_subprocess("-paudithooks", *STRICT)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        ["*by @connect(host!=localhost)*", "*by @listen(host!=localhost)*"]
+    )

@@ -2,6 +2,7 @@
 
 import pytest
 from features import PROCESSES, needs
+from pages import block
 
 pytestmark = needs(PROCESSES, "this system has no processes")
 pytest.importorskip("gevent", reason="gevent is not installed", exc_type=ImportError)
@@ -54,3 +55,8 @@ def test_limited_tells_what_it_left_out(child, order):
     sink = "Limited(Logging('x'), per_second=4)"
     code = CODE.format(before=before, behind=behind, sink=sink, end=SOME)
     assert child.run(code) == "[('audithooks.left_out', 'test.use', 11)] 5\n"
+
+
+def test_the_program_of_the_page_prints_what_it_says(child):
+    code = block("gevent", "{code-block} python")
+    assert child.run(code) == block("gevent", "{code-block} none")

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from features import needs
+from pages import block
 
 from audithooks.sinks import OpenTelemetry
 
@@ -186,3 +187,16 @@ def test_a_provider_is_needed():
     pytest.importorskip("opentelemetry", reason="OpenTelemetry is not installed")
     with pytest.raises(TypeError, match="provider must be a LoggerProvider, not str"):
         OpenTelemetry("provider")
+
+
+def test_the_program_of_the_page_sends_its_events(child, collector):
+    code = block("opentelemetry", "{code-block} python") + "\nimport sys\n"
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.removesuffix("/v1/logs"),
+        "OTEL_SERVICE_NAME": "shop",
+    }
+    child.run(code + "sys.audit('shop.sell', 'tea')", environ=environ)
+    assert [
+        (record.event_name, record.body.string_value)
+        for _, record in collector.records()
+    ] == [("shop.sell", "shop.sell('tea')")]

@@ -1,4 +1,4 @@
-"""The figures of the last runs: figures.json keeps them, and the README shows them."""
+"""The figures of the last runs: figures.json keeps them, and a page shows them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FIGURES = HERE / "figures.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "explanation" / "trust.md"
 START = "<!-- make soak and make sanitize: from here -->\n"
 END = "<!-- make soak and make sanitize: to here -->\n"
 
 
 def rendered(kept):
-    """Return the part of the README with the figures in *kept*."""
+    """Return the part of the page with the figures in *kept*."""
     block = ""
     for target, parts in sorted(kept.items(), reverse=True):
         notes = [note for part in parts.values() for note in part["notes"]]
@@ -35,7 +35,7 @@ def shown(number):
 
 
 def keep(target, part, found, notes=()):
-    """Write the figures of one part of a run to figures.json and to the README."""
+    """Write the figures of one part of a run to figures.json and to the page."""
     kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     kept.setdefault(target, {})[part] = {
         "on": f"CPython {platform.python_version()}, {os.cpu_count()} cores",
@@ -43,12 +43,10 @@ def keep(target, part, found, notes=()):
         "notes": list(notes),
     }
     FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    before, start, rest = README.read_text(encoding="utf-8").partition(START)
+    before, start, rest = PAGE.read_text(encoding="utf-8").partition(START)
     if start:
         after = rest.partition(END)[2]
-        README.write_text(
-            before + START + rendered(kept) + END + after, encoding="utf-8"
-        )
+        PAGE.write_text(before + START + rendered(kept) + END + after, encoding="utf-8")
 
 
 def print_table(figures, notes=()):

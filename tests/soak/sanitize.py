@@ -29,7 +29,7 @@ import preloaded
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 COPIED = ["audithooks", "tests", "perf", "pyproject.toml", "README.md", "Makefile"]
-COPIED.append("build_ext.py")
+COPIED += ["build_ext.py", "docs"]
 
 # Left out: callgrind and memcheck cannot run a program with a sanitizer, and memcheck
 # has its own run. test_build.py makes other builds, without the checks; test_frozen.py
