@@ -1,0 +1,369 @@
+"""What a program does in one trace and not in another."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+
+from ..records.text import printable
+from .sites import site_of
+from .steady import Steady
+from .touches import (
+    COMPILES,
+    CONNECTS,
+    EXECUTES,
+    FILES,
+    HOSTS,
+    IMPORTS,
+    LISTENS,
+    LOADS,
+    LOOKS_UP,
+    READS,
+    REMOVES,
+    STARTS,
+    UNPICKLES,
+    WRITES,
+)
+from .trace import DENIED, Trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .records import Record
+    from .touches import Touch
+    from .trace import Process
+
+RAISES = "raised"  # any other event
+
+KINDS = (
+    WRITES,
+    REMOVES,
+    READS,
+    CONNECTS,
+    LISTENS,
+    LOOKS_UP,
+    STARTS,
+    IMPORTS,
+    EXECUTES,
+    LOADS,
+    UNPICKLES,
+    RAISES,
+)
+"""In the order in which they are shown."""
+
+# Whether they are raised depends on what was compiled or collected before.
+_BUILD = frozenset({"compile", "marshal.dumps", "marshal.loads"})
+# What the tracer says of itself.
+_OWN = frozenset({"audithooks.left_out", "audithooks.not_followed"})
+# What shutil.rmtree does below a folder, by descriptors.
+_OF_RMTREE = frozenset({"open", "os.remove", "os.rmdir", "os.scandir"})
+_FOLDERS = ("dir_fd", "src_dir_fd", "dst_dir_fd")
+_COMPILED = re.compile(r"(.*?)(?:^|/)__pycache__/([^/]*?)\.[^/]*\.pyc(?:\.\d+)?")
+_OF_PYTHON = re.compile(
+    r"(.+?)[/\\](?:lib(?:64)?[/\\](?:python|pypy)\d[\d.]*t?|Lib)[/\\]site-packages",
+    re.IGNORECASE,
+)
+_NUMERIC = re.compile(r"[\d.]+|.*:.*")
+_SUFFIX = re.compile(r"(?:\.[\w-]+)?\.(?:py|pyw|so|pyd)")
+UNKNOWN_FOLDER = "{folder}"
+"""Stands for a folder that a trace knows as a descriptor only."""
+
+
+@dataclass(eq=False)
+class Finding:
+    """What was done, how often, and where first.
+
+    *what* is what another run would name alike, *values* what this one named, with the
+    event that did so first; a host or a program has its port or its arguments behind a
+    null character. *denied* is whether a rule refused it. *below* is the number of
+    modules of a package that were imported with it. *site* is the file, the line and
+    the function, or None if the trace does not tell.
+    """
+
+    kind: str
+    what: str
+    denied: bool
+    event: str
+    time: str
+    pid: int
+    site: tuple[str, int, str] | None
+    count: int = 0
+    below: int = 0
+    values: dict[str, str] = field(default_factory=dict)
+
+
+_Raw = tuple[str, str, str, bool]  # kind, what, detail, denied
+
+
+@dataclass(eq=False)
+class _Seen:
+    first: Finding
+    count: int = 0
+
+
+class Side:
+    """What one trace has, of one or more files. Raises OSError.
+
+    *folder* is that in which the program began, or "" if the trace does not tell.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._raw: dict[_Raw, _Seen] = {}
+        self._made: set[str] = set()
+        self._created: set[str] = set()
+        self._tried: set[str] = set()
+        self._prefixes: set[str] = set()
+        self._script = ""
+        self._cleared: dict[tuple[int, int], str] = {}  # by rmtree, by pid and thread
+        self._names: dict[tuple[int, str], str] = {}  # looked up last, by pid and port
+        self.trace = Trace.read(paths, self._add)
+        self.folder = self._folder()
+        self.steady = Steady(
+            self._folders(),
+            self._made,
+            self._tried,
+            {process.pid for process in self.trace.processes},
+        )
+        self.findings = self._folded()
+
+    def _folder(self) -> str:
+        return next((root.folder_at_first for root in self.trace.roots), "")
+
+    def _folders(self) -> dict[str, str]:
+        """Return the folders that may be other ones in another run, by their paths."""
+        found = {prefix: "{prefix}" for prefix in self._prefixes}
+        for process in self.trace.processes:
+            if process.stdlib:
+                found[process.stdlib] = "{stdlib}"
+        if self._script.startswith("/"):
+            found.setdefault(self._script, "{script}")
+        if self.folder and posixpath.dirname(self.folder) != self.folder:
+            found[self.folder] = "."
+        return found
+
+    def _add(self, record: Record, process: Process, found: list[Touch]) -> None:
+        event, args = record.event, record.args
+        if event == "import":
+            self._learn_folders(args.get("sys.path"))
+        if event in _OWN or self._is_of_rmtree(record):
+            return
+        if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
+            path = args.get("fullpath")
+            if isinstance(path, str):
+                self._made.add(posixpath.basename(path.replace("\\", "/")))
+        denied = record.action == DENIED
+        raws = [raw for touch in found for raw in self._raws(record, touch)]
+        if not found and event not in _BUILD:
+            raws = [(RAISES, event, "")]
+        site = site_of(record.stack, process.stdlib)
+        for kind, what, detail in raws:
+            seen = self._raw.get((kind, what, detail, denied))
+            if seen is None:
+                first = Finding(
+                    kind,
+                    what,
+                    denied,
+                    event,
+                    str(record.members["time"]),
+                    record.pid,
+                    None if site is None else site[1:],
+                )
+                seen = self._raw[kind, what, detail, denied] = _Seen(first)
+            seen.count += 1
+
+    def _learn_folders(self, places: object) -> None:
+        """Note the folders of sys.path that are of the environment or the program."""
+        if not isinstance(places, list):
+            return
+        texts = [place for place in places if isinstance(place, str)]
+        for text in texts:
+            match = _OF_PYTHON.fullmatch(text)
+            if match and not match[1].startswith("/usr"):
+                self._prefixes.add(match[1])
+        if not self._script and texts:
+            self._script = texts[0] if not _OF_PYTHON.match(texts[0]) else "-"
+
+    def _is_of_rmtree(self, record: Record) -> bool:
+        """Whether an event is of shutil.rmtree, which names the folder itself."""
+        thread = record.pid, record.thread
+        if record.event == "shutil.rmtree":
+            self._cleared[thread] = str(record.args.get("path"))
+            return False
+        if thread not in self._cleared:
+            return False
+        path = record.args.get("path")
+        if record.event in _OF_RMTREE and (
+            not isinstance(path, str) or posixpath.basename(path) == path
+        ):
+            return True
+        if record.event not in _OF_RMTREE or path != self._cleared[thread]:
+            del self._cleared[thread]
+        return False
+
+    def _raws(self, record: Record, touch: Touch) -> Iterator[tuple[str, str, str]]:
+        kind, what, detail = touch
+        if kind in FILES:
+            if any(type(record.args.get(name)) is int for name in _FOLDERS) and not (
+                what.startswith("/")
+            ):
+                if any((record.args.get(name) or -1) >= 0 for name in _FOLDERS):
+                    what = f"{UNKNOWN_FOLDER}/{what}"
+            yield from self._file(kind, what, record)
+        elif kind in HOSTS:
+            yield from self._host(kind, what, detail, record)
+        elif kind == STARTS:
+            yield kind, what, detail
+        elif kind == EXECUTES:
+            yield kind, _source(what), ""
+        elif kind != COMPILES:
+            yield kind, what, ""
+
+    def _file(
+        self, kind: str, path: str, record: Record
+    ) -> Iterator[tuple[str, str, str]]:
+        parts = path.replace("\\", "/").split("/")
+        if "__pycache__" in parts:
+            if kind == READS and _COMPILED.fullmatch(path):
+                yield kind, _source(path), ""
+            return
+        if path in ("/dev/null", "NUL") and kind == WRITES:
+            return
+        if re.fullmatch(r"[a-z0-9_]{8}", parts[-1]):
+            if kind == WRITES and record.args.get("mode") is None:
+                self._created.add(path)
+            elif kind == REMOVES and path in self._created:
+                self._tried.add(path)
+        yield kind, path, ""
+
+    def _host(
+        self, kind: str, host: str, port: str, record: Record
+    ) -> Iterator[tuple[str, str, str]]:
+        is_numeric = _NUMERIC.fullmatch(host) is not None
+        if kind == LOOKS_UP:
+            number = port if port.isdigit() and port != "0" else ""
+            self._names[record.pid, number] = "" if is_numeric else host
+            if is_numeric and record.event in (
+                "socket.getaddrinfo",
+                "socket.gethostbyname",
+            ):
+                return  # nobody is asked
+            port = ""
+        elif kind == CONNECTS and port and is_numeric:
+            names = self._names
+            name = names.get((record.pid, port))
+            if name is None:
+                name = names.get((record.pid, ""), "")
+            host = name or host
+        yield kind, host, port
+
+    def _folded(self) -> dict[tuple[str, str, bool], Finding]:
+        """Return the findings by kind, what and whether they were denied."""
+        found: dict[tuple[str, str, bool], Finding] = {}
+        for (kind, what, detail, denied), seen in self._raw.items():
+            steady = self._steady(kind, what, detail)
+            finding = found.get((kind, steady, denied))
+            if finding is None:
+                finding = found[kind, steady, denied] = seen.first
+                finding.what = steady
+            finding.count += seen.count
+            value = f"{what}\0{detail}" if kind in HOSTS or kind == STARTS else what
+            finding.values[value] = seen.first.event
+        return found
+
+    def _steady(self, kind: str, what: str, detail: str) -> str:
+        steady = self.steady
+        if kind in FILES or kind in (EXECUTES, LOADS):
+            return steady.path(what)
+        if kind in (IMPORTS, UNPICKLES):
+            return steady.module(what)
+        if kind == STARTS:
+            return steady.program(what, detail.split("\0") if detail else [])
+        if kind == LOOKS_UP:
+            return steady.host(what)
+        if kind in HOSTS:
+            if not detail:
+                return steady.path(what)
+            return f"{steady.host(what)} port {steady.port(detail)}"
+        return steady.text(what)
+
+
+def _source(path: str) -> str:
+    """Return the source of a compiled file; other paths as they are."""
+    match = _COMPILED.fullmatch(path)
+    if match is None:
+        return path
+    folder = f"{match[1]}/" if match[1] or path.startswith("/") else ""
+    return f"{folder}{match[2]}.py"
+
+
+def added(old: Side, new: Side) -> list[Finding]:
+    """Return what *new* has and *old* has not, sorted.
+
+    What is plain from another finding is left out: the files of a module that is
+    imported, that a file which is written was read or removed as well, and the look-up
+    of a host that is connected to.
+    """
+    keys = new.findings.keys() - old.findings.keys()
+    found = {key: new.findings[key] for key in keys}
+    of_kind: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    for kind, what, _ in found:
+        of_kind[kind].add(what)
+    modules = of_kind[IMPORTS]
+    connected = {what.rpartition(" port ")[0] for what in of_kind[CONNECTS]}
+    started = {what.partition(" ")[0] for what in of_kind[STARTS]}
+    started |= {posixpath.basename(program) for program in started}
+
+    def is_plain(kind: str, what: str) -> bool:
+        if kind == LOOKS_UP:
+            return what in connected
+        if kind in (READS, EXECUTES) and _is_of(what, modules):
+            return True
+        if kind == READS:
+            return (
+                what in of_kind[WRITES]
+                or what in of_kind[EXECUTES]
+                or what in started
+                or ("bin/" in what and posixpath.basename(what) in started)
+            )
+        return kind == REMOVES and what in of_kind[WRITES]
+
+    shown = [f for (kind, what, _), f in found.items() if not is_plain(kind, what)]
+    return sorted(
+        _packages(shown), key=lambda f: (KINDS.index(f.kind), f.what, f.denied)
+    )
+
+
+def _packages(findings: list[Finding]) -> Iterator[Finding]:
+    """Let a package stand for its modules."""
+    packages = {f.what: f for f in findings if f.kind == IMPORTS and not f.denied}
+    for finding in findings:
+        above = finding.what.partition(".")[0]
+        if finding.kind == IMPORTS and above != finding.what and above in packages:
+            packages[above].below += 1
+            continue
+        yield finding
+
+
+def _is_of(path: str, modules: set[str]) -> bool:
+    """Whether a path is that of one of *modules*, or of the folder of a package."""
+    *folders, name = path.split("/")
+    match = _SUFFIX.search(name)
+    stem = name[: match.start()] if match else name
+    parts = folders if stem == "__init__" else [*folders, stem]
+    return any(".".join(parts[-n:]) in modules for n in range(1, min(len(parts), 9) + 1))
+
+
+def lines_of(finding: Finding) -> str:
+    """Return a finding as text on one line."""
+    kind, what = finding.kind, printable(finding.what)
+    if finding.below:
+        what += f" and {finding.below} of its modules"
+    told = [finding.event]
+    if finding.site is not None:
+        file, line, function = finding.site
+        told.append(f"{printable(file)}:{line} in {printable(function)}")
+    if finding.denied:
+        told.append("denied")
+    return f"{kind:<10} {what}  [{', '.join(told)}]"
