@@ -51,6 +51,7 @@ class Real:
     getcwd = os.getcwd
     getcwdb = os.getcwdb
     getpid = os.getpid
+    getppid = os.getppid
     lseek = os.lseek
     lstat = os.lstat
     open = os.open
