@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..records.text import printable
 from .sites import site_of
-from .steady import Steady
+from .steady import UNKNOWN_FOLDER, Steady, shards_of
 from .touches import (
     COMPILES,
     CONNECTS,
@@ -30,6 +30,7 @@ from .trace import DENIED, Trace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from .records import Record
     from .touches import Touch
@@ -67,8 +68,6 @@ _OF_PYTHON = re.compile(
 )
 _NUMERIC = re.compile(r"[\d.]+|.*:.*")
 _SUFFIX = re.compile(r"(?:\.[\w-]+)?\.(?:py|pyw|so|pyd)")
-UNKNOWN_FOLDER = "{folder}"
-"""Stands for a folder that a trace knows as a descriptor only."""
 
 
 @dataclass(eq=False)
@@ -76,8 +75,8 @@ class Finding:
     """What was done, how often, and where first.
 
     *what* is what another run would name alike, *values* what this one named, with the
-    event that did so first; a host or a program has its port or its arguments behind a
-    null character. *denied* is whether a rule refused it. *below* is the number of
+    event that did so first and how often it was done; a host or a program has its port
+    or its arguments behind a null character. *denied* is whether a rule refused it. *below* is the number of
     modules of a package that were imported with it. *site* is the file, the line and
     the function, or None if the trace does not tell.
     """
@@ -91,7 +90,7 @@ class Finding:
     site: tuple[str, int, str] | None
     count: int = 0
     below: int = 0
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 _Raw = tuple[str, str, str, bool]  # kind, what, detail, denied
@@ -125,11 +124,13 @@ class Side:
             self._made,
             self._tried,
             {process.pid for process in self.trace.processes},
+            {shard for _, what, *_ in self._raw for shard in shards_of(what)},
         )
         self.findings = self._folded()
 
     def _folder(self) -> str:
-        return next((root.folder_at_first for root in self.trace.roots), "")
+        told = (root.told.get("folder") for root in self.trace.roots)
+        return next((folder for folder in told if isinstance(folder, str)), "")
 
     def _folders(self) -> dict[str, str]:
         """Return the folders that may be other ones in another run, by their paths."""
@@ -195,7 +196,9 @@ class Side:
             return False
         path = record.args.get("path")
         if record.event in _OF_RMTREE and (
-            not isinstance(path, str) or posixpath.basename(path) == path
+            not isinstance(path, str)
+            or posixpath.basename(path) == path
+            or (record.event == "open" and path == self._cleared[thread])
         ):
             return True
         if record.event not in _OF_RMTREE or path != self._cleared[thread]:
@@ -205,11 +208,8 @@ class Side:
     def _raws(self, record: Record, touch: Touch) -> Iterator[tuple[str, str, str]]:
         kind, what, detail = touch
         if kind in FILES:
-            if any(type(record.args.get(name)) is int for name in _FOLDERS) and not (
-                what.startswith("/")
-            ):
-                if any((record.args.get(name) or -1) >= 0 for name in _FOLDERS):
-                    what = f"{UNKNOWN_FOLDER}/{what}"
+            if not what.startswith("/") and _has_folder(record.args):
+                what = f"{UNKNOWN_FOLDER}/{what}"
             yield from self._file(kind, what, record)
         elif kind in HOSTS:
             yield from self._host(kind, what, detail, record)
@@ -256,7 +256,7 @@ class Side:
             if name is None:
                 name = names.get((record.pid, ""), "")
             host = name or host
-        yield kind, host, port
+        yield kind, host or "0.0.0.0", port  # noqa: S104
 
     def _folded(self) -> dict[tuple[str, str, bool], Finding]:
         """Return the findings by kind, what and whether they were denied."""
@@ -267,13 +267,18 @@ class Side:
             if finding is None:
                 finding = found[kind, steady, denied] = seen.first
                 finding.what = steady
+                if finding.site is not None:
+                    file, *rest = finding.site
+                    finding.site = (self.steady.path(file).removeprefix("./"), *rest)
             finding.count += seen.count
-            value = f"{what}\0{detail}" if kind in HOSTS or kind == STARTS else what
-            finding.values[value] = seen.first.event
+            value = f"{what}\0{detail}" if detail else what
+            finding.values[value] = seen.first.event, seen.count
         return found
 
     def _steady(self, kind: str, what: str, detail: str) -> str:
         steady = self.steady
+        if kind == LOADS and "/" not in what:
+            return steady.text(what)
         if kind in FILES or kind in (EXECUTES, LOADS):
             return steady.path(what)
         if kind in (IMPORTS, UNPICKLES):
@@ -287,6 +292,12 @@ class Side:
                 return steady.path(what)
             return f"{steady.host(what)} port {steady.port(detail)}"
         return steady.text(what)
+
+
+def _has_folder(args: dict[str, Any]) -> bool:
+    """Whether a relative path stands on the folder of a descriptor."""
+    given = [args.get(name) for name in _FOLDERS]
+    return any(type(folder) is int and folder >= 0 for folder in given)
 
 
 def _source(path: str) -> str:
@@ -355,7 +366,7 @@ def _is_of(path: str, modules: set[str]) -> bool:
     return any(".".join(parts[-n:]) in modules for n in range(1, min(len(parts), 9) + 1))
 
 
-def lines_of(finding: Finding) -> str:
+def line_of(finding: Finding) -> str:
     """Return a finding as text on one line."""
     kind, what = finding.kind, printable(finding.what)
     if finding.below:

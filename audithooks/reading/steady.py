@@ -21,7 +21,10 @@ from ..rules.passing import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+
+UNKNOWN_FOLDER = "{folder}"
+"""Stands for a folder that a trace knows as a descriptor only."""
 
 _OF_PROCESS = re.compile(
     r"/proc/(?:\d+|self|thread-self)(?:/task/\d+)?(?:/(?:fd|fdinfo|ns)/\w+)?"
@@ -40,12 +43,26 @@ _RANDOM = re.compile(r"tmp[a-z0-9_]{8}|[0-9a-f]{8,}|\d{5,}")  # in the name of a
 _LONGEST = 200  # characters of a command
 
 
+def shards_of(path: str) -> Iterator[str]:
+    """Yield the folders of a path that are named by the beginning of a hash.
+
+    Caches have such folders, as ab/cd of ab/cd/ef0123....
+    """
+    parts = path.split("/")
+    for place, part in enumerate(parts):
+        if _HASH.fullmatch(part):
+            while place > 0 and _SHARD.fullmatch(parts[place - 1]):
+                yield "/".join(parts[:place])
+                place -= 1
+
+
 class Steady:
     """Names of one trace, without what varies.
 
     *folders* are places of this trace by their names, as "." for the folder in which
     the program began. *made* are names that tempfile made, *tried* the paths by which
-    it tried whether it can write, and *pids* the processes.
+    it tried whether it can write, *pids* the processes, and *shards* the folders that
+    shards_of() finds.
     """
 
     def __init__(
@@ -54,10 +71,12 @@ class Steady:
         made: Collection[str] = (),
         tried: Collection[str] = (),
         pids: Collection[int] = (),
+        shards: Collection[str] = (),
     ) -> None:
         self._folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self._made = made
         self._tried = tried
+        self._shards = shards
         numbers = "|".join(str(pid) for pid in sorted(pids, reverse=True) if pid > 9)
         self._pids = re.compile(rf"(?<![\w.])(?:{numbers})(?![\w.])") if numbers else None
         self._known: dict[str, str] = {}
@@ -86,11 +105,11 @@ class Steady:
         if is_temporary and path in self._tried:
             return f"{folder}/????????"
         steady = [self._name(part, is_temporary) for part in parts]
-        if _HASH.fullmatch(parts[-1]):
-            for place in range(len(parts) - 2, -1, -1):
-                if not _SHARD.fullmatch(parts[place]):
-                    break
-                steady[place] = "*"
+        for place, part in enumerate(parts):
+            if _SHARD.fullmatch(part):
+                through = path[: len(path) - len("/".join(["", *parts[place + 1 :]]))]
+                if through in self._shards:
+                    steady[place] = "*"
         return "/".join([folder, *steady])
 
     def _split(self, path: str) -> tuple[str, str]:
@@ -105,6 +124,8 @@ class Steady:
             return "{tmp}", path[found.end() :].lstrip("/")
         if path.startswith("/"):
             return "", path[1:]
+        if path.startswith(UNKNOWN_FOLDER):
+            return UNKNOWN_FOLDER, path[len(UNKNOWN_FOLDER) + 1 :]
         if re.match("[A-Za-z]:/", path):
             return path[:2], path[3:]
         return ".", "" if path == "." else path
@@ -156,17 +177,15 @@ class Steady:
 
     def _of_python(self, words: list[str]) -> str:
         """Return what a Python is to run."""
-        for place, word in enumerate(words):
-            if word in ("-m", "-c") and place + 1 < len(words):
-                what = words[place + 1]
-                if word == "-c":
-                    what = re.sub(r"\d+", "*", self.text(what))
-                return f"{word} {what}"
-            if word in ("-W", "-X"):
-                continue
-            if not word.startswith("-") and words[place - 1 : place] not in (
-                ["-W"],
-                ["-X"],
-            ):
+        following = iter(words)
+        for word in following:
+            if not word.startswith("-"):
                 return self.path(word)
+            if word[-1:] in ("c", "m") and word[1:2] != "-":
+                what = next(following, "")
+                if word[-1] == "m":
+                    return f"-m {what}"
+                return f"-c {re.sub('[0-9]+', '*', self.text(what))}"
+            if word in ("-W", "-X"):
+                next(following, "")
         return ""

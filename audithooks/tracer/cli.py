@@ -137,6 +137,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         explain(argv[1:])
         return
+    if argv[:1] == ["diff"]:
+        from .differing import diff
+
+        diff(argv[1:])
+        return
     parser = make_parser()
     given = parse(parser, argv)
     if given.version:

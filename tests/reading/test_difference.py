@@ -1,0 +1,266 @@
+"""What counts as the same in two traces, and what as new."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from audithooks.reading.difference import Side, added, line_of
+
+
+def line(event, members=None, /, **args):
+    args = {name.replace("__", "."): value for name, value in args.items()}
+    return {
+        "time": "2026-01-01T00:00:00.000000Z",
+        "seq": 2,
+        "pid": 4242,
+        "thread": 1,
+        "event": event,
+        "args": args,
+        **(members or {}),
+    }
+
+
+def opened(path, mode="r"):
+    return line("open", path=path, mode=mode, flags=0)
+
+
+def connected(host, port):
+    return line("socket.connect", self="<socket>", address=[host, port])
+
+
+def looked_up(host, port):
+    return line(
+        "socket.getaddrinfo", host=host, port=port, family=0, type=0, protocol=0
+    )
+
+
+def spawned(program, *words):
+    return line(
+        "subprocess.Popen", executable=program, args=[program, *words], cwd=None, env=None
+    )
+
+
+def imported(module):
+    return line("import", module=module, filename=None, sys__path=[])
+
+
+@pytest.fixture
+def side(tmp_path):
+    """Return the Side of a trace with some lines, of a program in a folder."""
+
+    def made(*lines, folder="/work/one"):
+        first = line("sys.start", seq=1)
+        first["process"] = {
+            "parent": 1,
+            "command": "shop.py",
+            "folder": folder,
+            "python": "cpython 3.14.0",
+            "stdlib": "/py/lib/python3.14",
+        }
+        path = tmp_path / f"{len([*tmp_path.iterdir()])}.jsonl"
+        path.write_text("".join(json.dumps(one) + "\n" for one in [first, *lines]))
+        return Side([str(path)])
+
+    return made
+
+
+@pytest.fixture
+def new(side):
+    """Return the findings of some lines, as kind and what, beside others."""
+
+    def found(lines, beside=(), **folders):
+        findings = added(side(*beside), side(*lines, **folders))
+        return [(finding.kind, finding.what) for finding in findings]
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (opened("/work/one/a", "w"), opened("/work/two/a", "w")),
+        (opened("a", "w"), opened("/work/two/a", "w")),
+        (opened("/tmp/tmpab12cd_x/a"), opened("/tmp/tmpzz98yx_1/a")),
+        (opened("/tmp/pytest-of-me/pytest-1/a"), opened("/tmp/pytest-of-me/pytest-2/a")),
+        (opened("/tmp/shop-abcdefgh.txt"), opened("/tmp/shop-hgfedcba.txt")),
+        (opened("log-2026-01-01.txt"), opened("log-2026-11-27.txt")),
+        (opened("/proc/12/stat"), opened("/proc/self/stat")),
+        (opened("/dev/fd/3"), opened("/dev/fd/12")),
+        (opened("/dev/pts/1"), opened("/dev/pts/2")),
+        (opened("shop-4242.pid"), opened("shop-4243.pid")),
+        (connected("127.0.0.1", 40001), connected("::1", 50002)),
+        (connected("example.com", 40001), connected("example.com", 50002)),
+        (spawned("/work/one/run"), spawned("/work/two/run")),
+        (
+            spawned("/bin/sh", "-c", "cat /tmp/tmpab12cd_x"),
+            spawned("/bin/sh", "-c", "cat /tmp/tmpzz98yx_1"),
+        ),
+        (
+            spawned("python", "-c", "main(fd=5, pipe=7)"),
+            spawned("python", "-c", "main(fd=9, pipe=11)"),
+        ),
+        (imported("tmpab12cd_x"), imported("tmpzz98yx_1")),
+        (
+            line("exec", code_object='<code object f at 0x7f01, file "<x 0x7f01>", line 1>'),
+            line("exec", code_object='<code object f at 0x7f02, file "<x 0x7f02>", line 9>'),
+        ),
+        (
+            opened("/c/d/de/ad/beef0123456789beef0123456789beef"),
+            opened("/c/d/fe/ed/cafe0123456789cafe0123456789cafe"),
+        ),
+    ],
+)
+def test_another_run_would_name_it_alike(new, one, other):
+    assert new([other], beside=[one], folder="/work/two") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (opened("a"), opened("b"), ("read", "./b")),
+        (opened("a"), opened("a", "w"), ("written", "./a")),
+        (opened("a", "w"), line("os.remove", path="a", dir_fd=-1), ("removed", "./a")),
+        (opened("/tmp/tmpab12cd_x/a"), opened("/tmp/tmpab12cd_x/b"), ("read", "{tmp}/tmp*/b")),
+        (connected("a.org", 80), connected("a.org", 443), ("connected", "a.org port 443")),
+        (connected("a.org", 80), connected("b.org", 80), ("connected", "b.org port 80")),
+        (connected("127.0.0.1", 80), connected("127.0.0.1", 81), ("connected", "localhost port 81")),
+        (
+            line("socket.connect", self="", address="/run/a"),
+            line("socket.connect", self="", address="/run/b"),
+            ("connected", "/run/b"),
+        ),
+        (
+            line("socket.bind", self="", address=["", 80]),
+            line("socket.bind", self="", address=["", 81]),
+            ("listened", "0.0.0.0 port 81"),
+        ),
+        (looked_up("a.org", 80), looked_up("b.org", 80), ("looked up", "b.org")),
+        (spawned("git"), spawned("hg"), ("started", "hg")),
+        (spawned("sh", "-c", "ls"), spawned("sh", "-c", "rm x"), ("started", "sh rm x")),
+        (
+            spawned("python", "-m", "pip"),
+            spawned("python", "-I", "-m", "venv"),
+            ("started", "python -m venv"),
+        ),
+        (spawned("python", "-W", "error", "a.py"), spawned("python", "b.py"), ("started", "python ./b.py")),
+        (imported("json"), imported("pickle"), ("imported", "pickle")),
+        (
+            line("ctypes.dlopen", name="libc.so.6"),
+            line("ctypes.dlopen", name="libm.so.6"),
+            ("loaded", "libm.so.6"),
+        ),
+        (
+            line("pickle.find_class", module="os", name="stat"),
+            line("pickle.find_class", module="os", name="system"),
+            ("unpickled", "os.system"),
+        ),
+        (line("shop.sell"), line("shop.buy"), ("raised", "shop.buy")),
+    ],
+)
+def test_it_is_new(new, one, other, found):
+    assert new([one, other], beside=[one]) == [found]
+    assert new([one, other], beside=[one, other]) == []
+
+
+def test_compiled_files_are_their_sources_and_no_files_that_are_written(new):
+    cached = "/work/one/__pycache__/shop.cpython-314.pyc"
+    first = [
+        opened(cached),
+        opened("/work/one/shop.py"),
+        line("compile", source=None, filename="/work/one/shop.py"),
+        line("marshal.dumps", value="", version=4),
+        line("os.mkdir", path="/work/one/__pycache__", mode=511, dir_fd=-1),
+        line("open", path=f"{cached}.139", mode=None, flags=0o301),
+        line("os.rename", src=f"{cached}.139", dst=cached, src_dir_fd=-1, dst_dir_fd=-1),
+    ]
+    second = [opened(cached), line("marshal.loads", bytes="")]
+    assert new(second, beside=first) == new(first, beside=second) == []
+    assert new(second) == [("read", "./shop.py")]
+
+
+def test_the_files_of_a_new_module_are_not_told_again(new):
+    lines = [
+        imported("shop"),
+        line("os.listdir", path="/work/one/shop"),
+        opened("/work/one/shop/__pycache__/__init__.cpython-314.pyc"),
+        line("exec", code_object='<code object <module> at 0x7, file "/work/one/shop/__init__.py", line 1>'),
+        imported("shop.tea"),
+        opened("/work/one/shop/tea.cpython-314-x86_64-linux-gnu.so"),
+        opened("/work/one/tea.py"),
+    ]
+    assert new(lines) == [("read", "./tea.py"), ("imported", "shop")]
+
+
+def test_a_known_module_from_another_place_is_new(new):
+    beside = [imported("json"), opened("/py/lib/python3.14/json/__init__.py")]
+    lines = [imported("json"), opened("/work/one/json.py")]
+    assert new(lines, beside=beside) == [("read", "./json.py")]
+
+
+def test_a_package_stands_for_its_modules(side):
+    (finding,) = added(side(), side(*map(imported, ["shop", "shop.a", "shop.b"])))
+    assert line_of(finding) == "imported   shop and 2 of its modules  [import]"
+
+
+def test_a_connection_by_number_is_that_to_the_name_looked_up_last(new):
+    one = [looked_up("a.org", 443), connected("93.184.216.34", 443)]
+    other = [looked_up("a.org", 443), connected("93.184.216.99", 443)]
+    assert new(other, beside=one) == []
+    assert new(other) == [("connected", "a.org port 443")]
+    by_number = [*one, looked_up("93.184.216.1", 443), connected("93.184.216.1", 443)]
+    assert new(by_number, beside=one) == [("connected", "93.184.216.1 port 443")]
+
+
+def test_what_tempfile_makes_and_tries_is_the_same(new):
+    def lines(tried, made):
+        return [
+            line("open", path=f"/tmp/{tried}", mode=None, flags=0o302),
+            line("os.remove", path=f"/tmp/{tried}", dir_fd=-1),
+            line("tempfile.mkstemp", fullpath=f"/work/one/{made}.csv"),
+            line("open", path=f"/work/one/{made}.csv", mode=None, flags=0o302),
+        ]
+
+    found = [("written", "./a_*.csv"), ("written", "{tmp}/????????")]
+    assert new(lines("abcdefgh", "a_abcdefgh")) == found
+    beside = lines("hgfedcba", "a_hgfedcba")
+    assert new(lines("abcdefgh", "a_abcdefgh"), beside=beside) == []
+
+
+def test_rmtree_is_one_finding_and_a_folder_that_is_unknown_is_told(new):
+    lines = [
+        line("shutil.rmtree", path="/work/one/out", dir_fd=None),
+        line("open", path="/work/one/out", mode=None, flags=0),
+        line("os.scandir", path=3),
+        line("open", path="sub", mode=None, flags=0),
+        line("os.remove", path="a", dir_fd=4),
+        line("os.rmdir", path="sub", dir_fd=3),
+        line("os.rmdir", path="/work/one/out", dir_fd=-1),
+    ]
+    assert new(lines) == [("removed", "./out")]
+    assert new([line("os.remove", path="a", dir_fd=4)]) == [("removed", "{folder}/a")]
+
+
+def test_what_was_denied_is_another_thing_than_what_was_done(new):
+    done, denied = opened("a", "w"), opened("a", "w")
+    denied["action"] = "denied"
+    assert new([done], beside=[denied]) == [("written", "./a")]
+    assert new([denied], beside=[done]) == [("written", "./a")]
+    assert new([denied], beside=[denied]) == []
+
+
+def test_a_relative_path_stands_on_the_folder_of_its_process(new):
+    lines = [line("os.chdir", path="/srv"), opened("a", "w")]
+    assert ("written", "/srv/a") in new(lines)
+
+
+def test_a_line_tells_event_site_and_refusal(side):
+    refused = opened("a\nb", "w")
+    refused["action"] = "denied"
+    refused["stack"] = [
+        {"file": "/py/lib/python3.14/shutil.py", "line": 9, "function": "copy"},
+        {"file": "/work/one/shop.py", "line": 3, "function": "sell"},
+    ]
+    (finding,) = added(side(), side(refused))
+    assert line_of(finding) == r"written    ./a\nb  [open, shop.py:3 in sell, denied]"
