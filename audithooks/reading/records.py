@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     _Record = namedtuple("_Record", "time seq pid thread event args stack members")  # noqa: PYI024
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Record(_Record):
@@ -111,5 +111,5 @@ def _microseconds(text: str) -> int:
     time = datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1:] == "Z" else text)
     if time.tzinfo is None:
         raise ValueError("the time has no zone")
-    past = time - _EPOCH
+    past = time - EPOCH
     return (past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds
