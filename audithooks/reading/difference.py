@@ -76,9 +76,9 @@ class Finding:
 
     *what* is what another run would name alike, *values* what this one named, with the
     event that did so first and how often it was done; a host or a program has its port
-    or its arguments behind a null character. *denied* is whether a rule refused it. *below* is the number of
-    modules of a package that were imported with it. *site* is the file, the line and
-    the function, or None if the trace does not tell.
+    or its arguments behind a null character. *denied* is whether a rule refused it.
+    *below* is the number of modules of a package that were imported with it. *site* is
+    the file, the line and the function, or None if the trace does not tell.
     """
 
     kind: str
@@ -122,7 +122,6 @@ class Side:
         self.steady = Steady(
             self._folders(),
             self._made,
-            self._tried,
             {process.pid for process in self.trace.processes},
             {shard for _, what, *_ in self._raw for shard in shards_of(what)},
         )
@@ -134,7 +133,7 @@ class Side:
 
     def _folders(self) -> dict[str, str]:
         """Return the folders that may be other ones in another run, by their paths."""
-        found = {prefix: "{prefix}" for prefix in self._prefixes}
+        found = dict.fromkeys(self._prefixes, "{prefix}")
         for process in self.trace.processes:
             if process.stdlib:
                 found[process.stdlib] = "{stdlib}"
@@ -262,14 +261,17 @@ class Side:
         """Return the findings by kind, what and whether they were denied."""
         found: dict[tuple[str, str, bool], Finding] = {}
         for (kind, what, detail, denied), seen in self._raw.items():
+            if kind in FILES and what in self._tried:
+                continue  # tempfile: only the first time that a process needs it
             steady = self._steady(kind, what, detail)
             finding = found.get((kind, steady, denied))
             if finding is None:
                 finding = found[kind, steady, denied] = seen.first
                 finding.what = steady
                 if finding.site is not None:
-                    file, *rest = finding.site
-                    finding.site = (self.steady.path(file).removeprefix("./"), *rest)
+                    file, line, function = finding.site
+                    file = self.steady.path(file).removeprefix("./")
+                    finding.site = file, line, function
             finding.count += seen.count
             value = f"{what}\0{detail}" if detail else what
             finding.values[value] = seen.first.event, seen.count
@@ -363,7 +365,8 @@ def _is_of(path: str, modules: set[str]) -> bool:
     match = _SUFFIX.search(name)
     stem = name[: match.start()] if match else name
     parts = folders if stem == "__init__" else [*folders, stem]
-    return any(".".join(parts[-n:]) in modules for n in range(1, min(len(parts), 9) + 1))
+    depth = min(len(parts), 9)
+    return any(".".join(parts[-n:]) in modules for n in range(1, depth + 1))
 
 
 def line_of(finding: Finding) -> str:

@@ -60,8 +60,7 @@ class Steady:
     """Names of one trace, without what varies.
 
     *folders* are places of this trace by their names, as "." for the folder in which
-    the program began. *made* are names that tempfile made, *tried* the paths by which
-    it tried whether it can write, *pids* the processes, and *shards* the folders that
+    the program began. *made* are names that tempfile made, *pids* the processes, and *shards* the folders that
     shards_of() finds.
     """
 
@@ -69,16 +68,16 @@ class Steady:
         self,
         folders: dict[str, str],
         made: Collection[str] = (),
-        tried: Collection[str] = (),
         pids: Collection[int] = (),
         shards: Collection[str] = (),
     ) -> None:
         self._folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self._made = made
-        self._tried = tried
         self._shards = shards
         numbers = "|".join(str(pid) for pid in sorted(pids, reverse=True) if pid > 9)
-        self._pids = re.compile(rf"(?<![\w.])(?:{numbers})(?![\w.])") if numbers else None
+        self._pids = None
+        if numbers:
+            self._pids = re.compile(rf"(?<![\w.])(?:{numbers})(?![\w.])")
         self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:
@@ -102,8 +101,6 @@ class Steady:
             return folder
         is_temporary = folder == "{tmp}"
         parts = inside.split("/")
-        if is_temporary and path in self._tried:
-            return f"{folder}/????????"
         steady = [self._name(part, is_temporary) for part in parts]
         for place, part in enumerate(parts):
             if _SHARD.fullmatch(part):

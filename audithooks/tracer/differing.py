@@ -31,12 +31,12 @@ def _parser() -> Parser:
         prog=f"{command_name()} diff",
         description="Say what a program does in the trace NEW and not in the trace "
         "OLD. Both are of --json.",
-        epilog="OLD and NEW are a file, or a pattern in quotes for the files of several\n"
+        epilog="OLD and NEW are files, or patterns in quotes for those of several\n"
         "processes; FILE also stands for the FILE.PID that -ff writes. One of them\n"
-        "may be -, the standard input.\n"
-        "\nThe status is 0 if there is nothing, 1 if there is something, and 2 for what\n"
-        "cannot be read.\n\n"
-        f"How to use it in CI, and what counts as the same:\n"
+        "may be -, the standard input.\n\n"
+        "The status is 0 if there is nothing, 1 if there is something, and 2 for\n"
+        "what cannot be read.\n\n"
+        "How to use it in CI, and what counts as the same:\n"
         f"  {PAGES}/how-to/compare.html",
         formatter_class=Formatter,
         allow_abbrev=False,
@@ -76,17 +76,12 @@ def diff(argv: Sequence[str]) -> None:
     if given.policy:
         print_lines(_policy([f for mark, f in found if mark == "+"], new))
     elif given.json:
-        lines = [_members(mark, f, sides[mark]) for mark, f in found]
-        print_lines([dumps(line, ensure_ascii=False) for line in lines])
+        members = (_members(mark, f, sides[mark]) for mark, f in found)
+        print_lines([dumps(line, ensure_ascii=False) for line in members])
     elif found:
-        lines = [f"{mark} {line_of(finding)}" for mark, finding in found]
-        print_lines(
-            [
-                f"--- {printable(given.old)}: {_size(old)}",
-                f"+++ {printable(given.new)}: {_size(new)}",
-                *lines,
-            ]
-        )
+        names = (("---", given.old, old), ("+++", given.new, new))
+        titles = [f"{mark} {printable(name)}: {_size(s)}" for mark, name, s in names]
+        print_lines([*titles, *(f"{mark} {line_of(f)}" for mark, f in found)])
     sys.exit(1 if found else 0)
 
 
@@ -102,10 +97,14 @@ def _side(parser: Parser, name: str) -> Side:
             f"{trace.first_unread}: no line of a trace; `audithooks --json` writes them"
         )
     if trace.unread:
-        complain(
-            f"{trace.unread:,} lines were left out, as they are no records, or are "
-            f"broken off: {trace.first_unread} is the first"
+        count = trace.unread
+        what = (
+            "1 line is no record, or is"
+            if count == 1
+            else (f"{count:,} lines are no records, or are")
         )
+        first = "" if count == 1 else " is the first"
+        complain(f"{what} broken off: {trace.first_unread}{first}")
     lost = sum(trace.left_out.values())
     if lost:
         complain(f"{name} lacks {lost:,} events, which could not be written")

@@ -1,21 +1,20 @@
 """Real programs whose runs are compared: pip, pytest, flask, a pool of processes.
 
 Each is a function that fills a folder and returns what Python is to run there. *added*
-is code that the program runs besides.
+is code that it runs besides, such as ADDED: a host, a file and a program.
 """
 
 import io
+import os
 import tarfile
 
-ADDED = {
-    "host": (
-        "import socket\n"
-        "with socket.socket(type=socket.SOCK_DGRAM) as added:\n"
-        "    added.connect(('192.0.2.1', 9))\n"  # which sends nothing
-    ),
-    "file": "import os\nopen(os.path.join(os.environ['HERE'], 'added'), 'w').close()\n",
-    "program": "import subprocess\nsubprocess.run(['true'], check=True)\n",
-}
+ADDED = (
+    "import os, socket, subprocess\n"
+    "with socket.socket(type=socket.SOCK_DGRAM) as added:\n"
+    "    added.connect(('192.0.2.1', 9))\n"  # which sends nothing
+    "open(os.path.join(os.environ['HERE'], 'added'), 'w').close()\n"
+    "subprocess.run(['true'], check=True)\n"
+)
 
 
 def pip(folder, added):
@@ -43,7 +42,10 @@ def pip(folder, added):
     )
     options = ["--disable-pip-version-check", "--no-build-isolation", "-q"]
     index = ["--index-url", (folder / "index").as_uri()]
-    return ["-m", "pip", "install", *options, *index, "--target", "lib", "teashop"]
+    if "NO_CACHE" in os.environ:
+        options.append("--no-cache-dir")
+    target = ["--cache-dir", "cache", "--target", "lib", "teashop"]
+    return ["-m", "pip", "install", *options, *index, *target]
 
 
 def pytest(folder, added):
@@ -97,6 +99,3 @@ def pool(folder, added):
         "        assert pool.map(work, range(9)) == [*range(9)]\n"
     )
     return ["work.py"]
-
-
-PROGRAMS = [pip, pytest, flask, pool]
