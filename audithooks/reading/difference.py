@@ -215,7 +215,8 @@ class Side:
         elif kind == STARTS:
             yield kind, what, detail
         elif kind == EXECUTES:
-            yield kind, _source(what), ""
+            is_command = detail in ("cpython.run_command", "cpython.run_module")
+            yield kind, _source(what), detail if is_command else ""
         elif kind != COMPILES:
             yield kind, what, ""
 
@@ -273,7 +274,7 @@ class Side:
                     file = self.steady.path(file).removeprefix("./")
                     finding.site = file, line, function
             finding.count += seen.count
-            value = f"{what}\0{detail}" if detail else what
+            value = f"{what}\0{detail}" if detail and kind != EXECUTES else what
             finding.values[value] = seen.first.event, seen.count
         return found
 
@@ -281,6 +282,9 @@ class Side:
         steady = self.steady
         if kind == LOADS and "/" not in what:
             return steady.text(what)
+        if kind == EXECUTES and detail:
+            option = "-m" if detail == "cpython.run_module" else "-c"
+            return f"python {steady.of_python([option, what])}"
         if kind in FILES or kind in (EXECUTES, LOADS):
             return steady.path(what)
         if kind in (IMPORTS, UNPICKLES):

@@ -60,8 +60,8 @@ class Steady:
     """Names of one trace, without what varies.
 
     *folders* are places of this trace by their names, as "." for the folder in which
-    the program began. *made* are names that tempfile made, *pids* the processes, and *shards* the folders that
-    shards_of() finds.
+    the program began. *made* are names that tempfile made, *pids* the
+    processes, and *shards* the folders that shards_of() finds.
     """
 
     def __init__(
@@ -169,10 +169,10 @@ class Steady:
             command = words[1] if words[:1] in (["-c"], ["/c"]) else " ".join(words[:1])
             return f"{steady} {self.text(command)[:_LONGEST]}".rstrip()
         if _PYTHONS.fullmatch(name):
-            return f"{steady} {self._of_python(words)[:_LONGEST]}".rstrip()
+            return f"{steady} {self.of_python(words)[:_LONGEST]}".rstrip()
         return steady
 
-    def _of_python(self, words: list[str]) -> str:
+    def of_python(self, words: list[str]) -> str:
         """Return what a Python is to run."""
         following = iter(words)
         for word in following:
@@ -182,7 +182,7 @@ class Steady:
                 what = next(following, "")
                 if word[-1] == "m":
                     return f"-m {what}"
-                return f"-c {re.sub('[0-9]+', '*', self.text(what))}"
+                return f"-c {re.sub('[0-9]+', '*', self.text(what)).strip()}"
             if word in ("-W", "-X"):
                 next(following, "")
         return ""

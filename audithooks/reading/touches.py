@@ -174,22 +174,22 @@ def _looked_up(event: str, args: dict[str, Any]) -> Iterator[Touch]:
     port = args.get("port")
     if isinstance(host, list) and len(host) > 1:
         host, port = host[:2]
-    host = _without_b(host)
+    host = without_b(host)
     if isinstance(host, str) and host:
-        yield Touch(LOOKS_UP, host, "" if port is None else str(_without_b(port)))
+        yield Touch(LOOKS_UP, host, "" if port is None else str(without_b(port)))
 
 
 def _addressed(kind: str, address: Any, folder: str) -> Iterator[Touch]:
     if isinstance(address, str) and address:  # of a Unix socket
-        text = str(_without_b(address))
+        text = str(without_b(address))
         is_abstract = text.startswith("\0")
         yield Touch(kind, text if is_abstract else placed(text, folder), "")
     elif isinstance(address, list) and len(address) > 1:
-        yield Touch(kind, str(_without_b(address[0])), str(address[1]))
+        yield Touch(kind, str(without_b(address[0])), str(address[1]))
 
 
 def _started(event: str, args: dict[str, Any]) -> Iterator[Touch]:
-    given = tuple(_without_b(args.get(name)) for name in EVENTS[event].arguments)
+    given = tuple(without_b(args.get(name)) for name in EVENTS[event].arguments)
     try:
         program, *words = spawn_argv(event, given)
     except (ValueError, TypeError, IndexError, KeyError, AttributeError):
@@ -197,10 +197,10 @@ def _started(event: str, args: dict[str, Any]) -> Iterator[Touch]:
     yield Touch(STARTS, program, "\0".join(words))
 
 
-def _without_b(value: Any) -> Any:
+def without_b(value: Any) -> Any:
     """Return what the repr() of bytes stands for as text; other values as they are."""
     if isinstance(value, list):
-        return [_without_b(item) for item in value]
+        return [without_b(item) for item in value]
     if isinstance(value, str) and _BYTES.fullmatch(value):
         return ast.literal_eval(value).decode("utf-8", "backslashreplace")
     return value

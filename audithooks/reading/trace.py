@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .records import Lines
 from .sites import site_of
-from .touches import FILES, STARTS, placed, touches
+from .touches import FILES, STARTS, placed, touches, without_b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Trace:
                 count if isinstance(count, int) else 1
             )
         elif event == "audithooks.not_followed":
-            words = args.get("process")
+            words = without_b(args.get("process"))
             shown = " ".join(map(str, words)) if isinstance(words, list) else str(words)
             key = shown, str(args.get("why"))
             self.not_followed.setdefault(key, Use()).add(record, process, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Table:
         """What stands below the rows if some are left out."""
         if not self.left_out:
             return ""
-        return f"and {number(self.left_out, f'more {self.more}')}, with lower counts"
+        return f"and {number(self.left_out, f'more {self.more}')}"
 
 
 @dataclass
@@ -117,7 +118,7 @@ def contents(trace: Trace, limits: Limits) -> Contents:
         title=_title(trace),
         facts=_facts(trace),
         notes=_notes(trace),
-        names=[shortened(command_of(process), 60) for process in trace.processes],
+        names=[_name(process) for process in trace.processes],
         processes=_branches(trace, limits),
         processes_left_out=max(len(trace.processes) - limits.processes, 0),
         rulings=_rulings(trace, limits),
@@ -146,6 +147,13 @@ def seconds(microseconds: int) -> str:
 def command_of(process: Process) -> str:
     """Return the command of a process, or that the trace does not tell it."""
     return process.command or "a program that the trace does not name"
+
+
+def _name(process: Process) -> str:
+    """Return the command of a process without the folder of the program."""
+    program, space, words = command_of(process).partition(" ")
+    name = re.split(r"[/\\]", program)[-1]
+    return shortened(f"{name}{space}{words}", 60)
 
 
 def _moment(microseconds: int) -> str:
@@ -277,8 +285,11 @@ def _branch(trace: Trace, process: Process, limits: Limits) -> Branch:
         notes.append("the program of its parent, as a fork has")
     elif process.parent is None and process.parent_pid is not None:
         notes.append(f"started by process {process.parent_pid}, not in the trace")
-    if process.told.get("folder"):
-        notes.append(f"in {shortened(str(process.told['folder']), limits.text)}")
+    before = process.parent.told if process.parent is not None else {}
+    for name in ("folder", "python"):
+        value = process.told.get(name)
+        if isinstance(value, str) and value and value != before.get(name):
+            notes.append(f"in {shortened(value, limits.text)}")
     when = f"from {began}, for {seconds(process.last - process.first)}"
     return Branch(process, text, when, notes)
 
@@ -360,8 +371,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
     packages: dict[str, Counter[str]] = {}
     for module, use in trace.of(IMPORTS).items():
         packages.setdefault(module.partition(".")[0], Counter())[module] += use.count
-    stdlibs = {process.stdlib for process in trace.processes}
-    stdlib = stdlibs.pop() if len(stdlibs) == 1 else ""
+    stdlib = _stdlib(trace)
     tables = [
         _table(
             "imports",
@@ -387,7 +397,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
                 title,
                 ("file", "whose", "times"),
                 (
-                    (file, _owner(file, stdlib), use.count)
+                    (_short(file, stdlib), _owner(file, stdlib), use.count)
                     for file, use in trace.of(kind).items()
                 ),
                 f"It {kind} no code.",
@@ -409,14 +419,32 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
 
 def _owner(file: str, stdlib: str) -> str:
     """Return whose code is in a file: the library by its name."""
+    if file.startswith("<") and not file.startswith("<frozen "):
+        return "no file"
     return library_of(file) or origin_of(file, stdlib)
+
+
+def _short(file: str, stdlib: str) -> str:
+    """Return the path of a source file below the folder of its library."""
+    if library_of(file):
+        return re.split(r"[/\\](?:site|dist)-packages[/\\]", file)[-1]
+    if stdlib and origin_of(file, stdlib) == STANDARD and file.startswith(stdlib):
+        return file[len(stdlib) + 1 :]
+    return file
+
+
+def _stdlib(trace: Trace) -> str:
+    """Return the folder of the standard library, if all processes have the same."""
+    folders = {process.stdlib for process in trace.processes if process.told}
+    return folders.pop() if len(folders) == 1 else ""
 
 
 def _sites(trace: Trace, limits: Limits) -> list[Table]:
     tables = []
+    stdlib = _stdlib(trace)
     for origin in ORIGINS:
         rows = [
-            (f"{file}:{line}", function, _counts(use.details), use.count)
+            (f"{_short(file, stdlib)}:{line}", function, _counts(use.details), use.count)
             for (whose, file, line, function), use in trace.sites.items()
             if whose == origin
         ]

@@ -87,7 +87,9 @@
       one("#shown").textContent = `${count(seen.length, "event")} in this part${first}`;
     };
 
+    const list = one(".view");
     const show = (start, end) => {
+      list.open = true;
       const length = Math.min(Math.max(end - start, SHORTEST), data.length);
       from = Math.min(Math.max(start, 0), data.length - length);
       to = from + length;
@@ -160,6 +162,7 @@
       isWanted =
         hits &&
         (([, , , event, text]) => words.every((_, at) => hits[event][at] || hits[text][at]));
+      if (hits) list.open = true;
       draw();
       return hits ? data.events.filter(isWanted).length : 0;
     };

@@ -12,7 +12,7 @@ from ..reading.difference import Side, added, line_of
 from ..reading.steady import UNKNOWN_FOLDER
 from ..reading.touches import CONNECTS, LISTENS, LOOKS_UP, REMOVES, STARTS, WRITES
 from ..records.lines import complain
-from ..records.text import encodable, printable
+from ..records.text import encodable, number, printable
 from ..rules import paths
 from ..rules.grammar import quoted
 from .listing import print_lines
@@ -65,6 +65,8 @@ def _parser() -> Parser:
 def diff(argv: Sequence[str]) -> None:
     """Compare the traces that *argv* names, and exit."""
     parser = _parser()
+    if not argv and os.path.isfile("diff"):
+        parser.error("it needs OLD and NEW; the script of this name is run by ./diff")
     given = parser.parse_args(argv)
     if given.old == given.new == "-":
         parser.error("only one of OLD and NEW can be the standard input")
@@ -97,17 +99,11 @@ def _side(parser: Parser, name: str) -> Side:
             f"{trace.first_unread}: no line of a trace; `audithooks --json` writes them"
         )
     if trace.unread:
-        count = trace.unread
-        what = (
-            "1 line is no record, or is"
-            if count == 1
-            else (f"{count:,} lines are no records, or are")
-        )
-        first = "" if count == 1 else " is the first"
-        complain(f"{what} broken off: {trace.first_unread}{first}")
+        where, broken = trace.first_unread, number(trace.unread, "broken line")
+        complain(f"{where}: left out from here on: {broken}")
     lost = sum(trace.left_out.values())
     if lost:
-        complain(f"{name} lacks {lost:,} events, which could not be written")
+        complain(f"{name} lacks {number(lost, 'event')}, which could not be written")
     return side
 
 
@@ -124,10 +120,9 @@ def _files(name: str) -> list[str]:
 
 
 def _size(side: Side) -> str:
-    processes, events = len(side.trace.processes), side.trace.total
+    trace = side.trace
     return (
-        f"{events:,} event{'s' * (events != 1)} of "
-        f"{processes:,} process{'es' * (processes != 1)}"
+        f"{number(trace.total, 'event')} of {number(len(trace.processes), 'process')}"
     )
 
 

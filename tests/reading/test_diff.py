@@ -35,6 +35,7 @@ def run(child_of, tmp_path):
         environ.update(
             HERE=str(folder),
             PIP_CONFIG_FILE=os.devnull,
+            PYTEST_DEBUG_TEMPROOT=str(folder),  # others remove what is in /tmp
             PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
             PYTHONHASHSEED="random",
         )
@@ -219,7 +220,7 @@ def test_a_line_that_is_broken_off_is_told_and_not_fatal(diff, traces, tmp_path)
     assert diff("old.jsonl", "cut.jsonl") == (
         0,
         "",
-        "audithooks: 1 line is no record, or is broken off: cut.jsonl:2\n",
+        "audithooks: cut.jsonl:2: left out from here on: 1 broken line\n",
     )
 
 
