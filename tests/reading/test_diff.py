@@ -150,7 +150,7 @@ def test_a_difference_is_said_line_by_line(diff, traces):
 
 
 def test_what_is_gone_is_said_if_asked_for(diff, traces, tmp_path):
-    status, printed, _ = diff("old.jsonl", "new.jsonl", "--gone")
+    _, printed, _ = diff("old.jsonl", "new.jsonl", "--gone")
     assert printed.splitlines()[2:] == [
         "+ written    ./b  [open]",
         "- written    ./gone  [open]",

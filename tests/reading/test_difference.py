@@ -46,6 +46,11 @@ def spawned(program, *words):
     )
 
 
+def executed(file, name="<module>", address="0x7f01"):
+    code = f'<code object {name} at {address}, file "{file}", line 1>'
+    return line("exec", code_object=code)
+
+
 def imported(module):
     return line("import", module=module, filename=None, sys__path=[])
 
@@ -109,16 +114,7 @@ def new(side):
             spawned("python", "-c", "main(fd=9, pipe=11)"),
         ),
         (imported("tmpab12cd_x"), imported("tmpzz98yx_1")),
-        (
-            line(
-                "exec",
-                code_object='<code object f at 0x7f01, file "<x 0x7f01>", line 1>',
-            ),
-            line(
-                "exec",
-                code_object='<code object f at 0x7f02, file "<x 0x7f02>", line 9>',
-            ),
-        ),
+        (executed("<x 0x7f01>"), executed("<x 0x7f02>", address="0x7f02")),
         (
             opened("/c/d/de/ad/beef0123456789beef0123456789beef"),
             opened("/c/d/fe/ed/cafe0123456789cafe0123456789cafe"),
@@ -224,10 +220,7 @@ def test_the_files_of_a_new_module_are_not_told_again(new):
         imported("shop"),
         line("os.listdir", path="/work/one/shop"),
         opened("/work/one/shop/__pycache__/__init__.cpython-314.pyc"),
-        line(
-            "exec",
-            code_object='<code object <module> at 0x7, file "/work/one/shop/__init__.py", line 1>',
-        ),
+        executed("/work/one/shop/__init__.py"),
         imported("shop.tea"),
         opened("/work/one/shop/tea.cpython-314-x86_64-linux-gnu.so"),
         opened("/work/one/tea.py"),
