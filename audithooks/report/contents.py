@@ -145,8 +145,8 @@ def seconds(microseconds: int) -> str:
 
 
 def command_of(process: Process) -> str:
-    """Return the command of a process, or that the trace does not tell it."""
-    return process.command or "a program that the trace does not name"
+    """Return the command of a process, or what stands for it."""
+    return process.command or "unnamed program"
 
 
 def _name(process: Process) -> str:
@@ -380,7 +380,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
             (
                 (
                     package,
-                    ", ".join(sorted(name for name in modules if name != package)),
+                    _listed([name for name in modules if name != package], limits),
                     sum(modules.values()),
                 )
                 for package, modules in packages.items()
@@ -415,6 +415,17 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
                 _table(kind, title, (noun, "times"), rows, "", limits, "row")
             )
     return tables
+
+
+def _listed(names: Iterable[str], limits: Limits) -> str:
+    """Return the names that there is room for, and how many there are besides."""
+    waiting = sorted(names, reverse=True)
+    shown = ""
+    while waiting and len(shown) + len(waiting[-1]) < limits.text:
+        shown += f"{', ' if shown else ''}{waiting.pop()}"
+    if not waiting:
+        return shown
+    return f"{shown} and {len(waiting):,} more" if shown else f"{len(waiting):,}"
 
 
 def _owner(file: str, stdlib: str) -> str:
