@@ -182,7 +182,7 @@ class Learned:
         """Return a pattern for a path in the temporary folder and those beside it."""
         name = inside.split("/")[0]
         pattern = of_tempfile(name) if name in self._made else loosened(name)
-        if "*" not in pattern:
+        if "*" not in pattern or MADE.fullmatch(name):
             pattern = MADE.sub("*", name)
         pattern = _escaped(pattern)
         below = "" if pattern == name else "/**"  # of a name it is meant anyway

@@ -6,7 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-from ..records.text import printable
+from ..records.text import number, printable
 from .sites import site_of
 from .steady import UNKNOWN_FOLDER, Steady, shards_of
 from .touches import (
@@ -29,7 +29,7 @@ from .trace import DENIED, Trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from typing import Any
 
     from .records import Record
@@ -67,7 +67,7 @@ _OF_PYTHON = re.compile(
     re.IGNORECASE,
 )
 _NUMERIC = re.compile(r"[\d.]+|.*:.*")
-_SUFFIX = re.compile(r"(?:\.[\w-]+)?\.(?:py|pyw|so|pyd)")
+_SUFFIX = re.compile(r"(?:\.[\w-]+)?\.(?:py|pyw|so|pyd)\Z")
 
 
 @dataclass(eq=False)
@@ -77,8 +77,9 @@ class Finding:
     *what* is what another run would name alike, *values* what this one named, with the
     event that did so first and how often it was done; a host or a program has its port
     or its arguments behind a null character. *denied* is whether a rule refused it.
-    *below* is the number of modules of a package that were imported with it. *site* is
-    the file, the line and the function, or None if the trace does not tell.
+    *site* is the file, the line and the function, or None if the trace does not tell.
+    *importer* is the file that imports a module, or "", and *modules* are those that
+    the module imports in turn.
     """
 
     kind: str
@@ -89,7 +90,8 @@ class Finding:
     pid: int
     site: tuple[str, int, str] | None
     count: int = 0
-    below: int = 0
+    importer: str = ""
+    modules: list[str] = field(default_factory=list)
     values: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -169,6 +171,7 @@ class Side:
                     str(record.members["time"]),
                     record.pid,
                     None if site is None else site[1:],
+                    importer=_importer(record) if kind == IMPORTS else "",
                 )
                 seen = self._raw[kind, what, detail, denied] = _Seen(first)
             seen.count += 1
@@ -273,6 +276,7 @@ class Side:
                     file, line, function = finding.site
                     file = self.steady.path(file).removeprefix("./")
                     finding.site = file, line, function
+                    finding.importer = self.steady.path(finding.importer)
             finding.count += seen.count
             value = f"{what}\0{detail}" if detail and kind != EXECUTES else what
             finding.values[value] = seen.first.event, seen.count
@@ -300,6 +304,14 @@ class Side:
         return steady.text(what)
 
 
+def _importer(record: Record) -> str:
+    """Return the file of the module whose body imports another, or ""."""
+    for file, _, function in record.stack:
+        if not file.startswith("<frozen importlib"):
+            return file if function == "<module>" else ""
+    return ""
+
+
 def _has_folder(args: dict[str, Any]) -> bool:
     """Whether a relative path stands on the folder of a descriptor."""
     given = [args.get(name) for name in _FOLDERS]
@@ -322,8 +334,7 @@ def added(old: Side, new: Side) -> list[Finding]:
     imported, that a file which is written was read or removed as well, and the look-up
     of a host that is connected to.
     """
-    keys = new.findings.keys() - old.findings.keys()
-    found = {key: new.findings[key] for key in keys}
+    found = {key: f for key, f in new.findings.items() if key not in old.findings}
     of_kind: dict[str, set[str]] = {kind: set() for kind in KINDS}
     for kind, what, _ in found:
         of_kind[kind].add(what)
@@ -335,7 +346,7 @@ def added(old: Side, new: Side) -> list[Finding]:
     def is_plain(kind: str, what: str) -> bool:
         if kind == LOOKS_UP:
             return what in connected
-        if kind in (READS, EXECUTES) and _is_of(what, modules):
+        if kind in (READS, EXECUTES) and _module_of(what, modules):
             return True
         if kind == READS:
             return (
@@ -348,36 +359,50 @@ def added(old: Side, new: Side) -> list[Finding]:
 
     shown = [f for (kind, what, _), f in found.items() if not is_plain(kind, what)]
     return sorted(
-        _packages(shown), key=lambda f: (KINDS.index(f.kind), f.what, f.denied)
+        _gathered(shown), key=lambda f: (KINDS.index(f.kind), f.what, f.denied)
     )
 
 
-def _packages(findings: list[Finding]) -> Iterator[Finding]:
-    """Let a package stand for its modules."""
-    packages = {f.what: f for f in findings if f.kind == IMPORTS and not f.denied}
+def _gathered(findings: list[Finding]) -> Iterator[Finding]:
+    """Let an import stand for those that it leads to.
+
+    These are the modules of a package, and what a module imports that is new itself, if
+    the trace has call sites.
+    """
+    imports = {f.what: f for f in findings if f.kind == IMPORTS and not f.denied}
     for finding in findings:
-        above = finding.what.partition(".")[0]
-        if finding.kind == IMPORTS and above != finding.what and above in packages:
-            packages[above].below += 1
-            continue
-        yield finding
+        finding.modules = []
+    for finding in findings:
+        seen = {finding.what}
+        first = finding
+        while first.kind == IMPORTS and not first.denied:
+            above = first.what.partition(".")[0]
+            if above not in imports or above in seen:
+                above = _module_of(first.importer, imports)
+            if not above or above in seen:
+                break
+            seen.add(above)
+            first = imports[above]
+        if first is finding:
+            yield finding
+        else:
+            first.modules.append(finding.what)
 
 
-def _is_of(path: str, modules: set[str]) -> bool:
-    """Whether a path is that of one of *modules*, or of the folder of a package."""
+def _module_of(path: str, modules: Container[str]) -> str:
+    """Return which of *modules* a file is, or the folder of a package, or ""."""
     *folders, name = path.split("/")
-    match = _SUFFIX.search(name)
-    stem = name[: match.start()] if match else name
+    stem = _SUFFIX.sub("", name)
     parts = folders if stem == "__init__" else [*folders, stem]
-    depth = min(len(parts), 9)
-    return any(".".join(parts[-n:]) in modules for n in range(1, depth + 1))
+    names = (".".join(parts[-n:]) for n in range(1, min(len(parts), 9) + 1))
+    return next((name for name in names if name in modules), "")
 
 
 def line_of(finding: Finding) -> str:
     """Return a finding as text on one line."""
     kind, what = finding.kind, printable(finding.what)
-    if finding.below:
-        what += f" and {finding.below} of its modules"
+    if finding.modules:
+        what += f" and by it {number(len(finding.modules), 'module')}"
     told = [finding.event]
     if finding.site is not None:
         file, line, function = finding.site

@@ -11,9 +11,7 @@ import re
 
 from ..rules.passing import (
     EPHEMERAL,
-    MADE,
     NUMBER,
-    TEMPORARY,
     is_loopback,
     loosened,
     of_tempfile,
@@ -40,7 +38,13 @@ _PYTHONS = re.compile(r"(?:python|pypy)[\d.]*t?w?(?:\.exe)?", re.IGNORECASE)
 _SHARD = re.compile(r"[0-9a-f]{1,2}")  # of a cache by hashes
 _HASH = re.compile(r"[0-9a-f]{30,}")
 _RANDOM = re.compile(r"tmp[a-z0-9_]{8}|[0-9a-f]{8,}|\d{5,}")  # in the name of a module
+_RANDOM_END = re.compile(r"(?<=[-_.])[a-z0-9_]{8}(?=(?:\.\w+)?$)")  # as of tempfile
 _LONGEST = 200  # characters of a command
+
+
+def _slashed(path: str) -> str:
+    """Return a path of Windows with slashes; other paths as they are."""
+    return path.replace("\\", "/") if re.match(r"[A-Za-z]:\\", path) else path
 
 
 def shards_of(path: str) -> Iterator[str]:
@@ -71,7 +75,8 @@ class Steady:
         pids: Collection[int] = (),
         shards: Collection[str] = (),
     ) -> None:
-        self._folders = sorted(folders.items(), key=lambda item: -len(item[0]))
+        known = ((_slashed(folder), name) for folder, name in folders.items())
+        self._folders = sorted(known, key=lambda item: -len(item[0]))
         self._made = made
         self._shards = shards
         numbers = "|".join(str(pid) for pid in sorted(pids, reverse=True) if pid > 9)
@@ -90,8 +95,7 @@ class Steady:
     def _path(self, path: str) -> str:
         if path.startswith("<"):
             return self.text(path)
-        if re.match(r"[A-Za-z]:\\", path):
-            path = path.replace("\\", "/")
+        path = _slashed(path)
         of_process = _OF_PROCESS.match(path)
         if of_process:
             start = re.sub(r"\d+|(?:thread-)?self", "*", of_process[0])
@@ -132,12 +136,9 @@ class Steady:
             return of_tempfile(name)
         if self._pids is not None:
             name = self._pids.sub("*", name)
-        steady = loosened(name)
         if is_temporary:
-            steady = NUMBER.sub("*", steady)
-            if "*" not in steady and not TEMPORARY.fullmatch(name):
-                steady = MADE.sub("*", name) if re.search("[-_.]", name) else steady
-        return steady
+            name = NUMBER.sub("*", _RANDOM_END.sub("*", name))
+        return loosened(name)
 
     def text(self, text: str) -> str:
         """Return a text, such as a command: each of its words may be a path."""

@@ -64,6 +64,8 @@ def _parser() -> Parser:
 
 def diff(argv: Sequence[str]) -> None:
     """Compare the traces that *argv* names, and exit."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     if not argv and os.path.isfile("diff"):
         parser.error("it needs OLD and NEW; the script of this name is run by ./diff")
@@ -134,7 +136,7 @@ def _members(mark: str, finding: Finding, side: Side) -> dict[str, Any]:
         "kind": finding.kind,
         "what": encodable(finding.what),
         "count": finding.count,
-        "modules": finding.below,
+        "modules": sorted(map(encodable, finding.modules)),
         "denied": finding.denied,
         "event": encodable(finding.event),
         "time": finding.time,

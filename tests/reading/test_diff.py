@@ -169,7 +169,7 @@ def test_in_json_a_finding_is_an_object(diff, traces):
         "kind": "written",
         "what": "./b",
         "count": 1,
-        "modules": 0,
+        "modules": [],
         "denied": False,
         "event": "open",
         "time": "2026-01-01T00:00:00.000000Z",

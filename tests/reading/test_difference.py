@@ -59,14 +59,14 @@ def imported(module):
 def side(tmp_path):
     """Return the Side of a trace with some lines, of a program in a folder."""
 
-    def made(*lines, folder="/work/one"):
+    def made(*lines, folder="/work/one", stdlib="/py/lib/python3.14"):
         first = line("sys.start", seq=1)
         first["process"] = {
             "parent": 1,
             "command": "shop.py",
             "folder": folder,
             "python": "cpython 3.14.0",
-            "stdlib": "/py/lib/python3.14",
+            "stdlib": stdlib,
         }
         path = tmp_path / f"{len([*tmp_path.iterdir()])}.jsonl"
         path.write_text("".join(json.dumps(one) + "\n" for one in [first, *lines]))
@@ -96,7 +96,7 @@ def new(side):
             opened("/tmp/pytest-of-me/pytest-1/a"),
             opened("/tmp/pytest-of-me/pytest-2/a"),
         ),
-        (opened("/tmp/shop-abcdefgh.txt"), opened("/tmp/shop-hgfedcba.txt")),
+        (opened("/tmp/shop-abcdefgh.txt"), opened("/tmp/shop-5u7054tu.txt")),
         (opened("log-2026-01-01.txt"), opened("log-2026-11-27.txt")),
         (opened("/proc/12/stat"), opened("/proc/self/stat")),
         (opened("/dev/fd/3"), opened("/dev/fd/12")),
@@ -234,9 +234,29 @@ def test_a_known_module_from_another_place_is_new(new):
     assert new(lines, beside=beside) == [("read", "./json.py")]
 
 
-def test_a_package_stands_for_its_modules(side):
-    (finding,) = added(side(), side(*map(imported, ["shop", "shop.a", "shop.b"])))
-    assert line_of(finding) == "imported   shop and 2 of its modules  [import]"
+def test_an_import_stands_for_those_that_it_leads_to(side):
+    def by(module, file, function="<module>"):
+        importing = "<frozen importlib._bootstrap>", "_call_with_frames_removed"
+        stack = [
+            {"file": file, "line": 1, "function": function}
+            for file, function in (importing, (file, function))
+        ]
+        return {**imported(module), "stack": stack}
+
+    lines = [
+        by("shop", "/work/one/app.py"),
+        by("shop.a", "/work/one/shop/__init__.py"),
+        by("tea", "/work/one/shop/a.py"),
+        by("shop.b", "/work/one/tea.py"),
+        by("late", "/work/one/tea.py", "make"),
+    ]
+    late, shop = added(side(), side(*lines))
+    assert (late.what, late.modules) == ("late", [])
+    assert (shop.what, shop.modules) == ("shop", ["shop.a", "tea", "shop.b"])
+    assert (
+        line_of(shop)
+        == "imported   shop and by it 3 modules  [import, app.py:1 in <module>]"
+    )
 
 
 def test_a_connection_by_number_is_that_to_the_name_looked_up_last(new):
@@ -287,6 +307,20 @@ def test_what_was_denied_is_another_thing_than_what_was_done(new):
 def test_a_relative_path_stands_on_the_folder_of_its_process(new):
     lines = [line("os.chdir", path="/srv"), opened("a", "w")]
     assert ("written", "/srv/a") in new(lines)
+
+
+def test_paths_of_windows_are_known(side):
+    lines = [
+        opened(r"C:\work\one\a", "w"),
+        opened(r"C:\Users\me\AppData\Local\Temp\tmpab12cd_x\a", "w"),
+        opened(r"C:\py\Lib\json\__init__.py"),
+    ]
+    found = added(side(), side(*lines, folder=r"C:\work\one", stdlib=r"C:\py\Lib"))
+    assert [finding.what for finding in found] == [
+        "./a",
+        "{tmp}/tmp*/a",
+        "{stdlib}/json/__init__.py",
+    ]
 
 
 def test_a_line_tells_event_site_and_refusal(side):
