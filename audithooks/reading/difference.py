@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from dataclasses import dataclass, field
 
 from ..records.text import number, printable
+from ..rules.passing import is_loopback
 from .sites import site_of
 from .steady import UNKNOWN_FOLDER, Steady, shards_of
 from .touches import (
@@ -139,11 +141,8 @@ class Side:
         for process in self.trace.processes:
             if process.stdlib:
                 found[process.stdlib] = "{stdlib}"
-        if self._script.startswith("/"):
-            found.setdefault(self._script, "{script}")
-        if self.folder and posixpath.dirname(self.folder) != self.folder:
-            found[self.folder] = "."
-        return found
+        found = {self._script: "{script}", **found, self.folder: "."}
+        return {path: name for path, name in found.items() if len(path) > 3}  # than C:/
 
     def _add(self, record: Record, process: Process, found: list[Touch]) -> None:
         event, args = record.event, record.args
@@ -186,7 +185,8 @@ class Side:
             if match and not match[1].startswith("/usr"):
                 self._prefixes.add(match[1])
         if not self._script and texts:
-            self._script = texts[0] if not _OF_PYTHON.match(texts[0]) else "-"
+            is_own = not _OF_PYTHON.match(texts[0]) and not texts[0].endswith(".zip")
+            self._script = texts[0] if is_own else "-"
 
     def _is_of_rmtree(self, record: Record) -> bool:
         """Whether an event is of shutil.rmtree, which names the folder itself."""
@@ -234,7 +234,8 @@ class Side:
         if path in ("/dev/null", "NUL") and kind == WRITES:
             return
         if re.fullmatch(r"[a-z0-9_]{8}", parts[-1]):
-            if kind == WRITES and record.args.get("mode") is None:
+            flags = record.args.get("flags")
+            if kind == WRITES and type(flags) is int and flags & os.O_EXCL:
                 self._created.add(path)
             elif kind == REMOVES and path in self._created:
                 self._tried.add(path)
@@ -253,7 +254,7 @@ class Side:
             ):
                 return  # nobody is asked
             port = ""
-        elif kind == CONNECTS and port and is_numeric:
+        elif kind == CONNECTS and port and is_numeric and not is_loopback(host):
             names = self._names
             name = names.get((record.pid, port))
             if name is None:

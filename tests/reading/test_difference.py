@@ -264,6 +264,8 @@ def test_a_connection_by_number_is_that_to_the_name_looked_up_last(new):
     other = [looked_up("a.org", 443), connected("93.184.216.99", 443)]
     assert new(other, beside=one) == []
     assert new(other) == [("connected", "a.org port 443")]
+    at_home = [*one, connected("127.0.0.1", 443)]
+    assert new(at_home, beside=one) == [("connected", "localhost port 443")]
     by_number = [*one, looked_up("93.184.216.1", 443), connected("93.184.216.1", 443)]
     assert new(by_number, beside=one) == [("connected", "93.184.216.1 port 443")]
 
@@ -280,6 +282,34 @@ def test_what_tempfile_makes_is_the_same_and_what_it_tries_nothing(new):
     assert new(lines("abcdefgh", "a_abcdefgh")) == [("written", "./a_*.csv")]
     beside = lines("hgfedcba", "a_hgfedcba")
     assert new(lines("abcdefgh", "a_abcdefgh"), beside=beside) == []
+
+
+def test_a_file_that_is_made_and_removed_is_no_try_of_tempfile(new):
+    lines = [
+        line("open", path="/srv/database", mode=None, flags=0o102),
+        line("os.remove", path="/srv/database", dir_fd=-1),
+    ]
+    assert new(lines) == [("written", "/srv/database")]
+
+
+def test_the_folder_of_the_script_is_named_if_it_is_another_one(new):
+    def lines(folder):
+        places = [folder, "/env/lib/python3.14/site-packages"]
+        args = {"module": "shop", "filename": None, "sys__path": places}
+        return [
+            line("import", **args),
+            opened(f"{folder}/shop.txt"),
+            opened("/env/lib/python3.14/site-packages/tea.txt"),
+        ]
+
+    found = [
+        ("read", "{prefix}/lib/python3.14/site-packages/tea.txt"),
+        ("read", "{script}/shop.txt"),
+        ("imported", "shop"),
+    ]
+    assert new(lines("/opt/one")) == found
+    assert new(lines("/opt/one"), beside=lines("/opt/two")) == []
+    assert ("read", "/shop.txt") in new(lines(""))
 
 
 def test_rmtree_is_one_finding_and_a_folder_that_is_unknown_is_told(new):
