@@ -74,7 +74,7 @@ class Table:
     name: str
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[str | int]]
+    rows: Sequence[Sequence[str | int]]
     empty: str
     left_out: int = 0
     more: str = "row"
@@ -319,7 +319,7 @@ def _rulings(trace: Trace, limits: Limits) -> Table:
 
 def _hosts(trace: Trace, limits: Limits) -> Table:
     hosts = {host for kind in HOSTS for host in trace.of(kind)}
-    rows = []
+    rows: list[Sequence[str | int]] = []
     for host in hosts:
         uses = [trace.of(kind).get(host) for kind in (CONNECTS, LOOKS_UP, LISTENS)]
         ports: Counter[str] = Counter()
