@@ -46,7 +46,7 @@ class Record(_Record):
         return action if isinstance(action, str) else ""
 
     def text(self, name: str) -> str:
-        """Return the member *name*, such as rule or because, or "" if it has no text."""
+        """Return the member *name*, such as rule, or "" if it has no text."""
         value = self.members.get(name)
         return value if isinstance(value, str) else ""
 

@@ -73,9 +73,8 @@ class Touch(_Touch):
     """One thing that a record is about.
 
     *kind* is one of the words above, *what* the path, the host, the program or the
-    module, and *detail* the port of a host, the arguments of a program with a null character between
-    them, the name of a
-    code object, or "".
+    module, and *detail* the port of a host, the arguments of a program with a null
+    character between them, the name of a code object, or "".
     """
 
     __slots__ = ()
@@ -130,7 +129,8 @@ def touches(record: Record, folder: str = "") -> Iterator[Touch]:
 def placed(path: str, folder: str) -> str:
     """Return *path*, which stands on *folder*, in full and without . and .. in it."""
     flavor = ntpath if re.match(r"[A-Za-z]:[\\/]|\\\\", folder or path) else posixpath
-    return flavor.normpath(flavor.join(folder, path))
+    normal: str = flavor.normpath(flavor.join(folder, path))
+    return normal
 
 
 def _base(args: dict[str, Any], argument: str | None, folder: str) -> str:

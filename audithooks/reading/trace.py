@@ -193,9 +193,7 @@ class Trace:
         process = self._now.get(record.pid)
         if process is None or record.seq == 1 or (told and process.told):
             before = process
-            process = Process(
-                len(self.processes), record.pid, record.time, record.time
-            )
+            process = Process(len(self.processes), record.pid, record.time, record.time)
             if before is not None and self._last.get(record.pid) == "os.exec":
                 process.parent, process.became = before, True
             self.processes.append(process)

@@ -79,12 +79,15 @@ def number(count: int, noun: str) -> str:
 def shortened(text: str, longest: int) -> str:
     """Return *text* on one line, without its middle if it is longer than *longest*.
 
-    The end of a path says more than its middle.
+    That is at least 3. The end of a path says more than its middle.
     """
+    if len(text) > 2 * longest:
+        text = text[:longest] + text[-longest:]
+    text = printable(text)
     if len(text) > longest:
-        half = longest // 2
+        half = (longest - 1) // 2
         text = f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
-    return printable(text)
+    return text
 
 
 def encodable(text: str) -> str:

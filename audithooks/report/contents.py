@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..reading.records import EPOCH
-from ..reading.sites import ORIGINS, STANDARD, library_of, origin_of
+from ..reading.sites import LIBRARY, ORIGINS, OWN, STANDARD, library_of, origin_of
 from ..reading.touches import (
     COMPILES,
     CONNECTS,
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..reading.trace import Process, Trace, Use
+
+_IN = {
+    OWN: "the program's own code",
+    LIBRARY: "a library",
+    STANDARD: "the standard library alone",
+}
 
 MOST_DEEP = 30  # levels of a tree
 
@@ -68,7 +74,7 @@ class Table:
     name: str
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[str | int]]
+    rows: Sequence[Sequence[str | int]]
     empty: str
     left_out: int = 0
     more: str = "row"
@@ -176,9 +182,7 @@ def _facts(trace: Trace) -> list[tuple[str, str]]:
         return []
     files = trace.files()
     counts = [sum(kind in uses for uses in files.values()) for kind in FILES]
-    refused = sum(
-        use.count for key, use in trace.rulings.items() if key[0] == "denied"
-    )
+    refused = sum(use.count for key, use in trace.rulings.items() if key[0] == "denied")
     hosts = {host for kind in HOSTS for host in trace.of(kind)}
     pythons = sorted({p.python for p in trace.processes if p.python})
     return [
@@ -229,7 +233,10 @@ def _table(
     limits: Limits,
     more: str = "row",
 ) -> Table:
-    """Return a table whose last column has counts, the highest first."""
+    """Return a table whose last column has counts, the highest first.
+
+    Its first column says so if it is empty, as a host is that stands for all.
+    """
     found = sorted(rows, key=lambda row: (-int(row[-1]), *map(str, row)))
     kept = [
         [
@@ -238,6 +245,8 @@ def _table(
         ]
         for row in found[: limits.rows]
     ]
+    for row in kept:
+        row[0] = row[0] or "(empty)"
     return Table(name, title, columns, kept, empty, len(found) - len(kept), more)
 
 
@@ -310,7 +319,7 @@ def _rulings(trace: Trace, limits: Limits) -> Table:
 
 def _hosts(trace: Trace, limits: Limits) -> Table:
     hosts = {host for kind in HOSTS for host in trace.of(kind)}
-    rows = []
+    rows: list[Sequence[str | int]] = []
     for host in hosts:
         uses = [trace.of(kind).get(host) for kind in (CONNECTS, LOOKS_UP, LISTENS)]
         ports: Counter[str] = Counter()
@@ -411,9 +420,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
     ):
         rows = [(name, use.count) for name, use in trace.of(kind).items()]
         if rows:
-            tables.append(
-                _table(kind, title, (noun, "times"), rows, "", limits, "row")
-            )
+            tables.append(_table(kind, title, (noun, "times"), rows, "", limits, "row"))
     return tables
 
 
@@ -455,7 +462,12 @@ def _sites(trace: Trace, limits: Limits) -> list[Table]:
     stdlib = _stdlib(trace)
     for origin in ORIGINS:
         rows = [
-            (f"{_short(file, stdlib)}:{line}", function, _counts(use.details), use.count)
+            (
+                f"{_short(file, stdlib)}:{line}",
+                function,
+                _counts(use.details),
+                use.count,
+            )
             for (whose, file, line, function), use in trace.sites.items()
             if whose == origin
         ]
@@ -465,7 +477,7 @@ def _sites(trace: Trace, limits: Limits) -> list[Table]:
                 {STANDARD: "Standard library alone"}.get(origin, origin.capitalize()),
                 ("line", "function", "events", "times"),
                 rows,
-                f"No call site is in {origin if origin != 'library' else 'a library'}.",
+                f"No call site is in {_IN[origin]}.",
                 limits,
                 "line",
             )

@@ -51,11 +51,11 @@ def page(trace: Trace, recorder: Recorder, most: int = MOST_BYTES) -> bytes:
             made=contents(trace, limits),
             timeline=recorder.timeline(trace, limits.events),
             policy=_policy(style, script),
-            style=markupsafe.Markup(style),
-            script=markupsafe.Markup(script),
+            style=markupsafe.Markup(style),  # noqa: S704  # both are of this package
+            script=markupsafe.Markup(script),  # noqa: S704
             version=__version__,
         )
-        encoded = made.encode("utf-8", "backslashreplace")
+        encoded: bytes = made.encode("utf-8", "backslashreplace")
         if len(encoded) <= most:
             return encoded
         if limits.rows <= 1:
@@ -105,4 +105,3 @@ def _policy(style: str, script: str) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ..records.text import number, shortened
+from ..records.text import number, printable
 from .contents import Contents, Limits, contents
 
 TYPE_CHECKING = False
@@ -57,16 +57,19 @@ def _lines(made: Contents, columns: int) -> Iterator[str]:
 def _heading(title: str, line: str, columns: int) -> Iterator[str]:
     if line != "=":
         yield ""
-    title = shortened(title, columns)
-    yield title
-    yield line * len(title)
+    lines = [*_wrapped(title, columns, 0)]
+    yield from lines
+    yield line * len(lines[-1])
 
 
 def _wrapped(line: str, columns: int, indent: int) -> Iterator[str]:
-    """Yield a line in several, the further ones set in; long words are broken."""
+    """Yield a line in several, the further ones set in; long words are broken.
+
+    What cannot be seen is made visible.
+    """
     indent = min(indent, columns // 2)
     yield from textwrap.wrap(
-        line,
+        printable(line),
         columns,
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
@@ -103,12 +106,12 @@ def _table(table: Table, columns: int, title: str = "") -> Iterator[str]:
         yield table.empty
         return
     widest = max(len(f"{row[-1]:,}") for row in table.rows)
-    for *cells, count in table.rows:
-        first, *others = (
-            cell if name == table.columns[0] else f"{name}: {cell}"
-            for name, cell in zip(table.columns, cells)
+    for first, *cells, count in table.rows:
+        others = [
+            f"{name}: {cell}"
+            for name, cell in zip(table.columns[1:], cells)
             if cell not in ("", 0)
-        )
+        ]
         behind = f"  ({'; '.join(others)})" if others else ""
         line = f"{count:>{widest},}  {first}{behind}"
         yield from _wrapped(line, columns, widest + 4)

@@ -83,7 +83,9 @@ def report(argv: Sequence[str]) -> None:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except OSError as error:
         parser.error(f"can't write to {output!r}: {error.strerror}")
-    told = f"{number(trace.total, 'event')} of {number(len(trace.processes), 'process')}"
+    told = (
+        f"{number(trace.total, 'event')} of {number(len(trace.processes), 'process')}"
+    )
     print(f"{output}: {told}, {number(len(made), 'byte')}")
 
 
@@ -96,9 +98,7 @@ def _print_text(parser: Parser, files: Sequence[str]) -> None:
     print_lines([text(trace, get_terminal_size().columns)])
 
 
-def _read(
-    parser: Parser, files: Sequence[str], recorder: Recorder | None
-) -> Trace:
+def _read(parser: Parser, files: Sequence[str], recorder: Recorder | None) -> Trace:
     """Return the trace of some files, or exit if there is none."""
     from ..reading.trace import Trace
 

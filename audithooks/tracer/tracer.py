@@ -47,8 +47,8 @@ class Tracer:
     *record* writes an event, with the members of a Decision or "" as its third
     argument; *summary* counts it. Either may be None. With *follow*, the events of
     forked children are shown, too; otherwise only the refused ones are. With *apart*,
-    such a child begins a record of its own with that. *introduce* returns what the first
-    line of a process says of it, if it is not None. With *progress*, a line on stderr
+    such a child begins a record of its own with that. *introduce*, if not None, returns
+    what the first line of a process says of it. With *progress*, a line on stderr
     shows the number of events. *end* is called at the end, and returns what went wrong.
 
     If the output can no longer be written to, the trace ends, not the program. Nor does

@@ -36,7 +36,10 @@ LINE = {
 
 def about(event, args, folder="/srv"):
     """Return what an event is about, as tuples."""
-    return [tuple(t) for t in touches(record_of({**LINE, "event": event, "args": args}), folder)]
+    return [
+        tuple(t)
+        for t in touches(record_of({**LINE, "event": event, "args": args}), folder)
+    ]
 
 
 def read(writing):
@@ -152,7 +155,11 @@ def test_a_relative_path_stays_one_if_the_folder_is_not_known():
 @pytest.mark.parametrize(
     ("event", "args", "expected"),
     [
-        ("socket.connect", {"address": ["10.0.0.1", 443]}, (CONNECTS, "10.0.0.1", "443")),
+        (
+            "socket.connect",
+            {"address": ["10.0.0.1", 443]},
+            (CONNECTS, "10.0.0.1", "443"),
+        ),
         ("socket.connect", {"address": ["::1", 443, 0, 0]}, (CONNECTS, "::1", "443")),
         ("socket.connect", {"address": "run.sock"}, (CONNECTS, "/srv/run.sock", "")),
         ("socket.sendto", {"address": ["10.0.0.1", 53]}, (CONNECTS, "10.0.0.1", "53")),
@@ -177,7 +184,12 @@ def test_hosts(event, args, expected):
     [
         (
             "subprocess.Popen",
-            {"executable": "/bin/git", "args": ["git", "log"], "cwd": None, "env": None},
+            {
+                "executable": "/bin/git",
+                "args": ["git", "log"],
+                "cwd": None,
+                "env": None,
+            },
             (STARTS, "/bin/git", "log"),
         ),
         (
@@ -214,7 +226,11 @@ def test_a_command_of_the_shell_is_text():
             (EXECUTES, '/a "b".py', "f"),
         ),
         ("exec", {"code_object": "<odd>"}, (EXECUTES, "<odd>", "")),
-        ("compile", {"source": "1", "filename": "<string>"}, (COMPILES, "<string>", "")),
+        (
+            "compile",
+            {"source": "1", "filename": "<string>"},
+            (COMPILES, "<string>", ""),
+        ),
         ("compile", {"source": "1", "filename": None}, (COMPILES, "", "")),
         ("pickle.find_class", {"module": "a", "name": "B"}, (UNPICKLES, "a.B", "")),
         ("ctypes.dlopen", {"name": "libc.so.6"}, (LOADS, "libc.so.6", "")),
@@ -357,7 +373,8 @@ def test_a_program_that_two_events_tell_of_was_started_once(writing):
 def test_what_the_trace_has_not_is_told(writing):
     writing.event("audithooks.left_out", {"event": "*", "count": 4})
     writing.event(
-        "audithooks.not_followed", {"process": ["b'ls'", "-l"], "why": "it is no Python"}
+        "audithooks.not_followed",
+        {"process": ["b'ls'", "-l"], "why": "it is no Python"},
     )
     trace = read(writing)
     assert trace.left_out == {"*": 4}
