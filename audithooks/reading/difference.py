@@ -306,11 +306,9 @@ class Side:
 
 
 def _importer(record: Record) -> str:
-    """Return the file of the module whose body imports another, or ""."""
-    for file, _, function in record.stack:
-        if not file.startswith("<frozen importlib"):
-            return file if function == "<module>" else ""
-    return ""
+    """Return the file of the module whose body leads to an import, or ""."""
+    bodies = (file for file, _, function in record.stack if function == "<module>")
+    return next(bodies, "")
 
 
 def _has_folder(args: dict[str, Any]) -> bool:

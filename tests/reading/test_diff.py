@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import sys
 from importlib.util import find_spec
 
 import programs
 import pytest
 from features import FORK, needs
+from pages import block
 
 real = needs(
     FORK and sys.implementation.name == "cpython", "these programs are for CPython"
@@ -254,3 +257,54 @@ def test_what_cannot_be_compared_is_status_2(
     status, printed, errors = diff(*arguments)
     assert (status, printed) == (2, "")
     assert message in errors
+
+
+# The how-to page.
+
+
+@real
+def test_the_page_prints_what_it_says(child_of, diff, tmp_path):
+    commands = block("compare", "sh").splitlines()
+    for number, command in enumerate(commands[:2]):
+        script = block("compare", "{code-block} python", number)
+        (tmp_path / "shop.py").write_text(script)
+        name, *arguments = shlex.split(command, comments=True)
+        assert name == "audithooks"
+        done = child_of(None).start("-m", name, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for number, command in enumerate([commands[2], block("compare", "sh", 1)]):
+        name, subcommand, *arguments = shlex.split(command)
+        assert (name, subcommand) == ("audithooks", "diff")
+        status, printed, errors = diff(*arguments)
+        assert (status, errors) == (1, "")
+        lines = [
+            # Which modules there are depends on the version of Python.
+            [line for line in text.splitlines() if "imported" not in line]
+            for text in (printed, block("compare", "text", number))
+        ]
+        shown, said = (re.sub(r"\d+ events", "", "\n".join(part)) for part in lines)
+        assert shown == said
+        assert "imported   subprocess" in printed or number
+
+
+@real
+def test_the_workflow_of_the_page_fails_for_a_change(child_of, tmp_path):
+    steps = re.findall(r"- run: audithooks (.*)", block("compare", "yaml"))
+    assert len(steps) == 3
+    environ = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    statuses = []
+    for number, step in enumerate(steps):
+        folder = tmp_path / "work"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        test = "def test_price():\n    open('added', 'w').close()\n"
+        (folder / "test_it.py").write_text(
+            test if number else test.replace("added", "a")
+        )
+        words = shlex.split(step.replace("$RUNNER_TEMP", str(tmp_path)))
+        done = child_of(None).start(
+            "-m", "audithooks", *words, cwd=folder, environ=environ
+        )
+        statuses.append(done.returncode)
+    assert statuses == [0, 0, 1]
+    assert "\n+ written    ./added  [open, test_it.py:2 in test_price]\n" in done.stdout
