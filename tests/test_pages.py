@@ -269,7 +269,7 @@ def test_every_page_that_the_readme_links_to_is_there():
         assert (DOCS / page).with_suffix(".md").is_file(), page
 
 
-@pytest.mark.parametrize("command", [(), ("events",), ("explain",)])
+@pytest.mark.parametrize("command", [(), ("events",), ("explain",), ("diff",)])
 def test_every_page_that_the_help_names_is_there(child_of, command):
     done = child_of(None).start("-m", "audithooks", *command, "--help")
     pages = re.findall(
