@@ -29,11 +29,12 @@ PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 URLS = dict(re.findall(r'^([A-Z]\w+) = "(https://.*)"$', PROJECT, re.MULTILINE))
 # Pages whose blocks belong together, and which another test runs.
 ELSEWHERE = {"how-to/query.md": "test_json_lines.py"}
-# What differs from run to run: times, processes and threads.
+# What differs from run to run: times, processes and threads, folders.
 # Up to 3.9, `python -m` imports threading, and so threads have names.
 VARIES = re.compile(
     r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{2,}(,"thread_name":"MainThread")?'
     r"|^\d+(?= audithooks: )"
+    r'|(?<="process":){[^}]*}'
 )
 BLOCK = re.compile(r"^```([^`\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SESSION = re.compile(r"\$ ((?:.*?\n)(?:> .*?\n)*)(.*)", re.DOTALL)

@@ -105,6 +105,7 @@ class Trace:
         self.sites: dict[tuple[str, str, int, str], Use] = {}
         self.events: Counter[str] = Counter()
         self.without_stack = 0
+        self.most_callers = 0  # of an event
         self.left_out: Counter[str] = Counter()
         self.not_followed: dict[tuple[str, str], Use] = {}
         self.unread = 0
@@ -154,6 +155,7 @@ class Trace:
                 of_kind = self.uses.setdefault(kind, {})
                 of_kind.setdefault(what, Use()).add(record, process, detail)
             self._change(record, process)
+        self.most_callers = max(self.most_callers, len(record.stack))
         site = site_of(record.stack, process.stdlib)
         if site is None:
             self.without_stack += 1

@@ -212,6 +212,11 @@ def _notes(trace: Trace) -> list[str]:
         )
     elif trace.without_stack:
         notes.append(f"{number(trace.without_stack, 'event')} had no caller in Python.")
+    if trace.most_callers == 1:
+        notes.append(
+            "Of each event the trace has one caller, perhaps in a library: --stack 30 "
+            "in place of -k records who called that."
+        )
     nameless = sum(not process.told for process in trace.processes)
     if nameless:
         notes.append(
@@ -293,12 +298,12 @@ def _branch(trace: Trace, process: Process, limits: Limits) -> Branch:
     elif process.parent is not None and process.parent.command == process.command:
         notes.append("the program of its parent, as a fork has")
     elif process.parent is None and process.parent_pid is not None:
-        notes.append(f"started by process {process.parent_pid}, not in the trace")
+        notes.append(f"its parent {process.parent_pid} is not in the trace")
     before = process.parent.told if process.parent is not None else {}
-    for name in ("folder", "python"):
+    for word, name in (("in", "folder"), ("by", "python")):
         value = process.told.get(name)
         if isinstance(value, str) and value and value != before.get(name):
-            notes.append(f"in {shortened(value, limits.text)}")
+            notes.append(f"{word} {shortened(value, limits.text)}")
     when = f"from {began}, for {seconds(process.last - process.first)}"
     return Branch(process, text, when, notes)
 
@@ -355,7 +360,7 @@ def _programs(trace: Trace, limits: Limits) -> Table:
             for program, use in trace.of(STARTS).items()
             for words, count in use.details.items()
         ),
-        "It started no program.",
+        "No event tells of a program that was started.",
         limits,
         "program",
     )
@@ -394,7 +399,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
                 )
                 for package, modules in packages.items()
             ),
-            "It imported nothing.",
+            "No event tells of an import.",
             limits,
             "package",
         )
@@ -409,7 +414,7 @@ def _code(trace: Trace, limits: Limits) -> list[Table]:
                     (_short(file, stdlib), _owner(file, stdlib), use.count)
                     for file, use in trace.of(kind).items()
                 ),
-                f"It {kind} no code.",
+                f"No event tells of code that was {kind}.",
                 limits,
                 "file",
             )

@@ -9,7 +9,7 @@ This is the only module that needs Jinja.
 
 from __future__ import annotations
 
-import os
+import pkgutil
 from base64 import b64encode
 from hashlib import sha256
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .timeline import Recorder
 
 MOST_BYTES = 2_000_000
-_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 class TooLong(Exception):
@@ -64,8 +63,10 @@ def page(trace: Trace, recorder: Recorder, most: int = MOST_BYTES) -> bytes:
 
 
 def _read(name: str) -> str:
-    with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
-        return file.read()
+    data = pkgutil.get_data(__package__, name)  # also from a zip file
+    if data is None:
+        raise FileNotFoundError(name)
+    return data.decode().replace("\r\n", "\n")
 
 
 def _template() -> Any:
@@ -76,7 +77,6 @@ def _template() -> Any:
         return printable(value) if isinstance(value, str) else value
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         finalize=visible,
         trim_blocks=True,
@@ -85,7 +85,7 @@ def _template() -> Any:
     )
     environment.filters.update(number=number, seconds=seconds)
     environment.globals.update(kinds=KINDS)
-    return environment.get_template("page.html.jinja")
+    return environment.from_string(_read("page.html.jinja"))
 
 
 def _policy(style: str, script: str) -> str:

@@ -46,12 +46,19 @@ def _lines(made: Contents, columns: int) -> Iterator[str]:
     yield from _table(made.programs, columns)
     if made.not_followed.rows:
         yield from _table(made.not_followed, columns)
-    for table in made.code:
-        yield from _table(table, columns)
+    some = [table for table in made.code if table.rows]
+    if not some:
+        yield from _heading("What code it ran", "-", columns)
+        yield "No event tells of code."
+    for table in some:
+        yield from _table(table, columns, f"Code: {_small(table.title)}")
     for table in made.sites:
-        title = f"Who did it: {table.title[0].lower()}{table.title[1:]}"
-        yield from _table(table, columns, title)
+        yield from _table(table, columns, f"Who did it: {_small(table.title)}")
     yield from _table(made.events, columns)
+
+
+def _small(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def _heading(title: str, line: str, columns: int) -> Iterator[str]:

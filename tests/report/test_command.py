@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import shlex
 import sys
 
 import pytest
 from features import FORK, PROCESSES, needs
+from pages import block
 from traces import PROCESS
 
 pytestmark = needs(PROCESSES, "this system has no processes")
@@ -30,6 +33,12 @@ def trace(writing):
 
 def lines(path):
     return [*map(json.loads, path.read_text(encoding="utf-8").splitlines())]
+
+
+def told(text):
+    """Return a text without spaces, and without what differs from run to run."""
+    text = re.sub(r"[\d.,:-]*\d", "N", "".join(text.split()))
+    return text.replace(sys.implementation.name, "cpython")
 
 
 # The command.
@@ -102,6 +111,16 @@ def test_what_is_wrong_is_said(run, trace, tmp_path, arguments, status, words):
     assert (done.returncode, done.stdout) == (status, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_example_of_the_page_is_true(run, tmp_path):
+    (tmp_path / "shop.py").write_text(block("report", "{code-block} python"))
+    trace, report = block("report", "{code-block} sh", 1).splitlines()
+    done = run(*shlex.split(trace)[1:])
+    assert done.returncode == 0, done.stderr
+    shown = run(*shlex.split(report)[1:]).stdout
+    found = told(shown).replace(told(str(tmp_path)), "/srv/shop")
+    assert found.startswith(told(block("report", "text")))
 
 
 # A program of that name.

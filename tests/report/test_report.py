@@ -589,7 +589,14 @@ def test_it_is_said_what_the_trace_lacks(writing):
 
 
 def test_a_trace_that_lacks_nothing_has_one_note(writing):
-    stack = [("/srv/a.py", 1, "f")]
+    stack = [("/usr/lib/python3.14/os.py", 2, "g"), ("/srv/a.py", 1, "f")]
     writing.event("app.work", {}, stack=stack, process=PROCESS)
     (note,) = contents(Trace.read([str(writing.path)]), Limits()).notes
     assert "may have failed" in note
+
+
+def test_it_is_said_if_there_is_one_caller_of_each_event(writing):
+    """With -k, that is often one in a library."""
+    writing.event("app.work", {}, stack=[("/srv/a.py", 1, "f")], process=PROCESS)
+    notes = contents(Trace.read([str(writing.path)]), Limits()).notes
+    assert any("--stack 30 in place of -k" in note for note in notes)
