@@ -130,7 +130,11 @@ def _size(side: Side) -> str:
 
 def _members(mark: str, finding: Finding, side: Side) -> dict[str, Any]:
     """Return a finding as it is written in JSON."""
-    site = finding.site
+    site = finding.site and {
+        "file": encodable(finding.site[0]),
+        "line": finding.site[1],
+        "function": encodable(finding.site[2]),
+    }
     return {
         "change": "new" if mark == "+" else "gone",
         "kind": finding.kind,
@@ -141,11 +145,11 @@ def _members(mark: str, finding: Finding, side: Side) -> dict[str, Any]:
         "event": encodable(finding.event),
         "time": finding.time,
         "pid": finding.pid,
-        "site": site and dict(zip(("file", "line", "function"), site)),
+        "site": site,
         "values": [
             encodable(value.replace("\0", " ").rstrip()) for value in finding.values
         ],
-        "rules": [rule for rule, _ in _learned([finding], side).rules()],
+        "rules": [encodable(rule) for rule, _ in _learned([finding], side).rules()],
     }
 
 
