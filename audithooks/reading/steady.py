@@ -82,7 +82,7 @@ class Steady:
         numbers = "|".join(str(pid) for pid in sorted(pids, reverse=True) if pid > 9)
         self._pids = None
         if numbers:
-            self._pids = re.compile(rf"(?<![\w.])(?:{numbers})(?![\w.])")
+            self._pids = re.compile(rf"(?<!\w)(?:{numbers})(?!\w)")
         self._known: dict[str, str] = {}
 
     def path(self, path: str) -> str:

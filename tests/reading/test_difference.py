@@ -338,6 +338,31 @@ def test_what_was_denied_is_another_thing_than_what_was_done(new):
     assert new([denied], beside=[denied]) == []
 
 
+def test_the_number_of_a_process_is_another_one_in_each_run(new):
+    def lines(pid, name):
+        return [{**opened(name, "w"), "pid": pid}]
+
+    assert new(lines(312, "of-312.txt"), beside=lines(77, "of-77.txt")) == []
+    assert new(lines(312, "of-77.txt"), beside=lines(77, "of-77.txt")) == [
+        ("written", "./of-77.txt")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([opened("/dev/null", "w")], []),
+        ([spawned("git"), opened("/usr/bin/git")], [("started", "git")]),
+        ([spawned("/opt/git"), opened("/opt/git")], [("started", "/opt/git")]),
+        ([opened("a.py"), executed("/work/one/a.py")], [("executed", "./a.py")]),
+        ([opened("a", "w"), opened("a")], [("written", "./a")]),
+        ([opened("a"), spawned("git")], [("read", "./a"), ("started", "git")]),
+    ],
+)
+def test_what_is_plain_from_another_line_is_not_told(new, lines, found):
+    assert new(lines) == found
+
+
 def test_a_relative_path_stands_on_the_folder_of_its_process(new):
     lines = [line("os.chdir", path="/srv"), opened("a", "w")]
     assert ("written", "/srv/a") in new(lines)
