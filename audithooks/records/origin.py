@@ -48,7 +48,7 @@ def process_members(command: str) -> dict[str, Any]:
         "stdlib": os.path.dirname(os.__file__),
     }
     return {
-        "parent": Real.getppid(),
+        "parent": 0 if Real.getppid is None else Real.getppid(),
         **{name: encodable(text[:_LONGEST]) for name, text in members.items()},
     }
 
