@@ -190,7 +190,7 @@
       rows.push({ item, above: null, text: item.textContent.toLowerCase() });
     }
     // What has no hit is hidden as a whole.
-    const groups = all("section:not([aria-labelledby=when]), .listing, .more");
+    const groups = all("section:not([aria-labelledby=when]), .listing, .listing .wide, .more");
     let opened = [];
 
     const run = () => {
