@@ -27,6 +27,7 @@ _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _PROGRAM = f"{_PACKAGE}tracer.program"  # it and what is outside of it
 _PACKAGES = f"{os.sep}site-packages{os.sep}"
+_STDLIB = os.path.dirname(os.__file__)
 _LONGEST = 500  # characters of a command or a folder
 _FOLLOW = os.path.join("tracer", "_follow", "sitecustomize.py")
 
@@ -45,10 +46,10 @@ def process_members(command: str) -> dict[str, Any]:
         "command": command,
         "folder": folder,
         "python": f"{kind} {version[0]}.{version[1]}.{version[2]}",
-        "stdlib": os.path.dirname(os.__file__),
+        "stdlib": _STDLIB,
     }
     return {
-        "parent": Real.getppid(),
+        "parent": 0 if Real.getppid is None else Real.getppid(),
         **{name: encodable(text[:_LONGEST]) for name, text in members.items()},
     }
 

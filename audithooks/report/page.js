@@ -83,8 +83,9 @@
       all(".axis span")[1].textContent = seconds(to);
       one("#window").textContent = `${seconds(from)} to ${seconds(to)}`;
       one("#view").replaceChildren(...seen.slice(0, MOST_ROWS).map(row));
+      const what = isWanted ? " with these words" : "";
       const first = seen.length > MOST_ROWS ? `, of which the first ${MOST_ROWS} are here` : "";
-      one("#shown").textContent = `${count(seen.length, "event")} in this part${first}`;
+      one("#shown").textContent = `${count(seen.length, "event")}${what} in this part${first}`;
     };
 
     const list = one(".view");
@@ -185,9 +186,11 @@
       }
     };
     for (const item of all("section > .tree > li")) walk(item, null);
-    for (const item of all("section > .wide tbody tr, .more tbody tr")) {
+    for (const item of all(".listing tbody tr")) {
       rows.push({ item, above: null, text: item.textContent.toLowerCase() });
     }
+    // What has no hit is hidden as a whole.
+    const groups = all("section:not([aria-labelledby=when]), .listing, .listing .wide, .more");
     let opened = [];
 
     const run = () => {
@@ -201,16 +204,19 @@
         row.item.classList.toggle("hit", row.has);
         hits += row.has;
       }
+      const around = new Set();
       for (const row of rows) {
         if (!row.has) continue;
         for (let above = row.above; above; above = above.above) above.item.hidden = false;
         for (let at = row.item.parentElement; at; at = at.parentElement) {
+          around.add(at);
           if (at.tagName === "DETAILS" && !at.open) {
             at.open = true;
             opened.push(at);
           }
         }
       }
+      for (const group of groups) group.hidden = words.length > 0 && !around.has(group);
       const events = searchTimeline(words);
       said.textContent = words.length
         ? `${count(hits, "row")} and ${count(events, "event")} of the timeline`

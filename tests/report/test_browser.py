@@ -244,6 +244,8 @@ def test_a_report_is_opened_clicked_searched_and_zoomed(browser, reports, name):
     hits = seen(browser, "#files ~ .tree li.hit > .line")
     assert any(written in hit.text and "written" in hit.text for hit in hits)
     assert all(written in hit.text for hit in seen(browser, "tr.hit"))
+    for group in seen(browser, "section:not([aria-labelledby=when]), .listing"):
+        assert group.find_elements(By.CSS_SELECTOR, ".hit")
     assert "written" in " ".join(hit.text for hit in hits)
     one(browser, "#find").send_keys(Keys.ESCAPE)
     assert one(browser, "#found").text == ""
@@ -291,9 +293,9 @@ def test_a_server_has_hosts_and_own_code(browser, reports):
     browser.open(reports("flask"))
     hosts = one(browser, "section[aria-labelledby=hosts] tbody").text
     assert "127.0.0.1" in hosts
-    own = one(browser, "#by-own-code ~ .wide tbody").text
+    own = one(browser, ".listing:has(#by-own-code) tbody").text
     assert "home" in own
-    assert "werkzeug/serving.py" in one(browser, "#by-library ~ .wide tbody").text
+    assert "werkzeug/serving.py" in one(browser, ".listing:has(#by-library) tbody").text
 
 
 def test_the_timeline_is_searched(browser, reports):
