@@ -64,6 +64,7 @@ class Real:
     F_SETFL: Any = getattr(_fcntl, "F_SETFL", None)
     fcntl: Any = getattr(_fcntl, "fcntl", None)
     fpathconf: Any = getattr(os, "fpathconf", None)
+    getppid: Any = getattr(os, "getppid", None)  # not on WASI
     getsignal: Any = getattr(_signal, "getsignal", None)
     poll: Any = getattr(select, "poll", None)
     readlink: Any = getattr(os, "readlink", None)

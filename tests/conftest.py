@@ -23,6 +23,7 @@ import building
 import pytest
 import written
 from features import FORK, PROCESSES, THREADS
+from traces import Writing
 
 import audithooks
 from audithooks.sinks import JsonLines, jsonlines_py
@@ -149,6 +150,12 @@ def figure(pytestconfig):
                 figures.write(f"{number}\t{name}\n")
 
     return note
+
+
+@pytest.fixture
+def writing(tmp_path):
+    """A trace in JSON Lines that is written for a test."""
+    return Writing(tmp_path / "trace.jsonl")
 
 
 @pytest.fixture

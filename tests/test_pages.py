@@ -29,11 +29,12 @@ PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 URLS = dict(re.findall(r'^([A-Z]\w+) = "(https://.*)"$', PROJECT, re.MULTILINE))
 # Pages whose blocks belong together, and which another test runs.
 ELSEWHERE = {"how-to/query.md": "test_json_lines.py"}
-# What differs from run to run: times, processes and threads.
+# What differs from run to run: times, processes and threads, folders.
 # Up to 3.9, `python -m` imports threading, and so threads have names.
 VARIES = re.compile(
     r'\d{4}-[-\dT:.]+Z|\d+\.\d{3,}|(?<=:)\d{2,}(,"thread_name":"MainThread")?'
     r"|^\d+(?= audithooks: )"
+    r'|(?<="process":){[^}]*}'
 )
 BLOCK = re.compile(r"^```([^`\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SESSION = re.compile(r"\$ ((?:.*?\n)(?:> .*?\n)*)(.*)", re.DOTALL)
@@ -269,7 +270,7 @@ def test_every_page_that_the_readme_links_to_is_there():
         assert (DOCS / page).with_suffix(".md").is_file(), page
 
 
-@pytest.mark.parametrize("command", [(), ("events",), ("explain",)])
+@pytest.mark.parametrize("command", [(), ("events",), ("explain",), ("diff",)])
 def test_every_page_that_the_help_names_is_there(child_of, command):
     done = child_of(None).start("-m", "audithooks", *command, "--help")
     pages = re.findall(

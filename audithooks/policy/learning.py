@@ -20,6 +20,15 @@ from .._real import Real, is_there
 from ..records.text import printable
 from ..rules import Rules, paths
 from ..rules.grammar import SUBJECTS, Value, in_quotes, parse, quoted
+from ..rules.passing import (
+    EPHEMERAL,
+    MADE,
+    NUMBER,
+    TEMPORARY,
+    is_loopback,
+    loosened,
+    of_tempfile,
+)
 from .policy import OPENED
 
 TYPE_CHECKING = False
@@ -29,25 +38,7 @@ if TYPE_CHECKING:
     from ..rules import Rule
 
 _SIBLINGS = 4
-_EPHEMERAL = 32768
-# What is another one in each run: see _loosened().
-_PASSING = re.compile(
-    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"  # a UUID
-    r"|\d{4}-\d\d-\d\d(?:[T_ ]\d\d[-:.]?\d\d[-:.]?\d\d(?:\.\d+)?)?"  # a time
-    r"|(?<=\.pyc\.)\d+$"  # of importlib
-    r"|(?<![^\W_])(?P<tmp>tmp)[a-z0-9_]{8}(?![a-z0-9_])"  # of tempfile
-    r"|(?<=[-_.])(?=[a-z_]*\d)[a-z0-9_]{8}$"  # likewise, with a prefix
-    r"|(?<=\.)X[a-zA-Z]{6}x$"  # of coverage
-    r"|(?<![^\W_])(?=[a-f]*\d|[A-F]*\d)(?:[0-9a-f]{8,}|[0-9A-F]{8,})(?![^\W_])"
-    r"|(?<![^\W_])(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[a-zA-Z]\d+[a-zA-Z])[^\W_]{8,}"
-    r"|\d{4,}"  # a process, perhaps
-)
-_NUMBER = re.compile(r"(?<=-)\d+$")
-_LAST = r"[a-z0-9_]{8}(?=(?:\.\w+)?$)"  # of tempfile, maybe with a suffix
-_MADE = re.compile(f"{_LAST}|{_NUMBER.pattern}")
-_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")
 _TRIED = "|{tmp}/????????"  # how tempfile tries whether it can write
-_ALONE = r"(?<![a-z0-9_])[a-z0-9_]{8}(?![a-z0-9_])"
 _NONE = Value("None", False)
 _ORDER = ("@write", "@connect", "@listen", "@spawn")
 
@@ -79,22 +70,22 @@ class Learned:
         self._untold: Counter[str] = Counter()  # what no rule can say
         self._refused: Counter[tuple[str, str]] = Counter()
 
-    def add(self, rule: str, event: str = "") -> None:
-        """Add a rule that would have allowed an event."""
+    def add(self, rule: str, event: str = "", count: int = 1) -> None:
+        """Add a rule that would have allowed an event, which was raised so often."""
         if rule not in self._given:
             try:
                 if rule in SUBJECTS:
                     raise ValueError("it is about too much")
                 (made,) = Rules("allow", [rule], self._folder, strict=True).rules
             except ValueError:
-                self._untold[rule] += 1
+                self._untold[rule] += count
                 return
             paths_of = {value.text for item in made.items for value in item.values}
             if event in ("tempfile.mkstemp", "tempfile.mkdtemp"):
                 self._made.update(map(os.path.basename, paths_of))
             elif event == "os.mkdir":
                 self._folders.update(paths_of)
-        self._given[rule] += 1
+        self._given[rule] += count
 
     def refuse(self, rule: str, subject: str) -> None:
         """Add an event that a rule refuses which nothing can lift."""
@@ -143,9 +134,9 @@ class Learned:
         elif "host" in items:
             host = items["host"][0].text
             exact = in_quotes(host) if "/" in host else quoted(host)
-            text = f"host={'localhost' if _is_loopback(host) else exact}"
+            text = f"host={'localhost' if is_loopback(host) else exact}"
             port = items["port"][0].text if "port" in items else ""
-            if port and not (port.isdigit() and not 0 < int(port) < _EPHEMERAL):
+            if port and not (port.isdigit() and not 0 < int(port) < EPHEMERAL):
                 text += f", port={port}"
             yield text
         else:
@@ -164,11 +155,11 @@ class Learned:
                 return self._passing(inside)
             name = os.path.basename(path)
             if name in self._made:
-                return _pattern(f"{os.path.dirname(path)}/{_of_tempfile(name)}")
+                return _pattern(f"{os.path.dirname(path)}/{of_tempfile(name)}")
             return in_quotes(path) if _is_folder(path) else quoted(path)
         parts = path[len(self._folder) :].lstrip("/").split("/")
         parts = [
-            _of_tempfile(part) if part in self._made else _loosened(part)
+            of_tempfile(part) if part in self._made else loosened(part)
             for part in parts
         ]
         inside = f"{self._prefix}/{'/'.join(parts)}"
@@ -190,12 +181,12 @@ class Learned:
     def _passing(self, inside: str) -> str:
         """Return a pattern for a path in the temporary folder and those beside it."""
         name = inside.split("/")[0]
-        pattern = _of_tempfile(name) if name in self._made else _loosened(name)
-        if "*" not in pattern:
-            pattern = _MADE.sub("*", name)
+        pattern = of_tempfile(name) if name in self._made else loosened(name)
+        if "*" not in pattern or MADE.fullmatch(name):
+            pattern = MADE.sub("*", name)
         pattern = _escaped(pattern)
         below = "" if pattern == name else "/**"  # of a name it is meant anyway
-        tried = _TRIED if name in self._made or _TEMPORARY.fullmatch(name) else ""
+        tried = _TRIED if name in self._made or TEMPORARY.fullmatch(name) else ""
         return f"{{tmp}}/{pattern}{below}{tried}"
 
     def _program(self, path: str) -> str:
@@ -204,7 +195,7 @@ class Learned:
         if not inside:
             return quoted(path)
         *folders, name = inside.split("/")
-        parts = [_NUMBER.sub("*", _loosened(part)) for part in folders]
+        parts = [NUMBER.sub("*", loosened(part)) for part in folders]
         return f"{{tmp}}/{_escaped('/'.join([*parts, name]))}"
 
     def _join_siblings(self, found: Counter[tuple[str, str]]) -> None:
@@ -268,39 +259,34 @@ class Learned:
         lines = [
             f"# What `{printable(command)[:60]}` did: a policy, written by --learn.",
             "# Behind each rule is how often it was needed. Reading is not limited.",
-            *(
-                f"# Not written, as no rule can say that and no more: {rule}  # {n:,}"
-                for rule, n in self._untold.items()
-            ),
+            *self._comments(),
             'default = "deny"',
-            "allow = [",
+            *self._allowed(),
         ]
-        rules = self.rules(lasting=True)
-        rows = [(f"  {_toml_quoted(text)},", count) for text, count in rules]
-        lines += [f"{row}  # {count:,}" for row, count in rows]
-        return "\n".join([*lines, "]", ""])
+        return "\n".join([*lines, ""])
 
+    def part(self) -> str:
+        """Return the part of a policy file that allows it, or "" if nothing has to."""
+        if not self._given and not self._untold:
+            return ""
+        return "\n".join([*self._comments(), *self._allowed(), ""])
 
-def _loosened(name: str) -> str:
-    """Return a pattern for a name that may be another one in the next run."""
-    return _PASSING.sub(lambda match: f"{match['tmp'] or ''}*", name)
+    def _comments(self) -> Iterable[str]:
+        for rule, count in self._untold.items():
+            yield (
+                "# Not written, as no rule can say that and no more: "
+                f"{rule}  # {count:,}"
+            )
 
-
-def _of_tempfile(name: str) -> str:
-    """Return a pattern for names that are made like this one, which tempfile made."""
-    for regex in (r"(?<=^tmp)[a-z0-9_]{8}", _ALONE, _LAST):
-        found = [*re.finditer(regex, name)]
-        if found:
-            return f"{name[: found[-1].start()]}*{name[found[-1].end() :]}"
-    return name
+    def _allowed(self) -> Iterable[str]:
+        yield "allow = ["
+        for text, count in self.rules(lasting=True):
+            yield f"  {_toml_quoted(text)},  # {count:,}"
+        yield "]"
 
 
 def _has_port(rule: Rule) -> bool:
     return any(item.name == "port" for item in rule.items)
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "::1" or re.fullmatch(r"127\.[\d.]+", host) is not None
 
 
 def _is_folder(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where an event was raised: the thread, the asyncio task, and the callers."""
+"""Where an event was raised: the process, thread, asyncio task, and the callers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from builtins import getattr, hasattr, isinstance, len, str, type  # noqa: UP029
 
 from .._core.choice import IMPLEMENTATION
+from .._real import Real
 from .text import MAX_NAME, encodable
 
 TYPE_CHECKING = False
@@ -27,7 +28,31 @@ _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _PROGRAM = f"{_PACKAGE}tracer.program"  # it and what is outside of it
 _PACKAGES = f"{os.sep}site-packages{os.sep}"
+_STDLIB = os.path.dirname(os.__file__)
+_LONGEST = 500  # characters of a command or a folder
 _FOLLOW = os.path.join("tracer", "_follow", "sitecustomize.py")
+
+
+def process_members(command: str) -> dict[str, Any]:
+    """Return what the first line of a process says of it; *command* is its program.
+
+    Texts that would not fit into a pipe with the rest of the line are shortened.
+    """
+    try:
+        folder = Real.getcwd()
+    except OSError:  # it is gone
+        folder = ""
+    kind, version = sys.implementation.name, sys.version_info
+    members = {
+        "command": command,
+        "folder": folder,
+        "python": f"{kind} {version[0]}.{version[1]}.{version[2]}",
+        "stdlib": _STDLIB,
+    }
+    return {
+        "parent": 0 if Real.getppid is None else Real.getppid(),
+        **{name: encodable(text[:_LONGEST]) for name, text in members.items()},
+    }
 
 
 def thread_name(ident: int) -> str | None:

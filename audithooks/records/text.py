@@ -70,6 +70,26 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def number(count: int, noun: str) -> str:
+    """Return *count* of what *noun* names, as "1 kind" or "2 kinds"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return *text* on one line, without its middle if it is longer than *longest*.
+
+    That is at least 3. The end of a path says more than its middle.
+    """
+    if len(text) > 2 * longest:
+        text = text[:longest] + text[-longest:]
+    text = printable(text)
+    if len(text) > longest:
+        half = (longest - 1) // 2
+        text = f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
+    return text
+
+
 def encodable(text: str) -> str:
     """Return *text* with backslash escapes in place of lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode()

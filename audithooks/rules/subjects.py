@@ -135,6 +135,18 @@ def _positions() -> Iterator[tuple[str, list[tuple[str, int, int | None, str]]]]
 _POSITIONS = dict(_positions())
 
 
+def paths_of(event: str) -> list[tuple[str, str | None, str]]:
+    """Return the paths of an event: the argument, that of the folder, and how.
+
+    That is by the letters of _PATHS.
+    """
+    arguments = EVENTS[event].arguments if event in EVENTS else ()
+    return [
+        (name, None if folder is None else arguments[folder], use)
+        for name, _, folder, use in _POSITIONS.get(event, ())
+    ]
+
+
 def has_places(event: str) -> bool:
     """Whether an event has paths, not counting those of Unix sockets."""
     return event in _POSITIONS

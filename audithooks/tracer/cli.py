@@ -2,7 +2,8 @@
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
 events, in child processes with following.py; listing.py prints the catalogue,
-explaining.py says what rules decide.
+explaining.py says what rules decide, reporting.py what a trace tells, differing.py what
+one has and another has not.
 """
 
 from __future__ import annotations
@@ -136,6 +137,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         from .explaining import explain
 
         explain(argv[1:])
+        return
+    if argv[:1] == ["diff"]:
+        from .differing import diff
+
+        diff(argv[1:])
+        return
+    if argv[:1] == ["report"]:
+        from .reporting import report
+
+        report(argv[1:])
         return
     parser = make_parser()
     given = parse(parser, argv)

@@ -41,6 +41,11 @@ examples:
         a program that may write in these folders only
   %(prog)s -e none --permissive --deny @network -m pytest
         what would break without the network
+  %(prog)s -f --json --stack 30 -o run.jsonl -m pip list
+  %(prog)s report run.jsonl
+        a page that says what a program did
+  %(prog)s diff old.jsonl run.jsonl
+        what it does now that it did not do then
   %(prog)s events @process
         list a group of events
 
@@ -147,7 +152,9 @@ def make_parser() -> Parser:
         usage=(
             "%(prog)s [OPTION]... (SCRIPT|-m MODULE|-c CODE|-) [ARG]...\n"
             "       %(prog)s events [PATTERN]...\n"
-            "       %(prog)s explain EVENT --policy FILE"
+            "       %(prog)s explain EVENT --policy FILE\n"
+            "       %(prog)s diff OLD NEW [--gone] [--json|--policy]\n"
+            "       %(prog)s report FILE... [-o FILE|--text]"
         ),
         description="Run a Python program and show the audit events that it raises.",
         epilog=EXAMPLES,

@@ -111,9 +111,11 @@ class Told:
         for path in filter(None, (self.path, self._learn)):
             open(path, "ab").close()
         if self._is_own:
-            from tempfile import mkstemp
+            import tempfile
 
-            fd, self.path = mkstemp(prefix="audithooks-", suffix=".jsonl")
+            tried = tempfile.tempdir
+            fd, self.path = tempfile.mkstemp(prefix="audithooks-", suffix=".jsonl")
+            tempfile.tempdir = tried  # so that the program tries the folders, too
             Real.close(fd)
         elif not os.path.isfile(self.path):
             raise OSError(errno.EINVAL, "it cannot be read again", self.path)

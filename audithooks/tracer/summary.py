@@ -7,7 +7,7 @@ from binascii import crc32
 from .._real import Real
 from ..records.fields import Fields
 from ..records.lines import Lines
-from ..records.text import MAX_NAME, arguments_text, printable
+from ..records.text import MAX_NAME, arguments_text, number, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
 # Limits the memory for the distinct arguments of one kind of event.
 MOST_DISTINCT = 10_000
-
-
-def number(count: int, noun: str) -> str:
-    """Return *count* of what *noun* names, as "1 kind" or "2 kinds"."""
-    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
-    return f"{count:,} {noun}{ending}"
 
 
 class Summary:

@@ -15,10 +15,10 @@ from _thread import get_ident
 from .. import subscribe
 from .._core.unraisable import report
 from .._real import Real
-from ..records.decision import DENIED, Decision
+from ..records.decision import DENIED, Decision, members_of
 from ..records.fields import LEFT_OUT, Fields
 from ..records.lines import complain, opening
-from ..records.origin import Mine
+from ..records.origin import Mine, process_members
 from ..records.selection import Selection
 from ..records.text import printable
 from .output import open_apart
@@ -47,7 +47,8 @@ class Tracer:
     *record* writes an event, with the members of a Decision or "" as its third
     argument; *summary* counts it. Either may be None. With *follow*, the events of
     forked children are shown, too; otherwise only the refused ones are. With *apart*,
-    such a child begins a record of its own with that. With *progress*, a line on stderr
+    such a child begins a record of its own with that. *introduce*, if not None, returns
+    what the first line of a process says of it. With *progress*, a line on stderr
     shows the number of events. *end* is called at the end, and returns what went wrong.
 
     If the output can no longer be written to, the trace ends, not the program. Nor does
@@ -64,6 +65,7 @@ class Tracer:
         *,
         follow: bool,
         apart: Callable[[], Record] | None,
+        introduce: Callable[[], dict[str, Any]] | None,
         progress: bool,
     ) -> None:
         self._record = record
@@ -72,6 +74,7 @@ class Tracer:
         self._fields = fields
         self._follow = follow
         self._apart = apart
+        self._introduce = self._introduction = introduce
         self._progress = _Progress() if progress else None
         self._pid = self._first = Real.getpid()
         self._running = False
@@ -142,6 +145,7 @@ class Tracer:
             self._progress = None
             if self._follow:
                 self._pid = Real.getpid()
+                self._introduction = self._introduce
                 if self._apart is not None:
                     self._record = self._apart()
             elif not is_denied:
@@ -151,7 +155,11 @@ class Tracer:
         if self._summary is not None:
             self._try(self._summary.count, event, args)
         if self._record is not None:
-            action = "" if decision is None else decision.members()
+            action: Any = "" if decision is None else decision.members()
+            if self._introduction is not None:
+                members = members_of(action) if action else {}
+                action = {**members, "process": self._introduction()}
+                self._introduction = None
             self._try(self._record, event, args, action)
         if self._progress is not None:
             self._progress.count()
@@ -296,6 +304,7 @@ def start(
         fields,
         follow=options.follow,
         apart=_apart(options, fields) if options.apart else None,
+        introduce=_introducing(options) if options.format == "json" else None,
         progress=options.progress,
     )
     if channel is not None and options.follow and Real.register_at_fork:
@@ -341,6 +350,11 @@ def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending |
 
 def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
     return lambda: _record(options, fields, open_apart(options), begin=False)
+
+
+def _introducing(options: Options) -> Callable[[], dict[str, Any]]:
+    """Return what tells of a process, for readers of the trace."""
+    return lambda: process_members(options.command)
 
 
 def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:

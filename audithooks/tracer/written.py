@@ -8,7 +8,7 @@ import re
 
 from .._real import Real
 from ..records.lines import complain
-from .summary import number
+from ..records.text import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

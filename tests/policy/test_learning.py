@@ -79,6 +79,7 @@ def test_in_a_project_among_temporary_files_their_names_pass(learn):
     ("rule", "learned"),
     [
         ("@write(path=/scratch/of-me/x/y)", "@write(path={tmp}/of-me)"),
+        ("@write(path=/scratch/ab1234cd)", "@write(path={tmp}/*/**)"),
         ("@write(path=/scratch/of-12/x)", "@write(path={tmp}/of-*/**)"),
         ("@write(path=/scratch/of_ab12_xyz/x)", "@write(path={tmp}/of_*/**)"),
         ("@write(path=/scratch/edit-ab12_xyz.txt)", "@write(path={tmp}/edit-*.txt/**)"),

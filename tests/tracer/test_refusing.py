@@ -612,3 +612,10 @@ def test_an_empty_path_is_an_error(run, option):
     message = f"python -m audithooks: {option} needs the path of a FILE"
     assert done.stderr.startswith(message)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_how_tempfile_finds_its_folder_is_learned(run, tmp_path):
+    code = "import tempfile; tempfile.TemporaryFile().close()"
+    run("-e", "none", "--learn", "p.toml", "-c", code)
+    done = run("-e", "none", "--policy", "p.toml", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
