@@ -48,6 +48,7 @@ __all__ = (
     "Record",
     "Subscription",
     "addaudithook",
+    "attach",
     "audit",
     "capture",
     "get_include",
@@ -71,6 +72,7 @@ def get_include() -> str:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._core.capture import Record
+    from .tracer.attaching import attach
 
     __version__: str
 else:
@@ -85,6 +87,8 @@ else:
         value: object
         if name == "Record":
             from ._core.capture import Record as value
+        elif name == "attach":
+            from .tracer.attaching import attach as value
         elif name == "_C_API":
             if IMPLEMENTATION == "python":
                 raise ImportError(
