@@ -7,6 +7,7 @@ as the attaching side says so, is gone, or does not read. attaching.py is that s
 from __future__ import annotations
 
 import json
+from _thread import get_ident
 from _socket import MSG_NOSIGNAL, SO_SNDBUF, SOL_SOCKET, socket
 
 from .. import subscribe
@@ -161,23 +162,28 @@ class AttachedTracer(Tracer):
     def __init__(self, connection: Connection, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._connection = connection
-        self._script = ""
+        self._main = 0
+        self._of_script: set[str] = set()  # events that are still to come
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if self._connection.holds():
             super().__call__(event, args)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
-        """Refuse an event, but not what somebody has to raise who attaches, too."""
+        """Refuse an event, but not the script of somebody who attaches, too.
+
+        The interpreter would write that to stderr.
+        """
         if not self._connection.holds() or event == SCRIPT:
             return
-        if event == "open" and args[:1] == (self._script,):
+        if event in self._of_script and get_ident() == self._main:
+            self._of_script.discard(event)
             return
         super().deny(event, args)
 
     def on_script(self, event: str, args: tuple[Any, ...]) -> None:
         """Leave if that is wanted, as the script was only sent for this."""
-        self._script = str(args[0])
+        self._of_script, self._main = {"open", "compile", "exec"}, get_ident()
         if self._connection.is_ended():
             self._connection.leave()
 

@@ -142,7 +142,10 @@ except BaseException as error:
             raise
         try:
             told = {"options": encoded(self._options), "begin": self._begin}
-            connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
+            try:
+                connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
+            except ConnectionError:  # it has said why
+                pass
             if not self._is_answered(connection):
                 connection.close()
                 return False
@@ -170,32 +173,30 @@ except BaseException as error:
             if read is not None and Real.monotonic() > read + PATIENCE:
                 if not self.target.is_stopped():
                     raise self._refused("an import, or a socket")
-            self._wait(self.target.waits)
+            self._wait(self.target.waits if read is None else self._stopped)
 
     def _is_answered(self, connection: socket.socket) -> bool:
         """Return whether the process is attached, and not interrupted by a signal."""
         while True:
             if not self._ready(connection.fileno()):
-                self._wait(self.target.waits)
+                self._wait(self._stopped)
                 continue
-            try:
-                data = connection.recv(_MOST)
-            except ConnectionError:
-                data = b""
+            message = _received(connection)
+            if message is None:
+                raise self._ended_early()
+            data = b"".join(message[:2])
             if data == b"again":
                 return False
             if data.startswith(b"failed "):
                 kind, _, text = data.decode()[7:].partition(": ")
                 if kind == "HookRejected":
-                    raise self._refused(text)
+                    raise self._refused("another")
                 raise NotAttached(
                     f"process {self.target.pid} cannot load audithooks: {kind}: {text}"
                 )
-            if not data:
-                raise self._ended_early()
-            if data[:1] == ATTACHED:
+            if message[0] == ATTACHED:
                 return True
-            self._early.append((data[:1], data[1:], self.target.pid))
+            self._early.append((*message[:2], self.target.pid))
 
     def _ready(self, fd: int) -> bool:
         """Wait a moment. Return whether there is something to read."""
@@ -219,6 +220,9 @@ except BaseException as error:
             HookRejected,
         )
 
+    def _stopped(self) -> str:
+        return "it is stopped" if self.target.is_stopped() else ""
+
     def _wait_for_slot(self) -> None:
         self._wait(lambda: "another one attaches to it")
         Real.sleep(STEP)
@@ -236,8 +240,9 @@ except BaseException as error:
         except OSError:  # it has just ended
             return
         if self._seconds is not None and waited >= self._seconds:
-            raise NotAttached(f"process {pid} was not attached to: {text}", TimeoutError)
-        if waited >= SOON and text not in self._told:
+            why_not = f"process {pid} was not attached to: {text or 'it takes too long'}"
+            raise NotAttached(why_not, TimeoutError)
+        if waited >= SOON and text and text not in self._told:
             self._told.add(text)
             self._tell(f"waiting for process {pid}: {text} (Ctrl-C gives up)")
 
@@ -341,12 +346,12 @@ def _folder() -> str:
 
 
 def _received(connection: socket.socket) -> Message | None:
+    """Return a message, or None if the other side has closed."""
+    space = socket.CMSG_SPACE(_CREDENTIALS.size)
     try:
-        data, more, _, _ = connection.recvmsg(
-            _MOST, socket.CMSG_SPACE(_CREDENTIALS.size)
-        )
-    except ConnectionError:
-        return None
+        data, more, _, _ = connection.recvmsg(_MOST, space)
+    except ConnectionResetError:  # it did not read all, which is told first
+        data, more, _, _ = connection.recvmsg(_MOST, space)
     pid = 0
     for _, kind, told in more:
         if kind == socket.SCM_CREDENTIALS:

@@ -150,13 +150,17 @@ class Attacher(Process):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """The folder for temporary files of both sides; nothing may be left there."""
-    path = tmp_path / "temporary"
-    path.mkdir(mode=0o777)
+def folder():
+    """A folder for temporary files, in which nothing may be left.
+
+    Its path is short, as that of a socket has to be.
+    """
+    path = Path(tempfile.mkdtemp())
     path.chmod(0o777)
     yield path
-    assert [*path.iterdir()] == []
+    left = [*path.iterdir()]
+    shutil.rmtree(path)
+    assert left == []
 
 
 @pytest.fixture
@@ -223,14 +227,14 @@ asyncio.run(main())
 def test_a_process_that_runs_is_attached_to_at_once(target, attach, code):
     process = target(code)
     attacher = attach(process, "-e", "test.*")
-    attacher.wait_for("test.tick(arg0=1)\n")
+    attacher.wait_for("test.tick(1)\n")
     assert attacher.interrupt() == 130
     assert attacher.said() == [
         f"process {process.pid} attached",
         f"process {process.pid} detached",
     ]
     lines = attacher.err.splitlines()
-    assert set(lines[1:-1]) == {"test.tick(arg0=1)"}
+    assert set(lines[1:-1]) == {"test.tick(1)"}
 
 
 WAITING = {  # what it waits in, and the other threads meanwhile
@@ -301,7 +305,7 @@ def test_a_process_that_waits_is_attached_to_when_it_wakes(target, attach, where
         socket.create_connection(("127.0.0.1", port)).close()
     else:
         process.write()
-    attacher.wait_for("test.tick(arg0=1)\n")
+    attacher.wait_for("test.tick(1)\n")
     assert attacher.interrupt() == 130
     assert len(attacher.said()) == 3
 
@@ -318,7 +322,7 @@ threading.Thread(target=work, name="worker").start()
 ready()
 tick()""")
     attacher = attach(process, "-e", "test.*", "-T")
-    attacher.wait_for("[MainThread] test.tick(arg0=1)\n")
+    attacher.wait_for("[MainThread] test.tick(1)\n")
     assert "test.work" not in attacher.err
     process.write()
     attacher.wait_for("[worker] test.work()\n")
@@ -332,7 +336,7 @@ def test_a_process_that_is_stopped_is_attached_to_when_it_goes_on(target, attach
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for(f"waiting for process {process.pid}: it is stopped {GIVES_UP}\n")
     process.popen.send_signal(signal.SIGCONT)
-    attacher.wait_for("test.tick(arg0=1)\n")
+    attacher.wait_for("test.tick(1)\n")
     assert attacher.interrupt() == 130
 
 
@@ -350,7 +354,7 @@ tick()""")
     why = "its main thread is in native code"
     attacher.wait_for(f"waiting for process {process.pid}: {why} {GIVES_UP}\n")
     path.touch()
-    attacher.wait_for("test.tick(arg0=1)\n")
+    attacher.wait_for("test.tick(1)\n")
     assert attacher.interrupt() == 130
 
 
@@ -362,7 +366,7 @@ def test_it_ends_with_the_process(target, attach):
     process = target("ready()\ntick(1.5)")
     attacher = attach(process, "-e", "test.*")
     assert attacher.wait() == 0
-    ending = f"test.tick(arg0=1)\naudithooks: process {process.pid} ended\n"
+    ending = f"test.tick(1)\naudithooks: process {process.pid} ended\n"
     assert attacher.err.endswith(ending)
     assert process.popen.wait() == 0
 
@@ -627,19 +631,21 @@ def test_an_attacher_that_gives_up_leaves_the_place_to_the_other(target, attach)
 
 def other_mounts():
     """Return what runs a program with a folder for temporary files of its own."""
-    if shutil.which("unshare") is None:
-        return None
-    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs x "$0" && exec "$@"']
-    done = subprocess.run([*mount, tempfile.gettempdir(), "true"], capture_output=True)
-    return mount if done.returncode == 0 else None
+    script = 'mount -t tmpfs x "$0" && exec "$@"'
+    for more in [], ["--propagation", "unchanged"]:  # the latter in a chroot
+        mount = ["unshare", "--mount", *more, "sh", "-c", script]
+        try:
+            done = subprocess.run([*mount, "/mnt", "true"], capture_output=True)
+        except FileNotFoundError:
+            break
+        if done.returncode == 0:
+            return mount
+    pytest.skip("this user may not mount a folder: unshare --mount")
 
 
 @attachable
 def test_a_process_with_other_files(target, attach, folder):
-    mount = other_mounts()
-    if mount is None:
-        pytest.skip("this user may not mount a folder: unshare --mount")
-    process = target(python=[*mount, str(folder), sys.executable])
+    process = target(python=[*other_mounts(), str(folder), sys.executable])
     attacher = attach(process)
     assert attacher.wait() == 1
     assert attacher.said() == [
@@ -648,7 +654,7 @@ def test_a_process_with_other_files(target, attach, folder):
 
 
 REFUSING = {
-    "the hook": ("sys.addaudithook", "RuntimeError('no')", "sys.addaudithook"),
+    "the hook": ("sys.addaudithook", "RuntimeError('no')", "another"),
     "the hook, otherwise": ("sys.addaudithook", "ValueError('no')", None),
     "imports": ("import", "ImportError('no')", "an import, or a socket"),
     "sockets": ("socket.__new__", "OSError('no')", "an import, or a socket"),
@@ -669,13 +675,12 @@ sys.addaudithook(hook)
 {TICK}""")
     attacher = attach(process)
     assert attacher.wait() == 1
-    (said,) = attacher.said()
+    said = attacher.said()[-1]
     if shown is None:
         assert said.startswith(f"process {process.pid} cannot load audithooks: ")
     else:
         start = f"process {process.pid} does not allow it: a hook of its own refuses "
-        assert said.startswith(start)
-        assert shown in said
+        assert said == start + shown
 
 
 FORKS = """
@@ -727,7 +732,7 @@ def test_a_forked_child_is_followed(target, attach):
     child = forked(process)
     try:
         attacher.wait_for(f"{child} test.child()")
-        attacher.wait_for(f"{process.pid} test.tick(arg0=1)")
+        attacher.wait_for(f"{process.pid} test.tick(1)")
         assert attacher.interrupt() == 130
         assert until(lambda: process.look(child)[0] == process.before[0])
     finally:
@@ -840,31 +845,36 @@ def test_an_earlier_python(target, attach):
 NOBODY = 65534
 
 
+@pytest.fixture
+def nobody():
+    """The options that start a program as another user, who may read this one."""
+    options = {"user": NOBODY, "group": NOBODY, "cwd": "/"}
+    try:
+        done = subprocess.run([sys.executable, "-c", "import audithooks"], **options)
+    except PermissionError:
+        done = None
+    if done is None or done.returncode != 0:
+        pytest.skip("another user may not read this Python, or audithooks")
+    return options
+
+
 @needs_linux
 @needs_root
-def test_it_is_another_users(target, attach, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", "import audithooks"], user=NOBODY, capture_output=True
-    )
-    if done.returncode != 0:
-        pytest.skip("another user may not read this Python, or audithooks")
+def test_it_is_another_users(target, attach, nobody):
     process = target()
-    attacher = attach(process, user=NOBODY, group=NOBODY, cwd="/")
+    attacher = attach(process, **nobody)
     assert attacher.wait() == 1
     why = "it is another user's; try sudo"
-    assert attacher.said() == [
-        f"not permitted to attach to process {process.pid}: {why}"
-    ]
+    if not ATTACHABLE and attacher.said()[0].endswith("instead"):
+        return  # by the name of the program
+    said = f"not permitted to attach to process {process.pid}: {why}"
+    assert attacher.said() == [said]
 
 
 @attachable
 @needs_root
-def test_root_attaches_to_another_users(target, attach, tmp_path):
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if not parent.stat().st_mode & 0o001:
-            pytest.skip(f"another user may not go through {parent}")
-    process = target(user=NOBODY, group=NOBODY, cwd="/")
+def test_root_attaches_to_another_users(target, attach, nobody):
+    process = target(**nobody)
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
@@ -1001,7 +1011,7 @@ MKDIR = "os.mkdir(sys.argv[0] + '/nowhere/new') if 0 else sys.audit('test.own', 
 def test_text_with_callers_threads_and_times(target, attach):
     options = ["-e", "test.*", "-k", "-T", "-t", "absolute", "-s", "9"]
     (line,) = shown(traced(target, attach, MKDIR, *options))
-    pattern = r"\d\d:\d\d:\d\d\.\d{6} \[MainThread\] test\.own\(arg0='x{9}'\.\.\.\)"
+    pattern = r"\d\d:\d\d:\d\d\.\d{6} \[MainThread\] test\.own\('x{9}… \(90 more\)'\)"
     assert re.fullmatch(pattern + r" at <string>:\d+ in <module>", line)
 
 
@@ -1122,7 +1132,7 @@ def test_files_for_each_process(target, attach, tmp_path):
     finally:
         os.kill(child, signal.SIGKILL)
     assert set(paths[child].read_text().splitlines()) == {f"{child} test.child()"}
-    assert f"{process.pid} test.tick(arg0=1)\n" in paths[process.pid].read_text()
+    assert f"{process.pid} test.tick(1)\n" in paths[process.pid].read_text()
 
 
 @attachable

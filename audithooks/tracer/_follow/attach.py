@@ -33,19 +33,24 @@ def attach(path, folder):
 
 def come_again(error):
     """Return what has a signal come again whose handler raised *error* in here."""
-    import _signal
-    import _thread
-    from functools import partial
+    try:
+        import _signal
+        import _thread
+        from functools import partial
 
-    codes = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        codes.append(traceback.tb_frame.f_code)
-        traceback = traceback.tb_next
-    found = _signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
-    for number in _signal.valid_signals():
-        handler = _signal.getsignal(number)
-        handler = getattr(handler, "__func__", handler)
-        if getattr(handler, "__code__", None) in codes:
-            found = number
-    return () if found is None else iter(partial(_thread.interrupt_main, found), None)
+        codes = []
+        traceback = error.__traceback__
+        while traceback is not None:
+            codes.append(traceback.tb_frame.f_code)
+            traceback = traceback.tb_next
+        found = _signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
+        for number in _signal.valid_signals():
+            handler = _signal.getsignal(number)
+            handler = getattr(handler, "__func__", handler)
+            if getattr(handler, "__code__", None) in codes:
+                found = number
+        if found is None:
+            return ()
+        return iter(partial(_thread.interrupt_main, found), None)
+    except BaseException:  # refused by a hook of the program
+        return ()
