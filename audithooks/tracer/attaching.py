@@ -79,6 +79,7 @@ class Attaching:
         self._seconds = seconds
         self.stop = stop
         self._told: set[str] = set()
+        self._before = ""
         self._connection: socket.socket | None = None
         self._early: list[Message] = []
         self._folder = _folder()
@@ -112,6 +113,7 @@ class Attaching:
                 if os.path.lexists(path):
                     os.unlink(path)
             os.rmdir(self._folder)
+        self._attached = Real.monotonic()
         self._tell(f"process {pid} attached")
 
     def _write_script(self) -> None:
@@ -242,7 +244,9 @@ except BaseException as error:
         if self._seconds is not None and waited >= self._seconds:
             why_not = f"process {pid} was not attached to: {text or 'it takes too long'}"
             raise NotAttached(why_not, TimeoutError)
-        if waited >= SOON and text and text not in self._told:
+        # What it does for a moment only, as when it wakes, is not what it waits in.
+        is_steady, self._before = text == self._before, text
+        if waited >= SOON and text and is_steady and text not in self._told:
             self._told.add(text)
             self._tell(f"waiting for process {pid}: {text} (Ctrl-C gives up)")
 
@@ -255,9 +259,9 @@ except BaseException as error:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         end = None if seconds is None else Real.monotonic() + seconds
         is_alive, is_late = True, False
+        before = self._attached
         yield from self._early
         self._early = []
-        before = Real.monotonic()
         while not self.stop():
             asked = poll()
             asked.register(connection.fileno(), POLLIN)
