@@ -7,8 +7,8 @@ as the attaching side says so, is gone, or does not read. attaching.py is that s
 from __future__ import annotations
 
 import json
-from _thread import get_ident
 from _socket import MSG_NOSIGNAL, SO_SNDBUF, SOL_SOCKET, socket
+from _thread import get_ident
 
 from .. import subscribe
 from .._real import Real

@@ -28,13 +28,13 @@ from ..records.selection import Selection
 from ..rules.rules import current_folder
 from .attached import ATTACHED, COUNT, DECISION, END, LEFT, LINE, PATIENCE, SAID
 from .following import FOLDER, encoded
-from .options import LONGEST, Options
+from .options import Options
 from .target import NotAttached, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from .keeper import Ending
@@ -93,7 +93,8 @@ class Attaching:
         pid = self.target.pid
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            os.chmod(self._folder, 0o711)  # the process may be of another user
+            # The process may be of another user.
+            os.chmod(self._folder, 0o711)  # noqa: S103
             if not self.target.has_files(self._folder, FOLDER):
                 raise NotAttached(
                     f"process {pid} has files of its own (a container?): attach from "
@@ -172,9 +173,9 @@ except BaseException as error:
                 continue
             if read is None and os.stat(self._script).st_atime_ns:
                 read = Real.monotonic()
-            if read is not None and Real.monotonic() > read + PATIENCE:
-                if not self.target.is_stopped():
-                    raise self._refused("an import, or a socket")
+            is_late = read is not None and Real.monotonic() > read + PATIENCE
+            if is_late and not self.target.is_stopped():
+                raise self._refused("an import, or a socket")
             self._wait(self.target.waits if read is None else self._stopped)
 
     def _is_answered(self, connection: socket.socket) -> bool:
@@ -242,7 +243,9 @@ except BaseException as error:
         except OSError:  # it has just ended
             return
         if self._seconds is not None and waited >= self._seconds:
-            why_not = f"process {pid} was not attached to: {text or 'it takes too long'}"
+            why_not = (
+                f"process {pid} was not attached to: {text or 'it takes too long'}"
+            )
             raise NotAttached(why_not, TimeoutError)
         # What it does for a moment only, as when it wakes, is not what it waits in.
         is_steady, self._before = text == self._before, text
@@ -398,8 +401,8 @@ def show(parser: Parser, given: argparse.Namespace, options: Options) -> int:
         complain(str(error))
         return 1
     words = target.command()
-    words = words if options.secrets else hide_words(words)
-    options = options._replace(command=" ".join(words))
+    command = " ".join(words if options.secrets else hide_words(words))
+    options = options._replace(command=command)
     try:
         shown = _Shown(options, given.learn)
     except OSError as error:
@@ -550,11 +553,11 @@ class Attachment:
 
     def __init__(self, attaching: Attaching) -> None:
         self._attaching = attaching
-        self._is_over = False
+        self._is_over = self._is_waiting = False
         self._records = self._all()
         attaching.stop = lambda: self._is_over
 
-    def _all(self) -> Generator[RemoteRecord]:
+    def _all(self) -> Iterator[RemoteRecord]:
         attaching = self._attaching
         try:
             for kind, data, _ in chain(attaching.messages(), attaching.detach()):
@@ -576,20 +579,18 @@ class Attachment:
     def detach(self) -> None:
         """Leave the process. What it sent before can still be iterated over."""
         self._is_over = True
-        if self._records.gi_running:  # in another thread, where it ends now
-            return
-        rest = [*self._records]
-
-        def again() -> Generator[RemoteRecord]:
-            yield from rest
-
-        self._records = again()
+        if not self._is_waiting:  # or else another thread does that now
+            self._records = iter([*self._records])
 
     def __iter__(self) -> Iterator[RemoteRecord]:
         return self
 
     def __next__(self) -> RemoteRecord:
-        return next(self._records)
+        self._is_waiting = True
+        try:
+            return next(self._records)
+        finally:
+            self._is_waiting = False
 
     def __enter__(self) -> hints.Self:
         return self

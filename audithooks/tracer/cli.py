@@ -1,8 +1,8 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; attaching.py is for -p; listing.py prints the catalogue,
-explaining.py says what rules decide.
+events, in child processes with following.py; attaching.py does that for a process that
+runs. listing.py prints the catalogue, explaining.py says what rules decide.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 from .._real import Real
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
 
 FIRST = 3, 14  # the first version that can be attached to
 
-# In the process: what tools find the interpreter's state by begins so, then its version.
+# How the state of an interpreter begins in its memory; then comes its version.
 _COOKIE = b"xdebugpy"
-_LONGEST_SCRIPT = 500  # bytes of its path; the interpreter has room for 512
 
 _REQUEST = """\
 import sys
@@ -79,7 +77,9 @@ class Target:
             raise self._missing()
         try:
             program = os.readlink(f"{self.folder}/exe")
-            with open(f"{self.folder}/maps", encoding="utf-8", errors="replace") as file:
+            with open(
+                f"{self.folder}/maps", encoding="utf-8", errors="replace"
+            ) as file:
                 maps = file.read().splitlines()
         except PermissionError:
             raise self._refused() from None
@@ -194,7 +194,9 @@ class Target:
     def command(self) -> list[str]:
         """Return the words of its command line."""
         with open(f"{self.folder}/cmdline", "rb") as file:
-            return [os.fsdecode(word) for word in file.read().rstrip(b"\0").split(b"\0")]
+            return [
+                os.fsdecode(word) for word in file.read().rstrip(b"\0").split(b"\0")
+            ]
 
     def has_files(self, *paths: str) -> bool:
         """Whether the process finds the same files at *paths*."""
@@ -246,7 +248,7 @@ class Target:
             raise NotAttached(f"{text}: {error}") from None
 
     def _request_by_other(self, script: str) -> None:
-        """Ask by the Python that the process runs, as its version has to be the same."""
+        """Ask by the Python that the process runs: the versions have to be the same."""
         shown = ".".join(map(str, self.version))
         program = f"{self.folder}/exe"
         found = os.stat(program)
@@ -268,9 +270,10 @@ class Target:
         if done.returncode == 0:
             return
         kind, _, text = done.stderr.strip().rpartition("\n")[2].partition(": ")
-        kinds = {"PermissionError": PermissionError}
-        kinds["ProcessLookupError"] = ProcessLookupError
-        raise kinds.get(kind, RuntimeError)(text or done.stderr)
+        for expected in (PermissionError, ProcessLookupError):
+            if kind == expected.__name__:
+                raise expected(text)
+        raise RuntimeError(text or done.stderr)
 
     def cancel(self) -> None:
         """Replace what was requested by nothing, as the script goes away."""
@@ -288,7 +291,7 @@ def _runtime(path: str, base: int) -> int | None:
     It has a section of its own in the file, of 64 bits.
     """
     try:
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115
     except OSError:
         return None
     with file:

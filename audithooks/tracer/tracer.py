@@ -355,9 +355,7 @@ def make_fields(options: Options) -> tuple[Fields, Mine | None]:
     return fields, mine
 
 
-def make_record(
-    options: Options, fields: Fields, lines: Lines, begin: bool
-) -> Record:
+def make_record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
     """Return what writes an event to *lines*. With *begin*, a file begins there."""
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines

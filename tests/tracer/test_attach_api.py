@@ -99,9 +99,8 @@ def test_detach_in_another_thread(target):
 @attachable
 def test_an_error_in_the_block_detaches(target):
     process = target()
-    with pytest.raises(ZeroDivisionError):
-        with audithooks.attach(process.pid, "test.*"):
-            1 / 0  # noqa: B018
+    with pytest.raises(ZeroDivisionError), audithooks.attach(process.pid, "test.*"):
+        1 / 0  # noqa: B018
     assert until(process.is_as_before)
 
 
@@ -205,7 +204,7 @@ def test_this_process():
 @needs(not ATTACHABLE, "this Python can be attached to")
 def test_an_earlier_python(target):
     process = target()
-    with pytest.raises(RuntimeError, match="only 3.14 and later can be attached to"):
+    with pytest.raises(RuntimeError, match=r"only 3\.14 and later can be attached to"):
         audithooks.attach(process.pid)
 
 
