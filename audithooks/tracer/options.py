@@ -492,6 +492,8 @@ def _check_process(parser: Parser, given: argparse.Namespace) -> None:
         return
     if given.program or given.module or given.code:
         parser.error("-p takes no program")
+    if sys.platform != "linux":
+        parser.error("-p needs Linux")
     if given.from_start is not None:
         parser.error("a process that runs has started: -p takes no --from-start")
     if given.pid <= 0:

@@ -18,7 +18,7 @@ __all__ = ["folder", "target"]  # fixtures
 
 
 @pytest.fixture(autouse=True)
-def temporary(folder, monkeypatch):
+def temporary(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(folder))
 
 
@@ -237,5 +237,12 @@ def test_a_wrong_pattern():
 
 
 def test_it_is_loaded_late(child_of):
-    code = "import sys, audithooks; print('audithooks.tracer.attaching' in sys.modules)"
-    assert child_of(None).run(code) == "False\n"
+    code = """
+import sys, audithooks
+print("audithooks.tracer" in sys.modules)
+from audithooks import *
+print({"audithooks.tracer.attaching", "socket", "argparse"} & {*sys.modules})
+print(attach, Attachment, RemoteRecord)"""
+    loaded, needed, names = child_of(None).run(code).splitlines()
+    assert (loaded, needed) == ("False", "set()")
+    assert names.count("audithooks.tracer.remote.") == 2
