@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import struct
 from pkgutil import get_data
@@ -358,6 +359,23 @@ def _received(connection: socket.socket) -> Message | None:
     return (data[:1], data[1:], pid) if data else None
 
 
+def cleaned(data: bytes) -> bytes:
+    """Return a message without what a terminal would obey, apart from colors.
+
+    The process may belong to somebody else, and send anything.
+    """
+    return _CONTROL.sub(_shown, data)
+
+
+def _shown(match: re.Match[bytes]) -> bytes:
+    text = match[0]
+    return text if text.endswith(b"m") else b"?" * len(text)
+
+
+_CONTROL = re.compile(rb"\x1b\[[\d;]*m|[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
+_COUNTED = re.compile(r"(\d{1,20}) (\S+) (.+)", re.DOTALL)
+
+
 # The command line.
 
 
@@ -411,8 +429,10 @@ def show(parser: Parser, given: argparse.Namespace, options: Options) -> int:
         status = int(attaching.is_lost)
     except Stopped:
         complain(f"gave up; process {given.pid} was not attached to")
+        shown.cancel()
     except NotAttached as error:
         complain(str(error))
+        shown.cancel()
         return 1
     except BrokenPipeError:  # nobody reads the output any more
         shown.forget()
@@ -470,13 +490,15 @@ class _Shown:
     def take(self, message: Message) -> None:
         """Take what a process sent. Raises OSError."""
         kind, data, pid = message
+        data = cleaned(data)
         if kind == SAID:
             complain(data.decode("utf-8", "replace"))
         elif kind == DECISION and self._decisions is not None:
             self._decisions.write(data)
         elif kind == COUNT and self._ending is not None:
-            first, mark, name = data.decode("utf-8", "replace").split(" ", 2)
-            self._ending.count(int(first), mark, name)
+            match = _COUNTED.fullmatch(data.decode("utf-8", "replace"))
+            if match is not None:
+                self._ending.count(int(match[1]), match[2], match[3])
         elif kind == LINE and self._is_open:
             self._of(pid).write(data)
             if self._progress is not None:
@@ -494,6 +516,11 @@ class _Shown:
     def forget(self) -> None:
         """Write no more lines: the output is lost."""
         self._is_open = False
+
+    def cancel(self) -> None:
+        """Forget what was decided: it has not begun."""
+        if self._told is not None:
+            self._told.cancel()
 
     def end(self) -> None:
         """Write what stands at the end."""

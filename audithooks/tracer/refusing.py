@@ -137,6 +137,11 @@ class Told:
         self._also = ending
         return self
 
+    def cancel(self) -> None:
+        """Remove the file that it made for itself, as there is no trace."""
+        if self._is_own:
+            os.remove(self.path)
+
     def begin(self) -> None:
         """Note that a process is traced from now on."""
         if self._also is not None:

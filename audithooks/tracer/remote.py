@@ -29,6 +29,9 @@ class RemoteRecord(Record):
     thread and the asyncio task, or None. *stack* are the callers, as tuples of file,
     line and function.
 
+    >>> audithooks.RemoteRecord("shop.sell", ("tea",)) == ("shop.sell", ("tea",))
+    True
+
     Added in 0.1.
     """
 
@@ -42,10 +45,13 @@ class RemoteRecord(Record):
 class Attachment:
     """The records of a process, from attach(): an iterator, and a context manager.
 
-    It ends when the process ends or lets go, and after detach(), also in another
-    thread. *ended* is "" until then, and says why it ended.
+    It ends when the process ends or lets go, and after detach(). *pid* is the process.
+    *ended* says why it ended, and is empty until then. *attaching* is for attach().
 
-    Thread-safety: one thread may iterate.
+    Thread-safety: one thread may iterate; another may call detach().
+
+    >>> [name for name in ("__next__", "__exit__") if hasattr(audithooks.Attachment, name)]
+    ['__next__', '__exit__']
 
     Added in 0.1.
     """
@@ -71,10 +77,12 @@ class Attachment:
 
     @property
     def pid(self) -> int:
+        """The identifier of the process."""
         return self._attaching.target.pid
 
     @property
     def ended(self) -> str:
+        """Why there are no more records, or an empty text."""
         return self._attaching.ended
 
     def detach(self) -> None:
@@ -119,8 +127,8 @@ def attach(
 
     It is a CPython of 3.14 or later on Linux, in which nothing needs to be installed:
     `audithooks -p PID` is the same as a command. *events* and *exclude* are those of
-    subscribe(), *follow* is for the children that it forks from then on, and the others
-    are those of JsonLines.
+    subscribe(). *follow* is for the children that it forks from then on. *frames*,
+    *longest*, *redact*, *environments* and *secrets* are those of JsonLines.
 
     Attaching waits until the main thread of the process runs Python code, for ever or
     for *timeout* seconds. A process whose records are not read for two seconds lets go
@@ -130,10 +138,9 @@ def attach(
     be attached to, HookRejected if a hook of it refuses, TimeoutError, TypeError and
     ValueError for a wrong argument, and RuntimeError for any other reason.
 
-    >>> with audithooks.attach(pid, "open") as records:
-    ...     for record in records:
-    ...         print(record.event, record.named["path"])
-    open /etc/hosts
+    >>> audithooks.attach(os.getpid(), "open")
+    Traceback (most recent call last):
+    ValueError: process ... is this one: subscribe() has its events
 
     Added in 0.1.
     """
@@ -175,6 +182,8 @@ def attach(
         command="",
         began=Real.time_ns(),
     )
+    if pid == Real.getpid():
+        raise ValueError(f"process {pid} is this one: subscribe() has its events")
     if sys.platform != "linux":
         raise RuntimeError("attaching to a process needs Linux")
     from .attaching import Attaching

@@ -47,8 +47,6 @@ class Target:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.folder = f"/proc/{pid}"
-        if pid == Real.getpid():
-            raise NotAttached(f"process {pid} is this one", ValueError)
         try:
             self.pidfd = os.pidfd_open(pid)
         except OSError:

@@ -1053,6 +1053,24 @@ def test_a_file_is_appended_to(target, attach, tmp_path):
 
 
 @attachable
+def test_nothing_is_left_if_it_is_not_allowed(target, attach):
+    process = target(python=[sys.executable, "-X", "disable-remote-debug"])
+    attacher = attach(process, "--deny", "@write", "--permissive")
+    assert attacher.wait() == 1
+    assert len(attacher.said()) == 1
+
+
+@needs_linux
+def test_a_process_cannot_send_what_a_terminal_obeys():
+    from audithooks.tracer.attaching import cleaned
+
+    sent = "\x1b[1;31mred\x1b[0m \x1b]0;title\x07 \x9b2J \x7f ö\n"
+    assert cleaned(sent.encode()).decode() == (
+        "\x1b[1;31mred\x1b[0m ?]0;title? ??2J ? ö\n"
+    )
+
+
+@attachable
 def test_chrome(target, attach, tmp_path):
     path = tmp_path / "trace.json"
     for number in 1, 2:
