@@ -39,13 +39,6 @@ END = b"end"  # the answer: leave
 SCRIPT = "cpython.remote_debugger_script"  # an event
 
 
-class _Socket(socket):
-    """A socket that the interpreter may forget at its end without a warning."""
-
-    def __del__(self) -> None:
-        self.detach()
-
-
 class Connection:
     """The way to the attaching side, in the process and in its forked children.
 
@@ -54,7 +47,7 @@ class Connection:
 
     def __init__(self, given: socket, follow: bool) -> None:
         fd = duplicate(given.fileno())
-        self._socket = _Socket(fileno=fd)
+        self._socket = socket(fileno=fd)
         self._socket.settimeout(PATIENCE)
         self._place = place(fd)
         self.most = min(60_000, given.getsockopt(SOL_SOCKET, SO_SNDBUF) // 4)

@@ -483,9 +483,7 @@ class _Shown:
             self.begins = not take_end(self._lines)
         self._ending = self._told.beside(ending) if self._told else ending
         self._is_open = True
-        self.for_target = options._replace(
-            output="", append=False, apart=False, progress=False
-        )
+        self.for_target = options
 
     def take(self, message: Message) -> None:
         """Take what a process sent. Raises OSError."""

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from features import needs
+from pages import block
 
 ATTACHABLE = (
     sys.platform == "linux"
@@ -301,8 +303,6 @@ def test_a_process_that_waits_is_attached_to_when_it_wakes(target, attach, where
     attacher.wait_for(f"waiting for process {process.pid}: {why} {GIVES_UP}\n")
     assert "attached" not in attacher.err
     if where == "accept":
-        import socket
-
         port = int(process.out.split()[0])
         socket.create_connection(("127.0.0.1", port)).close()
     else:
@@ -365,7 +365,8 @@ tick()""")
 
 @attachable
 def test_it_ends_with_the_process(target, attach):
-    process = target("ready()\ntick(1.5)")
+    python = [sys.executable, "-X", "dev"]  # which would warn of an open socket
+    process = target("ready()\ntick(1.5)", python=python)
     attacher = attach(process, "-e", "test.*")
     assert attacher.wait() == 0
     ending = f"test.tick(1)\naudithooks: process {process.pid} ended\n"
@@ -428,6 +429,16 @@ def test_a_process_that_waits_is_left_as_well(target, attach):
 
 
 @attachable
+def test_a_process_that_raises_no_event_is_left_at_once(target, attach):
+    process = target("ready()\nwhile True: time.sleep(0.02)")
+    attacher = attach(process, "-e", "none")
+    attacher.wait_for("attached")
+    assert not process.is_as_before()
+    assert attacher.interrupt() == 130
+    assert process.is_as_before()
+
+
+@attachable
 def test_sigterm_detaches_as_well(target, attach):
     process = target()
     attacher = attach(process, "-e", "test.*")
@@ -486,6 +497,22 @@ def test_a_signal_while_it_waits_gives_up(target, attach, number):
 
 
 @attachable
+def test_another_process_at_the_socket_is_sent_away(target, attach, folder):
+    process = target("ready()\ninput()\ntick()")
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("waiting")
+    (path,) = folder.glob("*/socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.connect(str(path))
+        other.settimeout(5)
+        assert other.recv(1) == b""
+    assert "attached" not in attacher.err
+    process.write()
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+
+
+@attachable
 def test_the_process_ends_while_it_is_waited_for(target, attach):
     process = target("ready()\ninput()")
     attacher = attach(process)
@@ -511,7 +538,8 @@ def test_the_attaching_side_is_killed_while_it_waits(target, attach, folder):
 
 @attachable
 def test_the_attaching_side_is_killed(target, attach):
-    process = target()
+    pipe = "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+    process = target(pipe + TICK)
     attacher = attach(process, "-e", "test.*", "--deny", "os.mkdir")
     attacher.wait_for("test.tick")
     assert not process.is_as_before()
@@ -545,6 +573,19 @@ def test_what_cannot_be_loaded_is_told(target, attach):
     (said,) = attacher.said()
     start = f"process {process.pid} cannot load audithooks: ModuleNotFoundError: "
     assert said.startswith(start)
+
+
+@needs_linux
+def test_what_was_sent_before_it_closed_is_read():
+    from audithooks.tracer.attaching import _received
+
+    own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with own:
+        own.send(b"not read")
+        other.send(b"again")
+        other.close()
+        assert _received(own) == (b"a", b"gain", 0)
+        assert _received(own) is None
 
 
 HANDLERS = {
@@ -595,9 +636,10 @@ def test_two_attach_at_once(target, attach):
 
 
 @attachable
-def test_who_refuses_everything_does_not_refuse_who_attaches(target, attach):
+def test_who_refuses_a_lot_does_not_refuse_who_attaches(target, attach):
     process = target()
-    first = attach(process, "-e", "test.*", "--deny", "@file,import,compile,exec")
+    rules = "cpython.*,@file,import,compile,exec"
+    first = attach(process, "-e", "test.*", "--deny", rules)
     first.wait_for("test.tick")
     second = attach(process, "-e", "test.*")
     second.wait_for("test.tick")
@@ -767,6 +809,19 @@ CLOSING = {
 file = os.open(sys.argv[-1], os.O_RDWR | os.O_CREAT)
 for fd in range(200, 1024):
     os.dup2(file, fd)""",
+    "taken by a socket": """
+import socket
+own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+for fd in range(200, 1024):
+    os.dup2(own.fileno(), fd)
+sys.audit("test.tick", 1)
+other.setblocking(False)
+try:
+    other.recv(99)
+except BlockingIOError:
+    pass
+else:
+    open(sys.argv[-1], "w").write("sent")""",
 }
 
 
@@ -973,6 +1028,17 @@ def test_another_minor_version(target, attach):
         assert attacher.said()[-1] == f"process {process.pid} detached"
 
 
+@attachable
+def test_a_python_of_another_name(target, attach, tmp_path):
+    program = tmp_path / "shop"
+    shutil.copy(os.path.realpath(sys.executable), program)
+    environ = {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"}
+    process = target(python=[str(program)], environ=environ)
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+
+
 @needs_linux
 @needs_root
 def test_a_python_of_somebody_else_is_not_run(target, attach, tmp_path):
@@ -1032,6 +1098,55 @@ def test_json_into_a_file(target, attach, tmp_path):
     assert (found["event"], found["pid"]) == ("test.own", attacher.target.pid)
     assert found["args"] == {"arg0": "x" * 99}
     assert found["stack"][0]["function"] == "<module>"
+
+
+SHOP = """\
+import time
+
+
+def look():
+    open("/etc/hosts").close()
+    time.sleep(0.1)
+
+
+while True:
+    look()
+"""
+
+
+@attachable
+def test_the_page_shows_what_it_is(target, attach, tmp_path):
+    *lines, last = block("attach", "{code-block} text").splitlines()
+    (tmp_path / "shop.py").write_text(SHOP)
+    code = "ready()\nimport shop"
+    process = target(code, cwd=tmp_path)
+    attacher = attach(process, "-e", "@read", "-k")
+    attacher.wait_for(lines[-1])
+    assert attacher.interrupt() == 130
+    found = attacher.err.replace(str(process.pid), "4711").splitlines()
+    start = found.index(lines[1])
+    assert [found[0], *found[start : start + 2], f"^C{found[-1]}"] == [*lines, last]
+
+
+@attachable
+def test_the_commands_of_the_page_work(target, attach, tmp_path):
+    for line in block("attach", "sh").splitlines() + block("attach", "sh", 1).split(
+        "\n"
+    ):
+        command = line.partition("#")[0].split()
+        if not command or command[0] == "sudo":
+            continue
+        process = target()
+        place = command.index("-p")
+        options = [*command[1:place], *command[place + 2 :]]
+        if "--duration" in options:
+            options[options.index("--duration") + 1] = "0.2"
+        attacher = attach(process, *options, cwd=tmp_path)
+        attacher.wait_for("attached")
+        if "--duration" in options:
+            assert attacher.wait() == 0
+        else:
+            assert attacher.interrupt() == 130
 
 
 @attachable
@@ -1183,10 +1298,10 @@ def hook(event, args):
 subscription = audithooks.subscribe(hook, "test.*")
 ready()
 tick(2)
-print("own" if "test.tick" in events else "", flush=True)
+print("own" * ("test.tick" in events), len(audithooks.subscriptions()), flush=True)
 tick()"""
     process = target(code)
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
-    assert until(lambda: "own" in process.out)
+    assert until(lambda: "own 1\n" in process.out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 
 import pytest
 from features import PROCESSES, needs
+from pages import block, replaced
 from test_attach import ATTACHABLE, attachable, folder, needs_linux, target, until
 
 import audithooks
@@ -43,6 +45,22 @@ work()""")
     ((file, line, function),) = record.stack
     assert (file, function) == ("<string>", "work")
     assert line > 1
+
+
+@attachable
+def test_the_example_of_the_page(target, child_of):
+    process = target("""
+ready()
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    open("/etc/hosts").close()
+    time.sleep(0.02)""")
+    code = replaced(block("attach", "{code-block} python"), {"4711": process.pid})
+    lines = {*child_of(None).run(code).splitlines()}
+    line = re.compile(
+        rf"{process.pid} open /etc/hosts \(\('<string>', \d+, '<module>'\),\)"
+    )
+    assert any(map(line.fullmatch, lines))
 
 
 @attachable
