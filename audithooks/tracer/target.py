@@ -241,6 +241,12 @@ class Target:
             if "not enabled" in str(error):
                 why = "(PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug)"
                 raise NotAttached(f"{text} {why}", PermissionError) from None
+            name = os.path.basename(self.program)
+            if "PyRuntime" in str(error) and "python" not in name:
+                raise NotAttached(
+                    f"process {self.pid} runs {name!r}, and CPython attaches only to "
+                    "what has python in its name"
+                ) from None
             raise NotAttached(f"{text}: {error}") from None
 
     def _request_by_other(self, script: str) -> None:

@@ -1028,15 +1028,35 @@ def test_another_minor_version(target, attach):
         assert attacher.said()[-1] == f"process {process.pid} detached"
 
 
+@pytest.fixture
+def renamed(target, tmp_path):
+    """Start this Python as a program of another name."""
+
+    def start(name):
+        program = tmp_path / name
+        shutil.copy(os.path.realpath(sys.executable), program)
+        environ = {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"}
+        return target(python=[str(program)], environ=environ)
+
+    return start
+
+
 @attachable
-def test_a_python_of_another_name(target, attach, tmp_path):
-    program = tmp_path / "shop"
-    shutil.copy(os.path.realpath(sys.executable), program)
-    environ = {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"}
-    process = target(python=[str(program)], environ=environ)
-    attacher = attach(process, "-e", "test.*")
+def test_a_python_whose_name_has_no_version(renamed, attach):
+    attacher = attach(renamed("python-shop"), "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
+
+
+@attachable
+def test_a_python_of_another_name(renamed, attach):
+    process = renamed("shop")
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    assert attacher.said() == [
+        f"process {process.pid} runs 'shop', and CPython attaches only to what has "
+        "python in its name"
+    ]
 
 
 @needs_linux
