@@ -40,14 +40,17 @@ from ._core.choice import (
 __all__ = (
     "FALLBACK_REASON",
     "IMPLEMENTATION",
+    "Attachment",
     "AuditHooksWarning",
     "Capture",
     "Dispatcher",
     "Event",
     "HookRejected",
     "Record",
+    "RemoteRecord",
     "Subscription",
     "addaudithook",
+    "attach",
     "audit",
     "capture",
     "get_include",
@@ -71,6 +74,7 @@ def get_include() -> str:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._core.capture import Record
+    from .tracer.remote import Attachment, RemoteRecord, attach
 
     __version__: str
 else:
@@ -85,6 +89,10 @@ else:
         value: object
         if name == "Record":
             from ._core.capture import Record as value
+        elif name in ("attach", "Attachment", "RemoteRecord"):
+            from .tracer import remote
+
+            value = getattr(remote, name)
         elif name == "_C_API":
             if IMPLEMENTATION == "python":
                 raise ImportError(

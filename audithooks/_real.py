@@ -71,6 +71,7 @@ class Real:
     register_at_fork: Any = getattr(os, "register_at_fork", None)
     set_blocking: Any = getattr(os, "set_blocking", None)
 
+    POLLIN: int = getattr(select, "POLLIN", 0)
     POLLERR: int = getattr(select, "POLLERR", 0)
     POLLOUT: int = getattr(select, "POLLOUT", 0)
     SIGPIPE: int | None = getattr(_signal, "SIGPIPE", None)

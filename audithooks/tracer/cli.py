@@ -1,9 +1,9 @@
 """The command line: run a program and show the audit events it raises.
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
-events, in child processes with following.py; listing.py prints the catalogue,
-explaining.py says what rules decide, reporting.py what a trace tells, differing.py what
-one has and another has not.
+events, in child processes with following.py; attaching.py does that for a process that
+runs. listing.py prints the catalogue, explaining.py says what rules decide, reporting.py
+what a trace tells, differing.py what one has and another has not.
 """
 
 from __future__ import annotations
@@ -157,6 +157,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(*map(_answer, given.questions), sep="\n")
         return
     options = read(parser, given)
+    if given.pid is not None:
+        from .attaching import show
+
+        sys.exit(show(parser, given, options))
     keep_stderr()
     if given.from_start:
         from .starting import hindrance

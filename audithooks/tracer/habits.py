@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 _OF_PYTHON = "bBdEiIOPRSuvxWX"
 
 _HINTS = {
-    "-p": "it cannot attach to a process; it starts the program",
     "-r": "-t delta has the time since the previous line",
-    "--attach": "it cannot attach to a process; it starts the program",
+    "--attach": "-p PID attaches to a process",
     "--count": "-C writes a table of counts",
     "--follow-forks": "-f follows child processes",
     "--log_audit": "-e PATTERN chooses events",

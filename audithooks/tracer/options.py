@@ -46,6 +46,8 @@ examples:
         a page that says what a program did
   %(prog)s diff old.jsonl run.jsonl
         what it does now that it did not do then
+  %(prog)s -p 1234 -e @connect
+        what a process connects to that runs already
   %(prog)s events @process
         list a group of events
 
@@ -151,6 +153,7 @@ def make_parser() -> Parser:
         prog=command_name(),
         usage=(
             "%(prog)s [OPTION]... (SCRIPT|-m MODULE|-c CODE|-) [ARG]...\n"
+            "       %(prog)s [OPTION]... -p PID [--duration SECONDS]\n"
             "       %(prog)s events [PATTERN]...\n"
             "       %(prog)s explain EVENT --policy FILE\n"
             "       %(prog)s diff OLD NEW [--gone] [--json|--policy]\n"
@@ -199,6 +202,22 @@ def make_parser() -> Parser:
         dest="from_start",
         action="store_false",
         help="do not show that of child processes either; preload nothing into them",
+    )
+    process = parser.add_argument_group("a process that runs")
+    process.add_argument(
+        "-p",
+        "--pid",
+        metavar="PID",
+        type=int,
+        action=_Once,
+        help="attach to the process PID, CPython 3.14 or later on Linux, and show its "
+        "events until Ctrl-C; -f is for the children that it forks",
+    )
+    process.add_argument(
+        "--duration",
+        metavar="SECONDS",
+        type=float,
+        help="detach after so many seconds",
     )
     may = parser.add_argument_group(
         "what the program may do",
@@ -426,6 +445,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         parser.error(f"the summary is a text table, not for --{given.format}")
     if given.from_start:
         _refuse_from_start(parser, given)
+    _check_process(parser, given)
     terminal = os.isatty(2)
     options = Options(
         events=given.patterns,
@@ -469,6 +489,24 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def _check_process(parser: Parser, given: argparse.Namespace) -> None:
+    """Exit if the options of a process that runs do not fit."""
+    if given.pid is None:
+        if given.duration is not None:
+            parser.error("--duration is for a process that runs: it needs -p PID")
+        return
+    if given.program or given.module or given.code:
+        parser.error("-p takes no program")
+    if sys.platform != "linux":
+        parser.error("-p needs Linux")
+    if given.from_start is not None:
+        parser.error("a process that runs has started: -p takes no --from-start")
+    if given.pid <= 0:
+        parser.error(f"-p takes the identifier of a process, not {given.pid}")
+    if given.duration is not None and not given.duration > 0:
+        parser.error(f"--duration must be positive: {given.duration:g}")
 
 
 def _refuse_from_start(parser: Parser, given: argparse.Namespace) -> None:

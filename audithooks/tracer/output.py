@@ -37,13 +37,15 @@ def open_followed(options: Options) -> Lines:
     return Lines(options.output or 2, wait=False, patience=inf)
 
 
-def open_apart(options: Options) -> Lines:
-    """Open the file that this process has for itself. Raises OSError.
+def open_apart(options: Options, pid: int | None = None) -> Lines:
+    """Open the file that a process, by default this one, has for itself.
+
+    Raises OSError.
 
     What it has of an earlier process is removed, but not of what this one was before
     os.exec().
     """
-    path = f"{options.output}.{Real.getpid()}"
+    path = f"{options.output}.{pid or Real.getpid()}"
     try:
         old = Real.stat(path).st_mtime_ns < options.began - COARSE
     except OSError:

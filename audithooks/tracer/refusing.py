@@ -21,9 +21,11 @@ from ..sinks.jsonlines import JsonLines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..records.decision import Decision
+    from ..records.lines import Lines
     from .keeper import Ending
     from .options import Options
 
@@ -34,19 +36,29 @@ class Rules:
     In the process that the command line started, which *begin* tells, it complains of
     modules that do without events what the rules are about.
 
+    The decisions are written to *lines*, by default to the file of *options*, and
+    *complain* gets what else there is to say.
+
     Raises ValueError for what is no rule, and OSError if the decisions cannot be
     written.
     """
 
-    def __init__(self, options: Options, begin: bool) -> None:
+    def __init__(
+        self,
+        options: Options,
+        begin: bool,
+        lines: Lines | None = None,
+        complain: Callable[[str], None] = complain,
+    ) -> None:
         rulings = [Ruling(*ruling) for ruling in options.rulings]
         self.policy = Policy(rulings, options.default, options.folder)
         self._begin = begin
+        self._complain = complain
         self.permissive = options.permissive
         self._lines: JsonLines | None = None
         if options.decisions:
             self._lines = JsonLines(
-                options.decisions,
+                lines or options.decisions,  # type: ignore[arg-type]  # as in tracer.py
                 redact=options.redact,
                 environments=options.environments,
                 longest=options.longest,
@@ -59,7 +71,7 @@ class Rules:
         decision = self.policy.decide(event, args)
         if event == "import" and self._begin:
             for text in self.policy.unseen(args):
-                complain(text)
+                self._complain(text)
         if decision is None or decision.action != DENIED:
             return decision
         try:
@@ -83,7 +95,7 @@ class Rules:
                 self._lines(event, args, decision.members())
             except OSError as error:
                 self._lines = None
-                complain(f"the decisions end here: {error}")
+                self._complain(f"the decisions end here: {error}")
 
 
 class Told:
@@ -126,6 +138,11 @@ class Told:
         """Return itself, after it is told to write *ending*, too."""
         self._also = ending
         return self
+
+    def cancel(self) -> None:
+        """Remove the file that it made for itself, as there is no trace."""
+        if self._is_own:
+            os.remove(self.path)
 
     def begin(self) -> None:
         """Note that a process is traced from now on."""

@@ -75,7 +75,7 @@ class Tracer:
         self._follow = follow
         self._apart = apart
         self._introduce = self._introduction = introduce
-        self._progress = _Progress() if progress else None
+        self._progress = Progress() if progress else None
         self._pid = self._first = Real.getpid()
         self._running = False
         self._left_out = 0
@@ -106,7 +106,7 @@ class Tracer:
         except RecursionError:  # that of the program
             self._left_out += 1
         except Exception as error:
-            report(self, error)
+            self.report(error)
 
     def deny(self, event: str, args: tuple[Any, ...]) -> None:
         """Tell what is decided of an event; show it, if it is refused, and refuse it.
@@ -130,7 +130,7 @@ class Tracer:
             try:
                 self._show(event, args, decision)
             except Exception as error:  # it is refused anyway
-                report(self.deny, error)
+                self.report(error)
             finally:
                 self._refusing.discard(thread)
         raise PermissionError(errno.EPERM, decision.text())
@@ -182,7 +182,13 @@ class Tracer:
                 self._left_out += 1
                 return
             self._record = self._summary = None
-            complain(f"the trace ends here: {error}")
+            self.complain(f"the trace ends here: {error}")
+
+    def complain(self, text: str) -> None:
+        complain(text)
+
+    def report(self, error: Exception) -> None:
+        report(self, error)
 
     def tell_forks(self, channel: Channel) -> None:
         """Tell the keeper of forked children."""
@@ -208,7 +214,7 @@ class Tracer:
         plain, _ = self._fields.arguments(event, args)
         words = plain.get("args", plain.get("argv", plain.get("command")))
         if self._record is None:
-            complain(f"process {words} is not followed: {why}")
+            self.complain(f"process {words} is not followed: {why}")
         else:
             self._try(self._record, NOT_FOLLOWED, (words, why), "")
 
@@ -226,10 +232,10 @@ class Tracer:
     def _write_end(self) -> None:
         failure = self._end()
         if failure:
-            complain(failure)
+            self.complain(failure)
 
 
-class _Progress:
+class Progress:
     """A line on a terminal with the number of events, in total and per second."""
 
     def __init__(self) -> None:
@@ -268,21 +274,13 @@ def start(
     the command line started, and false for one that is followed. Raises ValueError for
     a wrong pattern, HookRejected and OSError.
     """
-    mine = Mine(options.mine) if options.mine else None
-    fields = Fields(
-        options.redact,
-        options.environments,
-        options.longest,
-        options.frames,
-        options.secrets,
-        None if mine is None else mine.has,
-    )
+    fields, mine = make_fields(options)
     preloaded = False
     if not begin:
         from .starting import Handover, is_preloaded
 
         preloaded = is_preloaded()
-    record = _record(options, fields, lines, begin) if options.lines else None
+    record = make_record(options, fields, lines, begin) if options.lines else None
     handover = Handover(record) if preloaded and record is not None else None
     end: Callable[[], str | None] = str
     count = None
@@ -304,7 +302,7 @@ def start(
         fields,
         follow=options.follow,
         apart=_apart(options, fields) if options.apart else None,
-        introduce=_introducing(options) if options.format == "json" else None,
+        introduce=introducing(options) if options.format == "json" else None,
         progress=options.progress,
     )
     if channel is not None and options.follow and Real.register_at_fork:
@@ -349,15 +347,30 @@ def make_ending(options: Options, lines: Lines, alone: bool = False) -> Ending |
 
 
 def _apart(options: Options, fields: Fields) -> Callable[[], Record]:
-    return lambda: _record(options, fields, open_apart(options), begin=False)
+    return lambda: make_record(options, fields, open_apart(options), begin=False)
 
 
-def _introducing(options: Options) -> Callable[[], dict[str, Any]]:
+def introducing(options: Options) -> Callable[[], dict[str, Any]]:
     """Return what tells of a process, for readers of the trace."""
     return lambda: process_members(options.command)
 
 
-def _record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
+def make_fields(options: Options) -> tuple[Fields, Mine | None]:
+    """Return what finds the fields of a record, and what tells whose event it is."""
+    mine = Mine(options.mine) if options.mine else None
+    fields = Fields(
+        options.redact,
+        options.environments,
+        options.longest,
+        options.frames,
+        options.secrets,
+        None if mine is None else mine.has,
+    )
+    return fields, mine
+
+
+def make_record(options: Options, fields: Fields, lines: Lines, begin: bool) -> Record:
+    """Return what writes an event to *lines*. With *begin*, a file begins there."""
     if options.format == "json":
         from ..sinks.jsonlines import JsonLines
 

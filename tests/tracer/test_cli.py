@@ -639,7 +639,7 @@ except KeyboardInterrupt:
         (["-ftt", "there.py"], "-tt is one of strace: did you mean -t absolute?"),
         (["-c", "there.py", "x"], "a file: did you mean -C there.py x?"),
         (["-u", "there.py"], "-u; it is one of python: python -u -m audithooks"),
-        (["-p", "12"], "it cannot attach to a process"),
+        (["--attach", "12"], "-p PID attaches to a process"),
         (["--sumary", "there.py"], "--sumary; did you mean --summary?"),
         (["--output_file", "x", "there.py"], "-o FILE names the output"),
         (["-e", "signal=none", "there.py"], "-e signal= is one of strace; here it"),

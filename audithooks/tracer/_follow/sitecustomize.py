@@ -26,11 +26,8 @@ def has_library(*going_on):
     return False
 
 
-def follow(folder, *given):
-    """Trace this process with the audithooks around *folder*, whatever sys.path is.
-
-    Return whether it is traced.
-    """
+def load(folder):
+    """Import the audithooks around *folder*, whatever sys.path is."""
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
 
@@ -46,6 +43,15 @@ def follow(folder, *given):
             spec.loader.exec_module(module)
         else:  # zipimport of Python 3.9
             spec.loader.load_module("audithooks")
+    except BaseException:
+        sys.modules.pop("audithooks", None)
+        raise
+
+
+def follow(folder, *given):
+    """Trace this process, and return whether it is traced."""
+    try:
+        load(folder)
         from audithooks.tracer.child import follow
     except ImportError as error:  # for instance, compiled for another version
         sys.modules.pop("audithooks", None)
