@@ -248,6 +248,7 @@ def test_meson_python_builds_a_client(project):
     page = (DOCS / "reference" / "c-api.md").read_text(encoding="utf-8")
     (found,) = re.findall(r"^\| meson-python \| `([^`]+)`", page, re.MULTILINE)
     client = MESON.replace("dependency('audithooks', version: '>={version}')", found)
+    client = client.replace("audithooks])", "audithooks], install: true)")
     (project / "meson.build").write_text(client)
     (project / "pyproject.toml").write_text(
         SCIKIT.replace("scikit-build-core", "meson-python").replace(
@@ -283,7 +284,9 @@ def test_the_example_of_setuptools_builds_a_client(project):
     page = (DOCS / "how-to" / "native.md").read_text(encoding="utf-8")
     section = page.partition("\n## Build it with setuptools\n")[2]
     toml, setup = re.findall(
-        r"^```(?:toml|.*\n:caption: setup.py)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE
+        r"^```(?:toml|.*\n:caption: setup.py)\n(.*?)^```$",
+        section,
+        re.DOTALL | re.MULTILINE,
     )
     for name, text in {"pyproject.toml": toml, "setup.py": setup}.items():
         (project / name).write_text(text.replace("shop", "limited"), encoding="utf-8")

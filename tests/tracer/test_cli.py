@@ -623,7 +623,7 @@ except KeyboardInterrupt:
         (["-e", "!", "-c", "1"], "-e must not hold an empty pattern"),
         (
             ["--deny", "@fil", "-c", "1"],
-            "-e: there is no group '@fil'; did you mean @file?",
+            "there is no group '@fil'; did you mean @file?",
         ),
         (["-e", "opne", "-c", "1"], "raises 'opne': did you mean open? (see"),
         (["-e", "@file,!os.opne", "-c", "1"], "did you mean open? (see"),
@@ -1820,7 +1820,7 @@ def test_events_that_there_are_not(trace):
     told = "python -m audithooks events: no event matches nothing.*\n"
     assert (done.stdout, done.stderr, done.returncode) == ("", told, 1)
     done = trace("events", "@nothing")
-    assert "PATTERN: there is no group '@nothing'; the groups are @audithooks, " in done.stderr
+    assert "PATTERN: there is no group '@nothing'; the groups are @" in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
 
 
