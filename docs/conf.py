@@ -66,6 +66,7 @@ html_static_path = ["_static"]
 html_extra_path = ["reference/record-1.schema.json"]
 html_css_files = ["site.css"]
 html_js_files = ["filter.js"]
+html_search_scorer = str(HERE / "scorer.js")
 html_theme_options = {
     "source_repository": REPOSITORY,
     "source_branch": "main",

@@ -166,6 +166,13 @@ with audithooks.capture("shop.sale") as events:
     example.sell("tea")
 print(*events[0])
 """
+SELL_WITHOUT = """
+import sys
+sys.modules["audithooks"] = None  # as if it were not installed
+import example
+sys.addaudithook(lambda event, args: event == "shop.sale" and print(event, args))
+example.sell("tea")
+"""
 MODULE = """
 static PyMethodDef methods[] = {METHODS, {NULL, NULL, 0, NULL}};
 static PyModuleDef_Slot slots[] = {
@@ -232,6 +239,16 @@ def test_example_in_c(compiled, child_of, block, tmp_path):
     source.write_text(block.code + module, encoding="utf-8")
     building.extension(source, tmp_path)
     assert run_extension(child_of, tmp_path, use.code) == use.output
+
+
+def test_the_example_that_does_without_raises_its_event(compiled, child, tmp_path):
+    (block,) = (block for block in BLOCKS if "PySys_Audit(" in block.code)
+    use = USES["static PyObject *sell("]
+    source = tmp_path / "example.c"
+    module = MODULE.replace("METHODS", use.methods).replace("SLOTS", use.slots)
+    source.write_text(block.code + module, encoding="utf-8")
+    building.extension(source, tmp_path)
+    assert child.run(SELL_WITHOUT, cwd=tmp_path) == "shop.sale ('tea', 3)\n"
 
 
 # The README, which PyPI shows, where no other file is.

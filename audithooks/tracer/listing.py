@@ -49,7 +49,7 @@ def print_events(argv: Sequence[str]) -> None:
         lines = [f"{what}:\n    {why}" for what, why in BLIND.items()]
     else:
         try:
-            chosen = Selection("events", given.patterns, is_open=True)
+            chosen = Selection("PATTERN", given.patterns, is_open=True)
         except ValueError as error:
             parser.error(str(error))
         found = [entry for name, entry in EVENTS.items() if chosen.has(name, ())]

@@ -478,7 +478,7 @@ def read(parser: Parser, given: argparse.Namespace) -> Options:
         began=Real.time_ns(),
     )
     try:
-        Selection("events", options.events)
+        Selection("-e", options.events)
         refuse_doubts(options.events)
         Fields(options.redact)
         options = _with_rules(parser, given, options)

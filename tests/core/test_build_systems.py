@@ -4,6 +4,7 @@ Those that need more than a compiler are soak tests: make soak installs what the
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from features import FREE_THREADED, PROCESSES, needs
 import audithooks
 
 PACKAGE = Path(audithooks.get_include())
+DOCS = Path(__file__).parents[2] / "docs"
 
 pytestmark = needs(PROCESSES, "this system has no processes")
 
@@ -55,6 +57,16 @@ def check(folder):
     environ = {**environment(), "PYTHONPATH": f"{folder}{os.pathsep}{PACKAGE.parent}"}
     printed = building.run(sys.executable, "-c", code, env=environ, cwd=folder)
     assert printed.startswith(f"True {folder}")
+
+
+def install(project):
+    """Install a project from its folder into the folder built of it, as pip does."""
+    options = ("--no-build-isolation", "--no-deps", "--no-index", "--target", "built")
+    pip = (sys.executable, "-m", "pip", "install", "-q", *options, ".")
+    environ = environment()
+    # The sources may have other entry points beside them.
+    del environ["PYTHONPATH"], environ["PKG_CONFIG_PATH"]
+    building.run(*pip, cwd=project, env=environ)
 
 
 def need(*programs, modules=()):
@@ -229,6 +241,24 @@ def test_meson_builds_a_client(project):
     check(project / "built")
 
 
+@pytest.mark.soak
+def test_meson_python_builds_a_client(project):
+    """It has no PKG_CONFIG_PATH: the page says what stands in place of it."""
+    need("ninja", modules=["mesonpy"])
+    page = (DOCS / "reference" / "c-api.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"^\| meson-python \| `([^`]+)`", page, re.MULTILINE)
+    client = MESON.replace("dependency('audithooks', version: '>={version}')", found)
+    client = client.replace("audithooks])", "audithooks], install: true)")
+    (project / "meson.build").write_text(client)
+    (project / "pyproject.toml").write_text(
+        SCIKIT.replace("scikit-build-core", "meson-python").replace(
+            "scikit_build_core.build", "mesonpy"
+        )
+    )
+    install(project)
+    check(project / "built")
+
+
 SCIKIT = """
 [build-system]
 requires = ["scikit-build-core", "audithooks"]
@@ -245,11 +275,22 @@ def test_scikit_build_core_builds_a_client(project):
     need("cmake", modules=["scikit_build_core"])
     (project / "CMakeLists.txt").write_text(CMAKE.format(version=""))
     (project / "pyproject.toml").write_text(SCIKIT)
-    options = ("--no-build-isolation", "--no-deps", "--no-index", "--target", "built")
-    pip = (sys.executable, "-m", "pip", "install", "-q", *options, ".")
-    environ = environment()
-    del environ["PYTHONPATH"]  # the sources may have other entry points beside them
-    building.run(*pip, cwd=project, env=environ)
+    install(project)
+    check(project / "built")
+
+
+def test_the_example_of_setuptools_builds_a_client(project):
+    need(modules=["setuptools", "pip"])
+    page = (DOCS / "how-to" / "native.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Build it with setuptools\n")[2]
+    toml, setup = re.findall(
+        r"^```(?:toml|.*\n:caption: setup.py)\n(.*?)^```$",
+        section,
+        re.DOTALL | re.MULTILINE,
+    )
+    for name, text in {"pyproject.toml": toml, "setup.py": setup}.items():
+        (project / name).write_text(text.replace("shop", "limited"), encoding="utf-8")
+    install(project)
     check(project / "built")
 
 

@@ -618,9 +618,9 @@ except KeyboardInterrupt:
         (["--nothing", "x.py"], "unrecognized arguments: --nothing"),
         (["nothing.py"], "can't run 'nothing.py': No such file or directory"),
         (["."], "can't run '.': it has no __main__ module"),
-        (["-e", "", "-c", "1"], "events must not hold an empty pattern"),
+        (["-e", "", "-c", "1"], "-e must not hold an empty pattern"),
         (["-o", "no/where", "-c", "1"], "can't write to 'no/where': No such file"),
-        (["-e", "!", "-c", "1"], "events must not hold an empty pattern"),
+        (["-e", "!", "-c", "1"], "-e must not hold an empty pattern"),
         (
             ["--deny", "@fil", "-c", "1"],
             "there is no group '@fil'; did you mean @file?",
@@ -1820,7 +1820,7 @@ def test_events_that_there_are_not(trace):
     told = "python -m audithooks events: no event matches nothing.*\n"
     assert (done.stdout, done.stderr, done.returncode) == ("", told, 1)
     done = trace("events", "@nothing")
-    assert "there is no group '@nothing'; the groups are @audithooks, " in done.stderr
+    assert "PATTERN: there is no group '@nothing'; the groups are @" in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
 
 
