@@ -60,6 +60,7 @@ myst_url_schemes = {
 }
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"audithooks {version}"
 html_static_path = ["_static"]
 html_extra_path = ["reference/record-1.schema.json"]

@@ -265,14 +265,12 @@ CLAIMS = [
     Claim(
         "a line of JsonLines, compared with os.write",
         one(sinks.JSONLINES, sinks.WRITE),
-        2.7,
+        2.3,
     ),
     Claim(
         "a line of JsonLines in pure Python, compared with os.write",
-        # Most is os.fstat(): where times of files are exact, from Linux 6.13 on, the
-        # next write takes twice as long after it. Compiled, statx() asks for no times.
         one(PURE + sinks.JSONLINES, sinks.WRITE),
-        7.5,
+        4.7,
     ),
     *(
         Claim(

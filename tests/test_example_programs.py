@@ -43,12 +43,14 @@ def records(log):
 def test_the_service_logs_what_it_does_and_hides_cards(run, tmp_path):
     done = run("service_log.py", "log", input="tea 4000-1234\njam 4000-9876\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "audit.jsonl\n", "")
-    assert [(r["event"], *r["args"].values())[:3] for r in records(log(tmp_path))] == [
-        ("shop.order", "tea", "[redacted]"),
-        ("open", str(Path("log", "invoice-1.txt")), "w"),
-        ("shop.order", "jam", "[redacted]"),
-        ("open", str(Path("log", "invoice-2.txt")), "w"),
+    logged = [(r["event"], *r["args"].values())[:2] for r in records(log(tmp_path))]
+    assert [*dict.fromkeys(logged)] == [  # up to 3.9, Path.open() raises two
+        ("shop.order", "tea"),
+        ("open", str(Path("log", "invoice-1.txt"))),
+        ("shop.order", "jam"),
+        ("open", str(Path("log", "invoice-2.txt"))),
     ]
+    assert "4000" not in log(tmp_path).read_text(encoding="utf-8")
 
 
 def log(folder, number=""):

@@ -44,7 +44,7 @@ PLANTED = {
     ),
     "import audithooks": (
         "__init__.py",
-        'module was imported before its plugin.\n"""\n',
+        "\n\nimport os\n",
         "for waste in range(1_750):\n    pass\n",
     ),
     "JsonLines, an event of open": (

@@ -148,6 +148,7 @@ for name, thing, doc in members():
     assert found(module, code) == ""
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
 def test_the_example_of_the_fixture_runs(child, tmp_path):
     from audithooks.pytest_plugin import __file__ as plugin
 

@@ -51,7 +51,7 @@ class Dispatcher(Domain, HookList):
         """
         if type(event) is not str:
             event = exact_event(event)
-        if not self._hooks or event in self._misses:
+        if event in self._misses:
             return
         call = self._call_of(event)  # as _dispatch() does, without its call
         if call is None:
@@ -125,7 +125,7 @@ class Event:
         """Raise the event with any arguments."""
         if self._in_sys is not None:
             self._in_sys(*args)
-        elif self._hooks._hooks and self._name not in self._hooks._misses:
+        elif self._name not in self._hooks._misses:
             self._hooks._dispatch(self._name, args)
 
     def __bool__(self) -> bool:

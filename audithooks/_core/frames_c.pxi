@@ -1,4 +1,4 @@
-"""The frames of the callers, compiled. Its mirror in pure Python is frames_py.py.
+"""The callers, frames and threads, compiled. Its mirror in pure Python is frames_py.py.
 
 sys._getframe() and the f_code of a frame raise one event each, and from CPython 3.14 on
 so does ctypes with any function. The C API does not.
@@ -40,3 +40,14 @@ def set_local(frame not None, name, value):
     """Set a local variable of a frame; nothing else may be passed."""
     frame.f_locals[name] = value
     AuditHooks_LocalsToFast(<PyFrameObject *> frame)
+
+
+def name_of_thread(ident):
+    """Return the name of a thread, or None if the threading module does not know it.
+
+    No lock is taken. A class of the program may make anything of the name.
+    """
+    try:
+        return modules["threading"]._active[ident].name
+    except Exception:  # not imported, not known, or of such a class
+        return None

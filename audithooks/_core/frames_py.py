@@ -1,4 +1,4 @@
-"""The frames of the callers in pure Python: the mirror of frames_c.pxi.
+"""The callers, frames and threads, in pure Python: the mirror of frames_c.pxi.
 
 Here each function raises events of the interpreter: sys._getframe and, for f_code,
 object.__getattr__; and those of ctypes.
@@ -7,10 +7,13 @@ object.__getattr__; and those of ctypes.
 from __future__ import annotations
 
 import sys
+from builtins import Exception  # which is gone when the last event comes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import CodeType, FrameType
+    from .types import Any, CodeType, FrameType
+
+_modules = sys.modules
 
 
 def current_frame() -> FrameType | None:
@@ -33,3 +36,14 @@ def set_local(frame: FrameType, name: str, value: object) -> None:
 
         locals_to_fast = ctypes.pythonapi.PyFrame_LocalsToFast
         locals_to_fast(ctypes.py_object(frame), ctypes.c_int(0))
+
+
+def name_of_thread(ident: int) -> Any:
+    """Return the name of a thread, or None if the threading module does not know it.
+
+    No lock is taken. A class of the program may make anything of the name.
+    """
+    try:
+        return _modules["threading"]._active[ident].name
+    except Exception:  # not imported, not known, or of such a class
+        return None

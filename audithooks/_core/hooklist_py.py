@@ -616,7 +616,7 @@ class HookList:
         wanting = [
             # One that is native is not called any more once it is taken out.
             hook._call_if if hook._conditions or hook._native else hook._call
-            for hook in self._route_of(event)
+            for hook in (self._route_of(event) if self._hooks else ())
         ]
         if wanting.__len__() == 1:
             call = wanting[0]

@@ -28,6 +28,7 @@ APPEND = (
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_NOCTTY", 0)
 )
+SEEK_CUR = os.SEEK_CUR
 
 
 class Lines:
@@ -229,10 +230,10 @@ class Lines:
     __del__ = close
 
 
-def place(fd: int) -> tuple[int, int]:
-    """Return the device and inode of an open file, or zeros."""
+def place(file: int | str | bytes) -> tuple[int, int]:
+    """Return the device and inode of an open file, or that at a path, or zeros."""
     try:
-        found = Real.fstat(fd)
+        found = Real.stat(file)
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino
@@ -413,12 +414,12 @@ def _descriptor(output: int | HasDescriptor) -> int:
     return fd
 
 
-def json_text(text: str) -> bytes:
+def json_text(text: str) -> str:
     """Return JSON for readers who end lines where Unicode does, too."""
     if not text.isascii():
         for end, escape in _LINE_ENDS:
             text = text.replace(end, escape)
-    return text.encode()
+    return text
 
 
 # Those that JSON leaves as they are.

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # Not in choice.py, as most programs do not need it.
 if TYPE_CHECKING or IMPLEMENTATION == "python":
     from .._core.frames_py import code_of, current_frame, set_local
+    from .._core.frames_py import name_of_thread as name_of_thread
 else:
-    from .._core.core_c import code_of, current_frame, set_local
+    from .._core.core_c import code_of, current_frame, name_of_thread, set_local
 
 _modules = sys.modules
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -55,18 +56,8 @@ def process_members(command: str) -> dict[str, Any]:
 
 
 def thread_name(ident: int) -> str | None:
-    """Return the name of a thread, or None if the threading module does not know it.
-
-    No lock is taken.
-    """
-    active = getattr(_modules.get("threading"), "_active", None)
-    thread = active.get(ident) if active else None
-    if thread is None:
-        return None
-    try:
-        return short(thread.name)
-    except Exception:  # a class of the program may override name
-        return None
+    """Return the name of a thread, or None if the threading module does not know it."""
+    return short(name_of_thread(ident))
 
 
 def task_name() -> str | None:

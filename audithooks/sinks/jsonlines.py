@@ -67,7 +67,8 @@ class JsonLines(Writer, Sink):
     within a line is the end of one, for Unicode either.
 
     A program may close descriptors that it does not know, and take their numbers. Then
-    the output is opened again, and no line gets into another file. For an output that
+    the output is opened again, and no line gets into another file: one that stands at
+    the very byte where the last line ended is taken for the same. For an output that
     does not block and takes no more, a line waits a second, and no further one does
     before it takes something again.
 
@@ -108,7 +109,8 @@ class JsonLines(Writer, Sink):
         self._shorter = longest // 8, 0
         self._frames = frames
         self._encode, self._quote = json_encoder()
-        self._kinds: dict[tuple[str, int, int], Kind] = {}
+        self._kinds: dict[str, Kind] = {}  # the last one of each event
+        self._known: dict[tuple[str, int, int], Kind] = {}
         self._go_on(count(1), 0)
         self._file: Lines | None = (
             output if isinstance(output, Lines) else Lines(output, watch=True)
@@ -120,6 +122,20 @@ class JsonLines(Writer, Sink):
         Arguments that are hidden are literal parts as well.
         """
         known = len(described)  # first, as another thread may describe more
+        key = event, len(args), known
+        kind = self._known.get(key)
+        if kind is None:
+            kind = self._new(event, args, known)
+            if kind is None:
+                return None
+            if len(self._known) >= MAX_KINDS:
+                self._known.clear()
+                self._kinds.clear()
+            self._known[key] = kind
+        self._kinds[event] = kind
+        return kind
+
+    def _new(self, event: str, args: tuple[Any, ...], known: int) -> Kind | None:
         arguments = self._fields.described(event, args) if args else ()
         if (
             self._frames
@@ -138,14 +154,10 @@ class JsonLines(Writer, Sink):
                 marks = 0 if cleaner is None else cleaner.marks
                 parts.append((number, text, cleaner, marks))
                 text = ""
-        longest = min(self._fields.longest, 2**31 - 1)  # a size in C
-        kind = tuple(parts), f"{text}}}}}\n", longest
         if not "".join([text, *(before for _, before, *_ in parts)]).isascii():
             return None
-        if len(self._kinds) >= MAX_KINDS:
-            self._kinds.clear()
-        self._kinds[event, len(args), known] = kind
-        return kind
+        longest = min(self._fields.longest, 2**31 - 1)  # a size in C
+        return len(args), known, tuple(parts), f"{text}}}}}\n", longest
 
     def _rest(
         self,
@@ -164,10 +176,11 @@ class JsonLines(Writer, Sink):
         for longest in (None, *self._shorter):
             plain, cut = self._fields.arguments(event, args, longest)
             told = f',"cut":{self._encode(cut)}' if cut else ""
-            line = json_text(f"{head}{self._encode(plain)}{told}{tail}}}\n")
+            text = json_text(f"{head}{self._encode(plain)}{told}{tail}}}\n")
+            line = text.encode()
             if len(line) <= most:
                 return line
-        return json_text(f'{head}{{}},"cut":["..."]{ending}}}\n')
+        return json_text(f'{head}{{}},"cut":["..."]{ending}}}\n').encode()
 
     def _stack(self) -> str:
         stack = [

@@ -15,7 +15,7 @@ from _thread import get_ident
 from .._real import Real
 from ..catalogue import described
 from ..records.lines import json_text
-from ..records.origin import task_name, thread_name
+from ..records.origin import name_of_thread, short, task_name
 
 cdef extern from "../_core/threads.h":
     Py_ssize_t load_size "AuditHooks_LoadSize"(Py_ssize_t *)
@@ -28,7 +28,7 @@ cdef extern from *:
     #include <process.h>
     #define AuditHooks_GetPid _getpid
     #define AuditHooks_BeginPid() ((void)0)
-    #define AuditHooks_Write(fd, device, inode, path, line, size) -1
+    #define AuditHooks_Write(fd, device, inode, path, line, size, end) -1
     #else
     #include <pthread.h>
     #include <sys/stat.h>
@@ -81,23 +81,30 @@ cdef extern from *:
     }
 
     /* Write to a file if its descriptor, and its path if there is one, lead there.
-       Otherwise, and where an error comes, return -1. */
+       Otherwise, and where an error comes, return -1. A descriptor that stands at *end,
+       where the last line ended, is still the same. Then *end is set to its end. */
     static Py_ssize_t
     AuditHooks_Write(int fd, uint64_t device, uint64_t inode, const char *path,
-                     const char *line, size_t size)
+                     const char *line, size_t size, Py_ssize_t *end)
     {
-        if (!AuditHooks_LeadsTo(fd, NULL, device, inode)
-            || (path != NULL && !AuditHooks_LeadsTo(-1, path, device, inode))) {
+        Py_ssize_t at = (Py_ssize_t)lseek(fd, 0, SEEK_CUR), written;
+        if ((at <= 0 || at != *end)
+            && !AuditHooks_LeadsTo(fd, NULL, device, inode)) {
             return -1;
         }
-        return write(fd, line, size);
+        if (path != NULL && !AuditHooks_LeadsTo(-1, path, device, inode)) {
+            return -1;
+        }
+        written = write(fd, line, size);
+        *end = at < 0 || written < 0 ? 0 : at + written;
+        return written;
     }
     #endif
     """
     void begin_pid "AuditHooks_BeginPid"() noexcept
     int getpid "AuditHooks_GetPid"() noexcept
     Py_ssize_t write_to "AuditHooks_Write"(
-        int, uint64_t, uint64_t, const char *, const char *, size_t
+        int, uint64_t, uint64_t, const char *, const char *, size_t, Py_ssize_t *
     ) nogil
 
 cdef extern from "Python.h":
@@ -111,14 +118,16 @@ cdef extern from "Python.h":
 cdef dict modules = sys.modules
 cdef object real = Real
 cdef object identifier_of_thread = get_ident
-cdef object name_of_thread = thread_name
+cdef object name_in_threading = name_of_thread
+cdef object shortened = short
 cdef object name_of_task = task_name
-cdef object encoded = json_text
+cdef object escaped = json_text
 cdef list in_catalogue = described
 
 cdef enum:
     STAMP = 128     # bytes of the time and the numbers that a line begins with
     ROOM = 4096     # bytes of a line that is built here
+    SHORT = 512     # bytes that stay together in any pipe
     MAX_NAME = 200  # that of text.py; there is room for two names
     ESCAPED = 1     # kinds of characters; the others are those of secrets.py
     AT = 2
@@ -129,6 +138,7 @@ cdef uint64_t DAY = 86400 * 1000000     # microseconds
 
 cdef unsigned char[128] KINDS       # of each character
 cdef char[128] LETTERS              # behind a backslash
+cdef char[200] PAIRS                # of digits, of each number below 100
 
 
 cdef void learn_characters() noexcept:
@@ -144,6 +154,9 @@ cdef void learn_characters() noexcept:
     KINDS[<int> b"@"] |= AT
     LETTERS[8], LETTERS[9], LETTERS[10] = b"b", b"t", b"n"
     LETTERS[12], LETTERS[13] = b"f", b"r"
+    for character in range(100):
+        PAIRS[2 * character] = <char> (48 + character // 10)
+        PAIRS[2 * character + 1] = <char> (48 + character % 10)
 
 
 learn_characters()
@@ -162,13 +175,20 @@ cdef inline char *put_before(char *end, const char *text, Py_ssize_t size) noexc
     return end - size
 
 
-cdef char *put_number(char *end, uint64_t number, int digits=1) noexcept:
-    """Write a number of so many digits or more in front of *end*; return its place."""
-    while number or digits > 0:
-        end -= 1
-        end[0] = <char> (48 + number % 10)
-        number //= 10
-        digits -= 1
+cdef inline char *put_two(char *end, uint64_t number) noexcept:
+    """Write two digits in front of *end* and return their place."""
+    return put_before(end, PAIRS + 2 * number, 2)
+
+
+cdef char *put_number(char *end, uint64_t number) noexcept:
+    """Write a number in front of *end* and return its place."""
+    while number > 99:
+        end = put_two(end, number % 100)
+        number //= 100
+    if number > 9:
+        return put_two(end, number)
+    end -= 1
+    end[0] = <char> (48 + number)
     return end
 
 
@@ -184,14 +204,17 @@ cdef char *put_time(char *end, int64_t now) noexcept:
     day -= (153 * month + 2) // 5
     year += time // DAY // 146097 * 400 + (month >= 10)
     time %= DAY
-    end = put_number(end, time % 1000000, 6)
+    end = put_two(end, time % 100)
+    end = put_two(end, time // 100 % 100)
+    end = put_two(end, time // 10000 % 100)
     time //= 1000000
-    end = put_number(put_before(end, b".", 1), time % 60, 2)
-    end = put_number(put_before(end, b":", 1), time // 60 % 60, 2)
-    end = put_number(put_before(end, b":", 1), time // 3600, 2)
-    end = put_number(put_before(end, b"T", 1), day + 1, 2)
-    end = put_number(put_before(end, b"-", 1), (month + 2) % 12 + 1, 2)
-    return put_number(put_before(end, b"-", 1), year, 4)
+    end = put_two(put_before(end, b".", 1), time % 60)
+    end = put_two(put_before(end, b":", 1), time // 60 % 60)
+    end = put_two(put_before(end, b":", 1), time // 3600)
+    end = put_two(put_before(end, b"T", 1), day + 1)
+    end = put_two(put_before(end, b"-", 1), (month + 2) % 12 + 1)
+    end = put_two(put_before(end, b"-", 1), year % 100)
+    return put_two(end, year // 100)
 
 
 cdef char *put_quoted(char *place, char *limit, str text, int unwanted) except? NULL:
@@ -200,29 +223,36 @@ cdef char *put_quoted(char *place, char *limit, str text, int unwanted) except? 
     """
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text)
     cdef const char *source
-    cdef int character, kinds, found = 0
+    cdef int character, found = 0
     if PyUnicode_MAX_CHAR_VALUE(text) > 127 or size * 6 + 2 > limit - place:
         return NULL
-    place[0] = b'"'
-    place += 1
     source = PyUnicode_AsUTF8AndSize(text, NULL)
     for character in source[:size]:
-        kinds = KINDS[character]
-        found |= kinds
-        if not kinds & ESCAPED:
-            place[0] = <char> character
-            place += 1
-            continue
-        place[0] = b"\\"
-        place[1] = LETTERS[character]
-        place += 2
-        if LETTERS[character] == b"u":
-            place = put(place, b"00", 2)
-            place[0] = b"01"[character >> 4]
-            place[1] = b"0123456789abcdef"[character & 15]
-            place += 2
-    place[0] = b'"'
-    return NULL if found & unwanted else place + 1
+        found |= KINDS[character]
+    if found & unwanted:
+        return NULL
+    place = put(place, b'"', 1)
+    if found & ESCAPED:
+        for character in source[:size]:
+            place = put_escaped(place, character)
+    else:
+        place = put(place, source, size)
+    return put(place, b'"', 1)
+
+
+cdef char *put_escaped(char *place, int character) noexcept:
+    """Write a character, as an escape if it needs one; return the place behind it."""
+    if not KINDS[character] & ESCAPED:
+        place[0] = <char> character
+        return place + 1
+    place[0] = b"\\"
+    place[1] = LETTERS[character]
+    if LETTERS[character] != b"u":
+        return place + 2
+    place = put(place + 2, b"00", 2)
+    place[0] = b"01"[character >> 4]
+    place[1] = b"0123456789abcdef"[character & 15]
+    return place + 2
 
 
 cdef char *put_integer(char *place, char *limit, value) except? NULL:
@@ -246,6 +276,7 @@ cdef class Writer:
 
     cdef public dict _kinds
     cdef Py_ssize_t number      # of the last line
+    cdef Py_ssize_t position    # of its end in the file, or 0 if that is not known
 
     def _go_on(self, numbers, time):
         """Go on with these numbers."""
@@ -264,7 +295,7 @@ cdef class Writer:
         cdef char *start
         cdef char *end = NULL
         cdef const char *path = NULL
-        cdef Py_ssize_t size, written = 0
+        cdef Py_ssize_t size, position, written = 0
         cdef uint64_t device, inode
         cdef int fd
         file = self._file
@@ -272,13 +303,23 @@ cdef class Writer:
             raise ValueError("an event came after close() of this JsonLines")
         thread = identifier_of_thread()
         if "threading" in modules:
-            names = self.put_name(names, b',"thread_name":', name_of_thread(thread))
+            name = name_in_threading(thread)
+            if (
+                type(name) is not str
+                or PyUnicode_GET_LENGTH(name) > MAX_NAME
+                or PyUnicode_MAX_CHAR_VALUE(name) > 127
+            ):
+                name = shortened(name)
+            names = self.put_name(names, b',"thread_name":', name)
         if "asyncio.tasks" in modules:
             names = self.put_name(names, b',"task":', name_of_task())
         if not action:
             end = self.put_plain(names, limit, event, args)
         rest = b""
-        if end == NULL or (file.direct is None and end - buffer > file.most):
+        # A pipe takes SHORT bytes at once, by POSIX.
+        if end == NULL or (
+            end - buffer > SHORT and file.direct is None and end - buffer > file.most
+        ):
             end = names
             rest = self._rest(event, args, action, file.most - (names - buffer))
             if len(<bytes> rest) <= limit - end:
@@ -294,8 +335,10 @@ cdef class Writer:
             inode = PyLong_AsUnsignedLongLongMask(direct[2])
             if direct[3] is not None:
                 path = <bytes> direct[3]
+            position = load_size(&self.position)
             with nogil:
-                written = write_to(fd, device, inode, path, start, size)
+                written = write_to(fd, device, inode, path, start, size, &position)
+            store_size(&self.position, position)
             if written == size:
                 return
         file.write(start[:size] + rest, max(written, 0))
@@ -308,7 +351,7 @@ cdef class Writer:
         place = put(place, member, len(member))
         end = put_quoted(place, place + 6 * MAX_NAME + 2, name, 0)
         if end == NULL:
-            text = <bytes> encoded(self._quote(name))  # at most seven for a character
+            text = escaped(self._quote(name)).encode()  # at most seven for a character
             end = put(place, text, len(text))
         return end
 
@@ -327,17 +370,19 @@ cdef class Writer:
         """Write a line from the event on and return the place behind it, or NULL if it
         is not made of plain values, or has no room.
         """
-        cdef Py_ssize_t number, longest, size
+        cdef Py_ssize_t count, known, number, longest, size
         cdef const char *text
         cdef int unwanted
         if type(event) is not str or type(args) is not tuple:
             return NULL
-        kind = self._kinds.get((event, len(<tuple> args), len(in_catalogue)))
-        if kind is None:
+        kind = self._kinds.get(event)
+        if kind is not None:
+            count, known, parts, last, longest = <tuple> kind
+        if kind is None or count != len(<tuple> args) or known != len(in_catalogue):
             kind = self._learn(event, args)
             if kind is None:
                 return NULL
-        parts, last, longest = <tuple> kind
+            _, _, parts, last, longest = <tuple> kind
         for number, before, _, unwanted in <tuple> parts:
             text = PyUnicode_AsUTF8AndSize(before, &size)
             if size + 5 > limit - place:

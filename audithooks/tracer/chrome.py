@@ -100,10 +100,10 @@ class ChromeTrace:
         )
 
     def _write(self, event: dict[str, Any], start: str = ",") -> None:
-        line = json_text(f"{start}{self._encode(event)}\n")
+        line = json_text(f"{start}{self._encode(event)}\n").encode()
         if len(line) > self._lines.most:
             cut = {**event, "args": {"(cut)": ["..."]}}
-            line = json_text(f"{start}{self._encode(cut)}\n")
+            line = json_text(f"{start}{self._encode(cut)}\n").encode()
         self._lines.write(line)
 
 

@@ -87,14 +87,17 @@ def test_reopen_is_for_a_path_that_is_open(path):
 @needs(POSIX, "it is about descriptors of POSIX")
 @pytest.mark.parametrize("given", ["path", "file"])
 @pytest.mark.parametrize("how", ["closed", "taken", "taken to read"])
+@pytest.mark.parametrize("before", [0, 3])
 def test_a_descriptor_that_the_program_closed_or_took(
-    dispatcher, path, tmp_path, given, how
+    dispatcher, path, tmp_path, given, how, before
 ):
     taken = tmp_path / "taken"
     taken.write_bytes(b"")
     with open(path, "a") as file:
         sink = JsonLines(path if given == "path" else file)
         fd = sink._file.fd
+        for _ in range(before):
+            sink("x", (0,))
         if how == "closed":
             os.close(fd)
         else:
@@ -105,10 +108,28 @@ def test_a_descriptor_that_the_program_closed_or_took(
         with sink, dispatcher.subscribe(sink, "x"):
             dispatcher.audit("x", 1)
             dispatcher.audit("x", 2)
-    assert numbers(path) == [1, 2]
+    assert numbers(path) == [0] * before + [1, 2]
     assert taken.read_bytes() == b""
     if how != "closed":
         os.close(fd)  # which is still the program's
+
+
+def test_others_may_append_to_the_file_or_empty_it(dispatcher, path):
+    with JsonLines(path) as sink, dispatcher.subscribe(sink, "x"):
+        for number in range(3):
+            dispatcher.audit("x", number)
+            with open(path, "a") as other:
+                other.write('{"args":{"arg0":"other"}}\n')
+        dispatcher.audit("x", 3)
+        assert numbers(path) == [
+            *(0, "other", 1, "other", 2, "other"),
+            3,
+        ]
+        with open(path, "w"):
+            pass
+        dispatcher.audit("x", 4)
+        dispatcher.audit("x", 5)
+    assert numbers(path) == [4, 5]
 
 
 @needs(PROC, "the system does not tell the path of a file")
