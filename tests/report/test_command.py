@@ -84,14 +84,13 @@ def test_several_files_are_one_report(run, writing, tmp_path):
 
 def test_without_jinja_it_says_what_to_install(run, trace, tmp_path):
     (tmp_path / "jinja2.py").write_text("raise ImportError('no', name='jinja2')")
-    done = run("report", trace, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = run("report", trace, env=environ)
     assert done.returncode == 1
     assert "pip install audithooks[report]" in done.stderr
     assert "Traceback" not in done.stderr
-    done = run(
-        "report", "--text", trace, env={**os.environ, "PYTHONPATH": str(tmp_path)}
-    )
-    assert done.returncode == 0
+    assert run("report", "--text", trace, env=environ).returncode == 0
 
 
 @pytest.mark.parametrize(
