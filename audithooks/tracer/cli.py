@@ -2,8 +2,8 @@
 
 options.py reads the options, program.py runs the program, and tracer.py shows its
 events, in child processes with following.py; attaching.py does that for a process that
-runs. listing.py prints the catalogue, explaining.py says what rules decide, reporting.py
-what a trace tells, differing.py what one has and another has not.
+runs. listing.py prints the catalogue, explaining.py says what rules decide,
+reporting.py what a trace tells, differing.py what one has and another has not.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = "records", "rules", "tracer", "pytest_plugin"
+PACKAGES = "reading", "records", "report", "rules", "tracer", "pytest_plugin"
 OURS = tuple(f"audithooks.{name}." for name in PACKAGES)
 LEAST = 120  # public names there are, and private ones that their types speak of
 
