@@ -84,7 +84,7 @@ def manual() -> str:
     page = str(Manpage(made, about))
     page = re.sub(r'^(\.TH \S+ "?1"?) \S+', r'\1 ""', page)  # without the date
     page = re.sub(  # each form on a line of its own
-        r" audithooks (?=[a-z]+ [[A-Z])", "\n.br\n.B audithooks\n", page
+        r" audithooks (?=\[|[a-z]+ [\[A-Z])", "\n.br\n.B audithooks\n", page
     )
     examples = epilog.replace("\\", "\\e").replace("-", r"\-")
     return f"{page.rstrip()}\n\n.SH EXAMPLES\n.nf\n{examples.rstrip()}\n.fi\n"
