@@ -23,6 +23,7 @@ SPHINX = $(BIN)/sphinx-build -q -n -W --keep-going -d build/doctrees docs
 docs: $(VENV)/docs  ## build the site in build/docs, check spelling; ARGS=--links asks other sites
 	$(SPHINX) -E build/docs
 	$(SPHINX) -b spelling build/spelling
+	@echo "The site: build/docs/index.html"
 	$(if $(findstring --links,$(ARGS)),$(SPHINX) -b linkcheck build/links)
 
 perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS=--full takes longer

@@ -58,13 +58,13 @@ def _parser() -> Parser:
     )
     parser.add_argument("event", metavar="EVENT", help="what the program would do")
     parser.add_argument("--policy", metavar="FILE", help="the file with the rules")
-    for name in ("deny", "allow"):
+    for name, verb in (("deny", "denies"), ("allow", "allows")):
         parser.add_argument(
             f"--{name}",
             metavar="RULE",
             action="append",
             default=[],
-            help=f"a rule that {name}s, as of the tracer; repeatable",
+            help=f"a rule that {verb}, as of the tracer; repeatable",
         )
     return parser
 
