@@ -61,6 +61,9 @@ def phrase(subject: Subject, rules: Collection[Rule] = ()) -> str:
         for place in subject.places()
         if not isinstance(place, subjects.Untold)
     ]
+    url = subject.args[0] if event == "urllib.Request" and subject.args else None
+    if url and isinstance(url, str):
+        return f"request {printable(cleaner(event, 'fullurl').text(url))}"
     if not paths:
         return f"raise {printable(event)}"
     verb = _intent(subject, rules) or _VERBS.get(event, f"do {event} with")

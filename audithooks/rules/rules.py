@@ -232,6 +232,7 @@ def select(
             return None
         if find_unwanted is not None and find_unwanted(subject) is not None:
             return None
+        __tracebackhide__ = True  # what a guard raises in pytest is not shown here
         return hook(event, args)
 
     update_wrapper(selected, hook)  # its name, and whether it can be traced

@@ -158,6 +158,13 @@ def test_the_default_denies_what_changes_the_world():
             "that allow]; to allow it: @read(path=/x)",
         ),
         (
+            {"deny": "@network"},
+            "urllib.Request",
+            ("https://joe:swordfish@a.com/?token=swordfish", None, {}, "GET"),
+            "audithooks: may not request https://[redacted]@a.com/?token=[redacted] "
+            "[urllib.Request; deny-1: @network]; to allow it: urllib.Request",
+        ),
+        (
             {"deny": "shop.*"},
             "shop.sell",
             (1,),

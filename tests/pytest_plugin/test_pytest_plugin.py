@@ -197,6 +197,14 @@ def test_other():
 """
 
 
+def test_a_traceback_ends_in_the_test_and_not_in_audithooks(run):
+    code = "import os\n\ndef test_write():\n    os.mkdir('new')"
+    result = run(code, "--tb=short", "--audit-forbid=@write(path!=/nowhere)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["test_it.py:4: in test_write"])
+    result.stdout.no_fnmatch_line("*audithooks?rules*")
+
+
 @pytest.mark.parametrize("way", ["option", "ini"])
 def test_a_forbidden_event_fails_the_test(run, way):
     if way == "option":
