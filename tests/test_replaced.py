@@ -288,7 +288,7 @@ def test_the_progress_of_the_tracer(child):
 from audithooks.tracer import tracer
 tracer.PROGRESS_EVERY = 0
 with replaced():
-    progress = tracer._Progress()
+    progress = tracer.Progress()
     progress.count()
     progress.clear()
 """

@@ -14,9 +14,6 @@ from .._real import Real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from .attaching import Attaching
 
 
@@ -36,7 +33,7 @@ class RemoteRecord(Record):
     """
 
     pid: int
-    named: dict[str, Any]
+    named: dict[str, hints.Any]
     thread_name: str | None
     task: str | None
     stack: tuple[tuple[str, int, str], ...]
@@ -56,13 +53,13 @@ class Attachment:
     Added in 0.1.
     """
 
-    def __init__(self, attaching: Any) -> None:
+    def __init__(self, attaching: hints.Any) -> None:
         self._attaching: Attaching = attaching
         self._is_over = self._is_waiting = False
         self._records = self._all()
         attaching.stop = lambda: self._is_over
 
-    def _all(self) -> Iterator[RemoteRecord]:
+    def _all(self) -> hints.Iterator[RemoteRecord]:
         from .attached import LINE
 
         attaching = self._attaching
@@ -91,7 +88,7 @@ class Attachment:
         if not self._is_waiting:  # or else another thread does that now
             self._records = iter([*self._records])
 
-    def __iter__(self) -> Iterator[RemoteRecord]:
+    def __iter__(self) -> hints.Iterator[RemoteRecord]:
         return self
 
     def __next__(self) -> RemoteRecord:
