@@ -958,6 +958,27 @@ def test_the_capability_is_missing(target, attach):
     assert attacher.said() == [start + why]
 
 
+@needs_linux
+def test_yama_is_named_where_it_restricts(monkeypatch, tmp_path):
+    """By a stand-in for its file, as most kernels do not have it."""
+    from audithooks.tracer import target
+
+    scope = tmp_path / "ptrace_scope"
+    scope.write_text("1\n")
+    real = open
+
+    def stand_in(path):
+        return real(scope if path == "/proc/sys/kernel/yama/ptrace_scope" else path)
+
+    monkeypatch.setattr(target, "open", stand_in, raising=False)
+    process = target.Target.__new__(target.Target)
+    process.pid, process.folder = os.getpid(), f"/proc/{os.getpid()}"
+    start = f"not permitted to attach to process {os.getpid()}: "
+    assert str(process._refused()) == f"{start}see kernel.yama.ptrace_scope"
+    scope.write_text("0\n")
+    assert str(process._refused()) == f"{start}a container needs CAP_SYS_PTRACE"
+
+
 @attachable
 @pytest.mark.parametrize("how", ["environment", "option"])
 def test_the_process_does_not_allow_it(target, attach, how):
