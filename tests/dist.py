@@ -40,18 +40,25 @@ NAME = "{name}-{version}".format(**PROJECT["project"])
 EXTENSIONS = re.compile(r"(?m)^\[\[tool\.setuptools\.ext-modules\]\]\n(?:.+\n)+\n?")
 BESIDE_THE_TESTS = ["README.md", "build_ext.py", "docs", "examples"]
 BESIDE_THE_TESTS += ["pyproject.toml", "tests"]
-EXTRAS = "otel", "policy"
+EXTRAS = "otel", "policy", "report"
 # What an extra is for: it fails without the extra.
 USE_EXTRAS = """
+import subprocess
+import sys
 from pathlib import Path
 from opentelemetry.sdk._logs import LoggerProvider
 from audithooks import Dispatcher
 from audithooks.policy import Policy
-from audithooks.sinks import OpenTelemetry
+from audithooks.sinks import JsonLines, OpenTelemetry
 with OpenTelemetry(LoggerProvider()) as sink, Dispatcher().subscribe(sink):
     pass
 Path("policy.toml").write_text('deny = ["@spawn"]')
 assert [ruling.text for ruling in Policy.load("policy.toml").rulings] == ["@spawn"]
+with JsonLines("trace.jsonl") as sink:
+    sink("open", ("some file", "r", 0))
+command = [sys.executable, "-m", "audithooks", "report", "trace.jsonl"]
+subprocess.run(command, check=True)
+assert "some file" in Path("report.html").read_text()
 """
 
 
