@@ -222,14 +222,14 @@ CLAIMS = [
     ),
     Claim(
         "pure Dispatcher.audit, no hook, compared with an empty method",
-        one(PURE + place(DISPATCHER, 0), "empty Python method"),
+        one(PURE + place(DISPATCHER, 0), dispatch.EMPTY_METHOD),
         1.3,
         floor=dispatch.LOOKING,
     ),
     Claim(
         "pure Dispatcher.audit, ten hooks for other events, compared with an empty "
         "method",
-        one(PURE + place(DISPATCHER, 10, hit=False), "empty Python method"),
+        one(PURE + place(DISPATCHER, 10, hit=False), dispatch.EMPTY_METHOD),
         1.3,
         floor=dispatch.LOOKING,
     ),
@@ -244,15 +244,21 @@ CLAIMS = [
         tuple(
             (
                 PURE + place(dispatch.DISPATCHER_EVENT, hooks, hit=False),
-                "empty __call__ in Python",
+                dispatch.EMPTY_CALL,
             )
             for hooks in (0, 10)
         ),
         1.45,
     ),
     Claim(
+        "what a pure Event of a Dispatcher adds to an empty __call__, no hook, against "
+        "what audit adds to an empty method",
+        one(PURE + dispatch.OWN_OF_EVENT, PURE + dispatch.OWN_OF_AUDIT),
+        1.0,
+    ),
+    Claim(
         "pure Event of the runtime domain, no hook, compared with an empty __call__",
-        one(PURE + place(dispatch.RUNTIME_EVENT, 0), "empty __call__ in Python"),
+        one(PURE + place(dispatch.RUNTIME_EVENT, 0), dispatch.EMPTY_CALL),
         1.6 if sys.version_info >= (3, 13) else 1.45,
     ),
     Claim(
