@@ -494,8 +494,10 @@ static int put_arguments(struct text *text, struct text *cut, const char *event,
 {
     const char *names = entry == NULL ? "" : entry->arguments;
     ssize_t length = args == NULL ? 0 : py.PyTuple_Size(args), number;
+    /* Of an import, text shows the module and the file, not where all imports look. */
+    ssize_t most = !wanted.json && strcmp(event, "import") == 0 ? 2 : MOST_ARGUMENTS;
     int is_first = 1, is_interrupted = 0;
-    for (number = 0; number < length && number < MOST_ARGUMENTS; number++) {
+    for (number = 0; number < length && number < most; number++) {
         struct shown shown = {text, wanted.json, 'n', 0, 0, is_interrupted, longest};
         PyObject *value = py.PyTuple_GetItem(args, number), *type;
         char by_place[24];

@@ -21,10 +21,17 @@ class Shown(str):
 
 
 def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
-    """Return the result of Fields.arguments() like the arguments of a call."""
+    """Return the result of Fields.arguments() like the arguments of a call.
+
+    Of an import, it has the module and the file, not where all imports look.
+    """
     known = EVENTS[event].arguments if event in EVENTS else ()
     words = []
+    is_whole = "..." not in cut
     for name, value in plain.items():
+        if event == "import" and name.startswith("sys."):
+            is_whole = False
+            continue
         text = readable(event, name, value)
         if text == "":
             continue
@@ -33,7 +40,7 @@ def arguments_text(event: str, plain: dict[str, Any], cut: list[str]) -> str:
         if name in cut and isinstance(value, (list, dict)):
             word += "\N{HORIZONTAL ELLIPSIS}"  # a str that is cut already has one
         words.append(word)
-    if "..." in cut:
+    if not is_whole:
         words.append("...")
     return ", ".join(words)
 

@@ -80,6 +80,12 @@ def test_what_a_number_means(event, name, value, shown):
     assert readable(event, name, value) == shown
 
 
+def test_text_of_an_import_has_no_lists_of_where_imports_look():
+    args = {"module": "a", "filename": None, "sys.path": ["b"], "sys.meta_path": []}
+    assert arguments_text("import", args, []) == "module='a', filename=None, ..."
+    assert arguments_text("own.import", args, []).count("'b'") == 1
+
+
 def test_text_has_constants_and_leaves_out_what_says_nothing():
     args = {"path": "x", "mode": 0o755, "dir_fd": -1}
     assert arguments_text("os.mkdir", args, []) == "path='x', mode=0o755"
