@@ -244,7 +244,8 @@ class Script(Program):
         if os.path.isdir(path):
             raise FileNotFoundError("it has no __main__ module")
         os.stat(path)
-        folder = unless_safe(os.path.dirname(os.path.realpath(path)))
+        real = os.path.realpath(path)  # nowhere, if a shell makes a pipe of <(...)
+        folder = unless_safe(os.path.dirname(real if os.path.exists(real) else path))
         super().__init__([path, *args], folder, [path, *args])
 
     def load(self, main: ModuleType) -> tuple[Any, ...]:

@@ -464,6 +464,17 @@ def test_a_script_that_is_a_link_imports_from_where_that_leads(trace, tmp_path):
     assert "beside" in done.stdout
 
 
+@needs(os.path.isdir("/dev/fd"), "this system has no /dev/fd")
+def test_a_script_in_a_pipe_has_the_path_that_python_gives_it(trace):
+    def first(*tracer):
+        line = f"{sys.executable} {' '.join(tracer)} <(echo '{source}')"
+        environ = trace.child.environ
+        return subprocess.check_output(["bash", "-c", line], env=environ, timeout=60)
+
+    source = "import sys; print(sys.path[0])"
+    assert first("-m", "audithooks", "-e", "none") == first() != b""
+
+
 SAFE = [(["-I"], {})]
 if sys.version_info >= (3, 11):
     SAFE += [(["-P"], {}), ([], {"PYTHONSAFEPATH": "1"})]

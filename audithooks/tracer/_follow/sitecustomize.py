@@ -19,10 +19,10 @@ def has_library(*going_on):
     """Whether the library is there. With False, it no longer waits for the tracer."""
     try:
         sys.audit("audithooks.start", *going_on)
+    except AttributeError:  # an old version, which may not know the next name either
+        pass
     except InterruptedError:
         return True
-    except AttributeError:  # an old version
-        pass
     return False
 
 
