@@ -304,6 +304,25 @@ def test_a_trace_that_ends_says_so(child, tmp_path):
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("how", ["--json", "--chrome", "-k", "--summary-only"])
+def test_builtins_that_are_replaced_do_not_end_the_program(child, tmp_path, how):
+    code = """
+import builtins, sys
+names = [n for n, f in vars(builtins).items() if n[0].islower() and callable(f)]
+namespace, audit = builtins.__dict__, sys.audit
+def fake(*args, **kwargs):
+    raise AssertionError("it was called")
+for name in names:
+    real, namespace[name] = namespace[name], fake
+    audit("test.event", name, 1, [b"x"], {"a": None})
+    namespace[name] = real
+print("on")
+"""
+    command = ("-m", "audithooks", "-o", "trace", "-e", "test.*", how)
+    done = child.start(*command, "-c", code, cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("on\n", 0)
+
+
 def test_a_child_is_followed_though_the_environment_is_replaced(traced):
     program = """
 import subprocess, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from builtins import type  # a program may have replaced that, and so brought us here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -111,8 +111,9 @@ def is_of_loop(event: str) -> bool:
 def callers(is_mine: Callable[[str, str], bool] | None = None) -> Iterator[Frame]:
     """Yield the callers, innermost first, except those of this package.
 
-    The frames in which the tracer runs a program are left out as well, and those inside
-    of the first one whose file and module *is_mine* accepts, if it is given.
+    The frames in which the tracer or the interpreter runs a program are left out as
+    well, and those inside of the first one whose file and module *is_mine* accepts, if
+    it is given.
     """
     for file, line, function, module in _frames():
         if is_mine is not None and not is_mine(file, module):
@@ -169,7 +170,7 @@ def _frames() -> Iterator[tuple[str, int, str, str]]:
     while frame is not None:
         module = frame.f_globals.get("__name__")
         module = module if isinstance(module, str) else ""
-        if module == _PROGRAM:
+        if module == _PROGRAM or (module == "runpy" and _runs_program(frame)):
             return
         code = code_of(frame)
         file = code.co_filename
@@ -177,3 +178,12 @@ def _frames() -> Iterator[tuple[str, int, str, str]]:
             name = getattr(code, "co_qualname", code.co_name)
             yield encodable(file), frame.f_lineno or 0, name[:MAX_NAME], module
         frame = frame.f_back
+
+
+def _runs_program(frame: Any) -> bool:
+    """Whether a frame of runpy is one in which the interpreter runs the program."""
+    while frame is not None and frame.f_globals.get("__name__") == "runpy":
+        if code_of(frame).co_name == "_run_module_as_main":
+            return True
+        frame = frame.f_back
+    return False

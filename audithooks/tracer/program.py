@@ -7,7 +7,6 @@ exit status and uncaught exceptions as always. cli.py traces such a program.
 from __future__ import annotations
 
 import builtins
-import importlib.util
 import os
 import sys
 from importlib.machinery import (
@@ -22,7 +21,6 @@ from types import ModuleType
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
     from types import CodeType, TracebackType
     from typing import Any
 
@@ -45,8 +43,8 @@ class Program:
 
         return [sys.executable, *_args_from_interpreter_flags(), *self._given]
 
-    def load(self, main: ModuleType) -> CodeType:
-        """Return the code to run, and set the attributes of *main* for it."""
+    def load(self, main: ModuleType) -> tuple[Any, ...]:
+        """Return what runs the program in *main*: a function and its arguments."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -62,19 +60,21 @@ class Program:
         sys.argv[:] = self._argv
         if hasattr(sys, "orig_argv"):  # programs that restart themselves run this
             sys.orig_argv[:] = self.command()
-        if self._path0 is not None and not safe_path():
+        if self._path0 is not None:
             sys.path.insert(0, self._path0)
-        code = None
+        run = None
         try:
-            code = self.load(main)
-            exec(code, main.__dict__)
+            run, *args = self.load(main)
+            run(*args)
+        except SystemExit:
+            raise
         except BaseException as error:
             # Skip this frame, and that of load().
             traceback = error.__traceback__ and error.__traceback__.tb_next
-            if code is None:
+            if run is None:
                 traceback = traceback and traceback.tb_next
-            excepthook = getattr(sys, "excepthook", sys.__excepthook__)
-            sys.excepthook = _ExceptHook(excepthook, traceback)
+            excepthook = getattr(sys, "excepthook", _missing)
+            sys.excepthook = _ExceptHook(excepthook, error, traceback)
             raise
 
 
@@ -115,21 +115,52 @@ def safe_path() -> bool:
     return bool(sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
 
+def unless_safe(path: str | None) -> str | None:
+    return None if safe_path() else path
+
+
 class _ExceptHook:
     """The original sys.excepthook, called with only the frames of the program."""
 
-    def __init__(self, excepthook: Any, traceback: TracebackType | None) -> None:
+    def __init__(
+        self, excepthook: Any, error: BaseException, traceback: TracebackType | None
+    ) -> None:
         self._excepthook = excepthook
+        self._error = error
         self._traceback = traceback
 
     def __call__(
-        self, kind: type[BaseException], error: BaseException, _: object
+        self, kind: type[BaseException], error: BaseException, traceback: Any
     ) -> None:
+        if error is not self._error:  # that of another thread
+            self._excepthook(kind, error, traceback)
+            return
         sys.excepthook = self._excepthook
-        sys.excepthook(kind, error.with_traceback(self._traceback), self._traceback)
+        sys.last_traceback = self._traceback
+        error.__traceback__ = self._traceback
+        try:
+            self._excepthook(kind, error, self._traceback)
+        except SystemExit:
+            raise
+        except BaseException as wrong:  # the interpreter would show this frame, too
+            first = wrong.__traceback__
+            wrong.__traceback__ = first and first.tb_next
+            _display("Error in sys.excepthook:\n", wrong)
+            _display("\nOriginal exception was:\n", error)
 
     def __repr__(self) -> str:
         return repr(self._excepthook)
+
+
+def _missing(kind: type[BaseException], error: BaseException, _: object) -> None:
+    _display("sys.excepthook is missing\n", error)
+
+
+def _display(title: str, error: BaseException) -> None:
+    stderr = sys.stderr  # noqa: TID251  # where the interpreter writes it
+    if stderr is not None:
+        stderr.write(title)
+    sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 class Code(Program):
@@ -138,7 +169,7 @@ class Code(Program):
     _name = "<string>"
 
     def __init__(self, source: str, args: list[str]) -> None:
-        super().__init__(["-c", *args], "", ["-c", source, *args])
+        super().__init__(["-c", *args], unless_safe(""), ["-c", source, *args])
         self._source: str | bytes = source
         self._linecache: Any = None
         if sys.version_info >= (3, 13):  # here, where no event is traced yet
@@ -146,7 +177,7 @@ class Code(Program):
 
             self._linecache = linecache
 
-    def load(self, main: ModuleType) -> CodeType:
+    def load(self, main: ModuleType) -> tuple[Any, ...]:
         main.__loader__ = BuiltinImporter
         code: CodeType = compile(self._source, self._name, "exec", dont_inherit=True)
         if self._linecache is not None:
@@ -158,7 +189,7 @@ class Code(Program):
                 self._linecache._register_code(key, self._source, self._name)
             except (AttributeError, TypeError):  # it is private, and may be another
                 pass
-        return code
+        return exec, code, main.__dict__
 
 
 class Stdin(Code):
@@ -170,14 +201,14 @@ class Stdin(Code):
     _name = "<stdin>"
 
     def __init__(self, args: list[str], read: bool = True) -> None:
-        super(Code, self).__init__(["-", *args], "", ["-", *args])
+        super(Code, self).__init__(["-", *args], unless_safe(""), ["-", *args])
         self._linecache = None
         self._source = b""
         if read and sys.stdin is not None:
             is_text = sys.implementation.name == "pypy"
             self._source = (sys.stdin if is_text else sys.stdin.buffer).read()
 
-    def load(self, main: ModuleType) -> CodeType:
+    def load(self, main: ModuleType) -> tuple[Any, ...]:
         main.__file__ = self._name
         if sys.version_info < (3, 15):
             main.__cached__ = None  # type: ignore[attr-defined]
@@ -188,34 +219,13 @@ class Module(Program):
     """The program of `python -m NAME`. run() fails if it does not exist."""
 
     def __init__(self, name: str, args: list[str]) -> None:
-        super().__init__(["-m", *args], current_folder(), ["-m", name, *args])
+        folder = unless_safe(current_folder())
+        super().__init__(["-m", *args], folder, ["-m", name, *args])
         self._name = name
+        self._run = _runner()
 
-    def load(self, main: ModuleType) -> CodeType:
-        name = self._name
-        if name.startswith("."):
-            sys.exit(f"{sys.executable}: Relative module names not supported")
-        try:
-            spec = importlib.util.find_spec(name)  # imports the parents
-            if spec is not None and spec.submodule_search_locations is not None:
-                name = f"{name}.__main__"
-                spec = importlib.util.find_spec(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # a parent imports a module that is missing
-            spec = None
-        except ValueError as error:
-            about = f"Error while finding module specification for {name!r}"
-            sys.exit(f"{sys.executable}: {about} (ValueError: {error})")
-        if spec is None:
-            package = "" if name == self._name else f"; {self._name!r} is a package"
-            sys.exit(f"{sys.executable}: No module named {name}{package}")
-        get_code = _adopt(main, spec)
-        code: CodeType | None = get_code and get_code(name)
-        if code is None:
-            sys.exit(f"{sys.executable}: No code object available for {name}")
-        sys.argv[0] = main.__file__ or name
-        return code
+    def load(self, main: ModuleType) -> tuple[Any, ...]:
+        return self._run, self._name
 
 
 class Script(Program):
@@ -226,42 +236,41 @@ class Script(Program):
 
     def __init__(self, path: str, args: list[str]) -> None:
         self._path = os.path.join(current_folder() or "", path)
-        self._spec = PathFinder.find_spec("__main__", [self._path])
-        if self._spec is not None:
+        self._run = None
+        if PathFinder.find_spec("__main__", [self._path]) is not None:
             super().__init__([path, *args], self._path, [path, *args])
+            self._run = _runner()
             return
         if os.path.isdir(path):
             raise FileNotFoundError("it has no __main__ module")
         os.stat(path)
-        folder = os.path.dirname(os.path.realpath(path))
+        real = os.path.realpath(path)  # nowhere, if a shell makes a pipe of <(...)
+        folder = unless_safe(os.path.dirname(real if os.path.exists(real) else path))
         super().__init__([path, *args], folder, [path, *args])
 
-    def load(self, main: ModuleType) -> CodeType:
-        if self._spec is not None:
-            get_code = _adopt(main, self._spec)
-        elif self._path.endswith(".pyc"):
-            main.__file__ = self._path
+    def load(self, main: ModuleType) -> tuple[Any, ...]:
+        if self._run is not None:
+            return self._run, "__main__", False
+        main.__file__ = self._path
+        if self._path.endswith(".pyc"):
             main.__loader__ = loader = SourcelessFileLoader("__main__", self._path)
-            get_code = loader.get_code
+            code: CodeType | None = loader.get_code("__main__")
+            if code is None:
+                raise ImportError(f"no code object for __main__ in {self._path!r}")
         else:
-            main.__file__ = self._path
             if sys.version_info < (3, 15):
                 main.__cached__ = None  # type: ignore[attr-defined]
             main.__loader__ = SourceFileLoader("__main__", self._path)
             with open_code(self._path) as file:
-                return compile(file.read(), self._path, "exec", dont_inherit=True)
-        code: CodeType | None = get_code and get_code("__main__")
-        if code is None:
-            raise ImportError(f"no code object for __main__ in {self._path!r}")
-        return code
+                code = compile(file.read(), self._path, "exec", dont_inherit=True)
+        return exec, code, main.__dict__
 
 
-def _adopt(main: ModuleType, spec: ModuleSpec) -> Any:
-    """Make *main* the module of *spec*, and return its loader's get_code, or None."""
-    main.__spec__ = spec
-    main.__loader__ = spec.loader
-    main.__package__ = spec.parent
-    main.__file__ = spec.origin
-    if sys.version_info < (3, 15):
-        main.__cached__ = spec.cached  # type: ignore[attr-defined]
-    return getattr(spec.loader, "get_code", None)
+def _runner() -> Any:
+    """Return the function by which the interpreter runs a module or a folder.
+
+    It is private, and so are its frames, which tracebacks show.
+    """
+    import runpy  # here, where no event is traced yet
+
+    return runpy._run_module_as_main  # type: ignore[attr-defined]

@@ -645,3 +645,22 @@ def test_the_library_is_found_by_what_is_installed():
 @needs(EXPECTED and building.COMPILED, "there was no compiler, or no use for it")
 def test_the_library_is_compiled_with_the_modules():
     assert LIBRARY.exists()
+
+
+@WITH
+@pytest.mark.parametrize("folder", ["there", "gone"])
+def test_a_child_without_site_finds_its_own_path_and_is_traced_once(
+    trace_once, tmp_path, folder
+):
+    (tmp_path / folder).mkdir()
+    child = "import sys, site; print(sys.path); site.main(); sys.audit('test.child')"
+    code = (
+        "import os, subprocess, sys; os.chdir('{0}'); {1}; "
+        "subprocess.run([sys.executable, '-S', '-c', {2!r}]); os.chdir('/')"
+    )
+    leave = "os.rmdir('../gone')" if folder == "gone" else "pass"
+    done = trace_once(
+        *("-f", "-e", "test.*", "-o", "trace"), code=code.format(folder, leave, child)
+    )
+    assert done.text.count("test.child()") == 1
+    assert "_follow" not in done.stdout

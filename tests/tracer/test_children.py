@@ -306,3 +306,20 @@ def test_a_tracer_in_a_zip_file_follows(child_of, zipped, tmp_path, how):
     done = child_of(None).start(zipped, *options, "-c", code, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("own\n", "")
     assert (tmp_path / "trace").read_text().count("test.child()") == 1
+
+
+def test_a_python_without_audit_events_is_told_of(child):
+    code = """
+import builtins, runpy, sys
+from audithooks.tracer.following import FOLDER
+sys.modules["sitecustomize"] = sys
+del sys.audit, builtins.InterruptedError  # as in Python 2
+sys.version_info = 2, 7, 18
+try:
+    runpy.run_path(FOLDER + "/sitecustomize.py", run_name="sitecustomize")
+except ImportError:  # there is no other sitecustomize
+    pass
+"""
+    done = child.start("-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}")
+    assert "it is Python 2.7, and 3.9 is the first" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -402,6 +402,23 @@ def test_events_into_head_end_quietly(trace):
         assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
+LAST = """
+import atexit, traceback
+atexit.register(lambda: print(*traceback.extract_tb(sys.last_traceback)))
+1 / 0
+"""
+ANOTHER = """
+import atexit
+def late():
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        sys.excepthook(*sys.exc_info())
+atexit.register(late)
+sys.exit(3)
+"""
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -413,6 +430,12 @@ def test_events_into_head_end_quietly(trace):
         "def f():\n    1 / 0\nf()",
         "import nothing_of_this_name",
         "sys.excepthook = lambda *a: print('own', a[1])\nraise KeyError(1)",
+        "def hook(*a): raise OSError('bad hook')\nsys.excepthook = hook\n1 / 0",
+        "def hook(*a): sys.exit(5)\nsys.excepthook = hook\n1 / 0",
+        "sys.excepthook = None\n1 / 0",
+        "del sys.excepthook\n1 / 0",
+        LAST,
+        ANOTHER,
         "raise KeyboardInterrupt",
         "x = = 1",
         "import os; os._exit(4)",
@@ -441,6 +464,17 @@ def test_a_script_that_is_a_link_imports_from_where_that_leads(trace, tmp_path):
     assert "beside" in done.stdout
 
 
+@needs(os.path.isdir("/dev/fd"), "this system has no /dev/fd")
+def test_a_script_in_a_pipe_has_the_path_that_python_gives_it(trace):
+    def first(*tracer):
+        line = f"{sys.executable} {' '.join(tracer)} <(echo '{source}')"
+        environ = trace.child.environ
+        return subprocess.check_output(["bash", "-c", line], env=environ, timeout=60)
+
+    source = "import sys; print(sys.path[0])"
+    assert first("-m", "audithooks", "-e", "none") == first() != b""
+
+
 SAFE = [(["-I"], {})]
 if sys.version_info >= (3, 11):
     SAFE += [(["-P"], {}), ([], {"PYTHONSAFEPATH": "1"})]
@@ -461,48 +495,54 @@ def test_a_safe_path_stays_safe(trace, script, tmp_path, how, option, environ):
     assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
 
 
-def test_an_import_that_is_missing_inside_of_a_package_is_an_error_of_it(
-    trace, tmp_path
-):
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "__init__.py").write_text("import nothing_of_this_name")
-    (tmp_path / "package" / "__main__.py").write_text("")
-    plain = trace.child.start("-m", "package", cwd=tmp_path)
-    done = trace("-o", "trace", "-m", "package")
-    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
-    assert done.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
-    assert os.path.join("package", "__init__.py") in done.stderr
-
-
-def test_an_error_of_a_package_is_shown_with_its_frames(trace, tmp_path):
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "__init__.py").write_text("1 / 0")
-    done = trace("-o", "trace.txt", "-m", "broken")
-    assert done.returncode == 1
-    assert "ZeroDivisionError" in done.stderr
-    assert os.path.join("broken", "__init__.py") in done.stderr
-    assert "audithooks" not in done.stderr
-
-
 @pytest.mark.parametrize(
-    ("name", "told"),
+    "name",
     [
-        ("nothing_of_this_name", "No module named nothing_of_this_name"),
-        ("nothing.of.this", "No module named nothing.of.this"),
-        ("sys", "No code object available for sys"),
-        ("encodings", "No module named encodings.__main__; 'encodings' is a package"),
-        (".relative", "Relative module names not supported"),
-        (
-            "__main__",
-            "Error while finding module specification for '__main__' "
-            "(ValueError: __main__.__spec__ is None)",
-        ),
+        "nothing_of_this_name",
+        "nothing.of.this",
+        "sys",
+        "encodings",
+        ".relative",
+        "__main__",
+        "script.py",
+        "script.inside",
+        "package.broken",
+        "package.missing",
+        "package.early",
+        "package.wrong",
     ],
 )
-def test_a_module_that_cannot_be_run_is_one_line(trace, name, told):
+def test_a_module_ends_with_what_python_shows(trace, script, tmp_path, name):
+    script("")
+    (tmp_path / "package" / "broken").mkdir(parents=True)
+    script("from . import early", "package/__init__.py")
+    script("1 / 0", "package/broken/__init__.py")
+    script("", "package/broken/__main__.py")
+    script("import nothing_of_this_name", "package/missing.py")
+    script("print(__name__, __spec__.name)", "package/early.py")
+    script("x = = 1", "package/wrong.py")
+    plain = trace.child.start("-m", name, cwd=tmp_path)
     done = trace("-o", "trace.txt", "-m", name)
-    assert done.returncode == 1
-    assert done.stderr == f"{sys.executable}: {told}\n"
+    assert done.stderr == plain.stderr != ""
+    assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+
+
+@pytest.mark.parametrize("option", [[], ["-I"]])
+@pytest.mark.parametrize("how", ["folder", "archive"])
+def test_a_folder_or_archive_is_run_as_python_does(
+    trace, script, tmp_path, option, how
+):
+    (tmp_path / "folder").mkdir()
+    script("import sys, beside; print(sys.path); 1 / 0", "folder/__main__.py")
+    script("print(__file__)", "folder/beside.py")
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        for name in ("__main__.py", "beside.py"):
+            archive.write(tmp_path / "folder" / name, name)
+    plain = trace.child.start(*option, how, cwd=tmp_path)
+    tracer = [*option, "-m", "audithooks", "-o", "trace"]
+    done = trace.child.start(*tracer, how, cwd=tmp_path)
+    assert "ZeroDivisionError" in plain.stderr
+    assert (done.stdout, done.stderr) == (plain.stdout, plain.stderr)
 
 
 def test_the_tracer_imports_nothing_from_the_current_folder(trace, script):

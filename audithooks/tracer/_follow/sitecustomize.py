@@ -19,10 +19,10 @@ def has_library(*going_on):
     """Whether the library is there. With False, it no longer waits for the tracer."""
     try:
         sys.audit("audithooks.start", *going_on)
+    except AttributeError:  # an old version, which may not know the next name either
+        pass
     except InterruptedError:
         return True
-    except AttributeError:  # an old version
-        pass
     return False
 
 
@@ -48,8 +48,15 @@ def load(folder):
         raise
 
 
+def leave_path(folder):
+    """Take *folder* out of sys.path, as if it had never been there."""
+    sys.path[:] = [path for path in sys.path if os.path.normpath(path) != folder]
+    sys.path_importer_cache.pop(folder, None)
+
+
 def follow(folder, *given):
     """Trace this process, and return whether it is traced."""
+    leave_path(folder)  # with -S, too, where site may be imported later
     try:
         load(folder)
         from audithooks.tracer.child import follow
@@ -62,8 +69,7 @@ def follow(folder, *given):
 
 if __name__ == "sitecustomize":
     folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != folder]
-    sys.path_importer_cache.pop(folder, None)
+    leave_path(folder)
     is_there = has_library()
     is_traced = sys.version_info >= (3, 9) and follow(folder)
     if is_there and not is_traced:
