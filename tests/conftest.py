@@ -39,7 +39,7 @@ def pytest_addoption(parser):
         help="leave out the compiled implementation, without a compiler",
     )
     parser.addoption(
-        "--seconds", type=float, help="the duration of each thread test (default 3)"
+        "--seconds", type=float, help="the duration of each thread test (default 0.5)"
     )
     parser.addoption(
         "--soak",
@@ -184,7 +184,7 @@ def dispatcher(impl):
 @pytest.fixture
 def seconds(request, size):
     """The duration of a thread test."""
-    return request.config.option.seconds or size(1, 60)
+    return request.config.option.seconds or size(0.5, 60)
 
 
 @pytest.fixture(autouse=True)
