@@ -378,6 +378,11 @@ class Child:
             **options,
         )
 
+    def pytest(self, *arguments, **options):
+        """Run pytest with the plugin of audithooks and no other, which take long."""
+        options["environ"] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return self.start("-m", "pytest", "-p", "audithooks", *arguments, **options)
+
     def run(self, code, *arguments, **options):
         """Return the output of *code*; it must succeed, without errors or warnings."""
         done = self.start("-c", code, *arguments, **options)

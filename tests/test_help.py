@@ -160,7 +160,7 @@ def test_the_example_of_the_fixture_runs(child, tmp_path):
     example = textwrap.dedent("".join(re.findall(r"(?m)^    .*\n", text)))
     assert text.endswith("\nAdded in 0.1.")
     (tmp_path / "test_it.py").write_text(f"import os\n\n{example}", encoding="utf-8")
-    done = child.start("-m", "pytest", "-q", cwd=tmp_path)
+    done = child.pytest("-q", cwd=tmp_path)
     assert "1 passed" in done.stdout, done.stdout
 
 
