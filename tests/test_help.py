@@ -28,12 +28,13 @@ pytestmark = needs(sys.flags.optimize < 2, "there are no docstrings with -OO")
 
 # All public names of a module with their docstrings; of data those below it.
 DOCSTRINGS = """
-import ast, importlib, inspect, os, sys
+import ast, functools, importlib, inspect, os, sys
 from pathlib import Path
 import audithooks
 
 module = importlib.import_module(sys.argv[1])
 
+@functools.lru_cache(None)
 def below():
     found = {}
     for path in Path(audithooks.__file__).parent.rglob("*.py"):
@@ -49,7 +50,6 @@ def below():
     return found
 
 def docstrings():
-    data = below()
     for name in module.__all__:
         thing = getattr(module, name)
         if name == "audit":
@@ -57,7 +57,7 @@ def docstrings():
         elif callable(thing):
             yield name, thing, inspect.getdoc(thing) or ""
         else:
-            yield name, thing, data.get(name, "")
+            yield name, thing, below().get(name, "")
 
 def members():
     for name, thing, doc in docstrings():
