@@ -76,6 +76,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"Only pure Python was tested: {why}.")
 
 
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers():
+    """Take one more than there are processors: some tests wait for a clock."""
+    return (yield) + 1
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out what takes long, and with --pure what needs a compiler."""
 
