@@ -15,6 +15,8 @@ help:  ## list the targets
 demo: $(VENV)/built  ## trace a real program: pip installs a package from a local index
 	$(BIN)/python docs/demo.py
 
+# Without caches of bytecode, each process of a test compiles what it imports.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/built  ## run the tests on both implementations; ARGS go to pytest
 	$(BIN)/python -m pytest -n auto $(ARGS)
 

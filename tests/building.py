@@ -17,6 +17,7 @@ import audithooks
 
 CLIENTS = Path(__file__).parent / "clients"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
+QUICKLY = ["-g0", "-O0"]  # for the long code that Cython writes
 
 
 def load(path):
@@ -87,7 +88,7 @@ def cython_extension(source, folder):
         *("-X", "freethreading_compatible=True"),
         *("-I", parent, "-o", str(c_file), str(source)),
     )
-    return extension(c_file, folder, options=[])
+    return extension(c_file, folder, options=QUICKLY)
 
 
 def program(source, folder, *options):

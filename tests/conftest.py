@@ -39,7 +39,7 @@ def pytest_addoption(parser):
         help="leave out the compiled implementation, without a compiler",
     )
     parser.addoption(
-        "--seconds", type=float, help="the duration of each thread test (default 3)"
+        "--seconds", type=float, help="the duration of each thread test (default 0.5)"
     )
     parser.addoption(
         "--soak",
@@ -74,6 +74,12 @@ def pytest_terminal_summary(terminalreporter, config):
     if config.option.pure:
         why = config.stash[WHY_PURE]
         terminalreporter.write_line(f"Only pure Python was tested: {why}.")
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers():
+    """Take one more than there are processors: some tests wait for a clock."""
+    return (yield) + 1
 
 
 def pytest_collection_modifyitems(config, items):
@@ -184,7 +190,7 @@ def dispatcher(impl):
 @pytest.fixture
 def seconds(request, size):
     """The duration of a thread test."""
-    return request.config.option.seconds or size(1, 60)
+    return request.config.option.seconds or size(0.5, 60)
 
 
 @pytest.fixture(autouse=True)
@@ -377,6 +383,11 @@ class Child:
             check=False,
             **options,
         )
+
+    def pytest(self, *arguments, **options):
+        """Run pytest with the plugin of audithooks and no other, which take long."""
+        options["environ"] = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return self.start("-m", "pytest", "-p", "audithooks", *arguments, **options)
 
     def run(self, code, *arguments, **options):
         """Return the output of *code*; it must succeed, without errors or warnings."""

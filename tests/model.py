@@ -397,7 +397,7 @@ def main():
         run_state_machine_as_test(
             seed(number)(machine),
             settings=settings(
-                max_examples=100,
+                max_examples=50,
                 stateful_step_count=5,
                 deadline=None,
                 database=None,

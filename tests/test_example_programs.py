@@ -119,7 +119,7 @@ def test_the_library_raises_its_events_and_a_hook_refuses_one(run):
 def run_pytest(child, tmp_path):
     """Run the suite that is an example, with options of pytest."""
     shutil.copy(EXAMPLES / "test_offline.py", tmp_path)
-    return lambda *options: child.start("-m", "pytest", "-q", *options, cwd=tmp_path)
+    return lambda *options: child.pytest("-q", *options, cwd=tmp_path)
 
 
 def test_the_suite_without_network_passes(run_pytest):

@@ -28,12 +28,13 @@ pytestmark = needs(sys.flags.optimize < 2, "there are no docstrings with -OO")
 
 # All public names of a module with their docstrings; of data those below it.
 DOCSTRINGS = """
-import ast, importlib, inspect, os, sys
+import ast, functools, importlib, inspect, os, sys
 from pathlib import Path
 import audithooks
 
 module = importlib.import_module(sys.argv[1])
 
+@functools.lru_cache(None)
 def below():
     found = {}
     for path in Path(audithooks.__file__).parent.rglob("*.py"):
@@ -49,7 +50,6 @@ def below():
     return found
 
 def docstrings():
-    data = below()
     for name in module.__all__:
         thing = getattr(module, name)
         if name == "audit":
@@ -57,7 +57,7 @@ def docstrings():
         elif callable(thing):
             yield name, thing, inspect.getdoc(thing) or ""
         else:
-            yield name, thing, data.get(name, "")
+            yield name, thing, below().get(name, "")
 
 def members():
     for name, thing, doc in docstrings():
@@ -160,7 +160,7 @@ def test_the_example_of_the_fixture_runs(child, tmp_path):
     example = textwrap.dedent("".join(re.findall(r"(?m)^    .*\n", text)))
     assert text.endswith("\nAdded in 0.1.")
     (tmp_path / "test_it.py").write_text(f"import os\n\n{example}", encoding="utf-8")
-    done = child.start("-m", "pytest", "-q", cwd=tmp_path)
+    done = child.pytest("-q", cwd=tmp_path)
     assert "1 passed" in done.stdout, done.stdout
 
 

@@ -131,9 +131,7 @@ def test_example_of_pytest(compiled, child_of, block, tmp_path):
     command, *output = block.output.splitlines()
     prompt, pytest, *arguments = shlex.split(command)
     assert (prompt, pytest) == ("$", "pytest")
-    done = child_of("cython").start(
-        "-m", "pytest", "--tb=short", *arguments, cwd=tmp_path
-    )
+    done = child_of("cython").pytest("--tb=short", *arguments, cwd=tmp_path)
     for line in output:
         assert line in done.stdout
 

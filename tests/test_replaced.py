@@ -347,11 +347,7 @@ def test():
         sys.audit("test.event")
 """
     )
-    command = ("-m", "pytest", "-p", "audithooks.pytest_plugin")
-    environ = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = child.start(
-        *command, "--audit-forbid=test.*", str(path), cwd=tmp_path, environ=environ
-    )
+    done = child.pytest("--audit-forbid=test.*", str(path), cwd=tmp_path)
     line = 1 + path.read_text().splitlines().index('        sys.audit("test.event")')
     at = f'at test_it.py:{line} in test: sys.audit("test.event")'
     assert f"forbidden audit event: test.event()\nE   {at}".replace(" ", "") in (

@@ -1921,23 +1921,30 @@ def test_cython_has_data_freed(compiled, cyclient):
     assert cyclient.make("shop").name == "shop"
 
 
+@pytest.fixture(scope="module")
+def translated(compiled, tmp_path_factory):
+    """The file in C that Cython makes of unlocked, and what it says of that."""
+    c_file = tmp_path_factory.mktemp("unlocked") / "unlocked.c"
+    parent = str(Path(audithooks.get_include()).parent)
+    command = [sys.executable, "-m", "cython", "-3", "-I", parent, "-o", str(c_file)]
+    command += [str(building.CLIENTS / "unlocked.pyx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return c_file, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module", params=["all", "limited"])
 def unlocked(compiled, tmp_path_factory, request):
     """The extension module unlocked, by all of the C API or by the limited one."""
-    folder = tmp_path_factory.mktemp("unlocked")
-    source = building.CLIENTS / "unlocked.pyx"
     if request.param == "all":
+        folder = tmp_path_factory.mktemp("unlocked")
+        source = building.CLIENTS / "unlocked.pyx"
         return building.load(building.cython_extension(source, folder))
     if FREE_THREADED:
         pytest.skip("there is no limited API without the global interpreter lock")
-    c_file = folder / "unlocked.c"
-    parent = str(Path(audithooks.get_include()).parent)
-    building.run(
-        *(sys.executable, "-m", "cython", "-3", "-I", parent),
-        *("-o", str(c_file), str(source)),
-    )
+    c_file, _ = request.getfixturevalue("translated")
     limits = ["-DPy_LIMITED_API=0x03090000", "-DCYTHON_LIMITED_API=1"]
-    return building.load(building.extension(c_file, folder, options=limits))
+    options = [*building.QUICKLY, *limits]
+    return building.load(building.extension(c_file, c_file.parent, options=options))
 
 
 def test_cython_asks_whether_an_event_is_enabled_without_the_gil(unlocked):
@@ -1946,13 +1953,9 @@ def test_cython_asks_whether_an_event_is_enabled_without_the_gil(unlocked):
         assert unlocked.count(10) == (10, 10)
 
 
-def test_cython_looks_for_no_exception_without_the_gil(compiled, tmp_path):
-    parent = Path(audithooks.get_include()).parent
-    command = [sys.executable, "-m", "cython", "-3", "-I", str(parent)]
-    command += ["-o", str(tmp_path / "unlocked.c")]
-    command += [str(building.CLIENTS / "unlocked.pyx")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout + done.stderr == ""  # no performance hint that it has to
+def test_cython_looks_for_no_exception_without_the_gil(translated):
+    _, said = translated
+    assert said == ""  # no performance hint that it has to
 
 
 def test_cython_takes_the_gil_for_an_event_that_is_enabled(unlocked, seen):

@@ -305,7 +305,7 @@ def refusals():
             pass
     armed = False
 rounds = deaf = 0
-end = time.monotonic() + {size(1, 20)}
+end = time.monotonic() + {size(0.5, 20)}
 while rounds <= 20 or time.monotonic() < end:
     rounds += 1
     subscription = dispatcher.subscribe(refuse, "test")

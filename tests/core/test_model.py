@@ -15,10 +15,11 @@ MODEL = Path(__file__).parent.parent / "model.py"
 @pytest.mark.parametrize("kind", ["dispatcher", "runtime"])
 def test_a_domain_does_what_its_model_does(implementation, kind, size, figure):
     steps = 0
+    # Hooks that cannot be removed make a process slow.
+    options = "--steps", str(size(3000, 5000))
     while steps < size(3000, 250_000):
         domain = f"{implementation}-{kind}"
-        # Hooks that cannot be removed make a process slow.
-        done = Child(implementation).start(str(MODEL), domain, "--steps", "5000")
+        done = Child(implementation).start(str(MODEL), domain, *options)
         assert done.returncode == 0, done.stdout + done.stderr
         steps += int(re.findall(r"(\d+) steps", done.stdout)[0])
         print(done.stdout)

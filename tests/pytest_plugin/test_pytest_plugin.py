@@ -316,32 +316,31 @@ def test_a_wrong_pattern_is_an_error_of_usage(run_any, pattern, message):
     result.stderr.fnmatch_lines([message])
 
 
-@pytest.mark.parametrize(
-    "marker",
-    [
+def test_an_error_in_a_marker_is_one_line(run):
+    markers = [
         "audit_forbid('opne')",
         "audit_allow('subprocess.popen')",
         "audit_forbid(1)",
         "audit_events('@nowhere')",
         "audit_events('opne')",
-    ],
-)
-def test_an_error_in_a_marker_is_one_line(run, marker):
-    result = run(
+    ]
+    tests = [
         f"""
-import pytest
-
 @pytest.mark.{marker}
 @pytest.mark.audit_forbid("app.use")
-def test(audit_events):
+def test_{number}(audit_events):
     pass
 """
-    )
-    result.assert_outcomes(errors=1)
+        for number, marker in enumerate(markers)
+    ]
+    result = run("import pytest\n" + "".join(tests))
+    result.assert_outcomes(errors=len(markers))
     lines = result.outlines
-    (place,) = [i for i, line in enumerate(lines) if line.startswith("a marker is")]
-    assert lines[place - 1].startswith("_")
-    assert lines[place + 1].startswith(("_", "=", "-"))
+    places = [i for i, line in enumerate(lines) if line.startswith("a marker is")]
+    assert len(places) == len(markers)
+    for place in places:
+        assert lines[place - 1].startswith("_")
+        assert lines[place + 1].startswith(("_", "=", "-"))
 
 
 def test_commas_and_exceptions(run):
@@ -761,23 +760,23 @@ def test_own():
     )
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ("audit_policy('gone.toml')", "audit_policy: *No such file*gone.toml'"),
-        ("audit_policy()", "audit_policy: audit_policy takes one path"),
-        ("audit_policy(1)", "audit_policy: audit_policy takes a path, not int"),
-        ("audit_policy('x.toml')", "audit_policy: *x.toml: there is no key 'alow'*"),
-    ],
-)
-def test_a_policy_of_a_test_that_is_wrong_fails_it(run_any, pytester, marker, message):
+def test_a_policy_of_a_test_that_is_wrong_fails_it(run_any, pytester):
     if sys.version_info < (3, 11):
         pytest.importorskip("tomli", reason="before 3.11 a policy needs it")
+    messages = {
+        "'gone.toml'": "audit_policy: *No such file*gone.toml'",
+        "": "audit_policy: audit_policy takes one path",
+        "1": "audit_policy: audit_policy takes a path, not int",
+        "'x.toml'": "audit_policy: *x.toml: there is no key 'alow'*",
+    }
     pytester.path.joinpath("x.toml").write_text("alow = 1")
-    code = f"import pytest\n@pytest.mark.{marker}\ndef test(): pass\n"
-    result = run_any(code)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*{message}"])
+    tests = [
+        f"@pytest.mark.audit_policy({path})\ndef test_{number}(): pass\n"
+        for number, path in enumerate(messages)
+    ]
+    result = run_any("import pytest\n" + "".join(tests))
+    result.assert_outcomes(errors=len(messages))
+    result.stdout.fnmatch_lines([f"*{message}" for message in messages.values()])
     assert "Traceback" not in result.stdout.str()
 
 

@@ -74,7 +74,13 @@ def test_two_equal_runs_do_the_same(run, diff, program):
 
 
 @real
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(program, marks=[pytest.mark.soak] * (program is programs.pip))
+        for program in PROGRAMS
+    ],
+)
 def test_what_is_added_is_found_and_with_its_rules_the_program_runs(
     run, diff, program, monkeypatch
 ):

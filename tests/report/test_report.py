@@ -420,9 +420,12 @@ def test_the_text_of_100_000_events_is_short(long_trace):
     assert re.search(r"\.\.\. and [\d,]+ more hosts", shown)
 
 
-def test_a_page_gets_as_short_as_is_asked(long_trace):
-    trace, recorder = long_trace
-    for most in (1_000_000, 400_000):
+def test_a_page_gets_as_short_as_is_asked(writing):
+    big(writing.path, 1000)
+    recorder = Recorder()
+    trace = Trace.read([str(writing.path)], recorder)
+    assert len(page(trace, recorder)) > 500_000
+    for most in (400_000, 200_000):
         assert len(page(trace, recorder, most)) <= most
     with pytest.raises(TooLong, match="bytes at least"):
         page(trace, recorder, 1000)

@@ -15,6 +15,7 @@ from features import PROCESSES, needs
 
 on_cpython = sys.implementation.name == "cpython"
 CORE = Path(__file__).parent.parent / "core"
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the plugins of pytest take long
 
 
 @pytest.fixture
@@ -104,6 +105,7 @@ def test_pytest_runs_tests_of_this_project(trace, request):
         options=["-f", "-k"],
         varies=r"in \d+\.\d+s( \(.*\))?|0x[0-9a-f]+",
         cwd=CORE.parent.parent,
+        environ=ALONE,
     )
     assert status == 0, output
     assert re.search(r"\d+ passed.* \.\.\.", output)
@@ -118,6 +120,7 @@ def test_pytest_with_a_test_that_fails(trace, tmp_path):
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"),
         varies=r"in \d+\.\d+s",
         cwd=tmp_path,
+        environ=ALONE,
     )
     assert status == 1
     assert "1 failed" in output
