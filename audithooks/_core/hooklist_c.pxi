@@ -223,6 +223,13 @@ cdef class Route:
     """Who wants one event."""
 
 
+# A function of Cython's own, which a method is with binding, takes anything for self:
+# Subscription.close(1) would crash. What inspect reads is then in the docstrings.
+
+
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Addition:
     """A hook that is about to be added, for the function that adds it."""
@@ -260,6 +267,9 @@ cdef class Addition:
 cdef Addition ENTERING = Addition.__new__(Addition)
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Subscription:
     """Subscription()\n--\n
@@ -342,6 +352,9 @@ cdef class Subscription:
         return f"<Subscription of {name} to {events}, {state}>"
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Capture:
     """Capture()\n--\n
@@ -444,6 +457,9 @@ cdef Subscription handle_of(HookList hooks, Hook hook, receipt=None):
     return found
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.no_gc_clear
 cdef class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""

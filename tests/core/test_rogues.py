@@ -304,3 +304,41 @@ def test_what_only_a_list_makes_cannot_be_created(impl, name):
         for create in (kind.__new__, object.__new__, type.__call__):
             with pytest.raises(TypeError):
                 create(kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "args"),
+    [
+        ("Addition", "commit", ()),
+        ("Addition", "handle", ()),
+        ("Addition", "undo", ()),
+        ("Addition", "undo_without", (None,)),
+        ("Capture", "__enter__", ()),
+        ("Capture", "__exit__", (None, None, None)),
+        ("HookList", "_addition", (print,)),
+        ("Subscription", "__enter__", ()),
+        ("Subscription", "__exit__", (None, None, None)),
+        ("Subscription", "close", ()),
+        ("Subscription", "pause", ()),
+        ("Subscription", "resume", ()),
+    ],
+)
+def test_a_method_is_not_called_with_another_self(compiled, name, method, args):
+    function = getattr(getattr(compiled.hooklist_module, name), method)
+    for other in (1, compiled.Dispatcher(), Foreign()):
+        if name != "HookList" or not isinstance(other, compiled.Dispatcher):
+            with pytest.raises(TypeError):
+                function(other, *args)
+
+
+class Foreign:
+    """It is no hook list, but seems to have what one has."""
+
+    def __getattr__(self, name):
+        return self
+
+
+@pytest.mark.parametrize("value", [1, None])
+def test_the_writer_of_lines_is_not_called_with_another_self(compiled, value):
+    with pytest.raises(TypeError):
+        compiled.Writer._go_on(value, iter([1]), 0)
