@@ -565,10 +565,13 @@ cdef class HookList:
 
     @staticmethod
     def _flags(function):
-        """Return the co_flags of a function, or 0 for anything else; raise no event."""
-        if Py_TYPE(<PyObject *> function) != &PyFunction_Type:
+        """Return the co_flags of what has code, or 0; a function raises no event."""
+        if Py_TYPE(<PyObject *> function) == &PyFunction_Type:
+            return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
+        try:
+            return getattr(getattr(function, "__code__", None), "co_flags", 0)
+        except Exception:
             return 0
-        return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
 
     @staticmethod
     def _current_frame():

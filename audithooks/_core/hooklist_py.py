@@ -532,7 +532,7 @@ class HookList:
 
     @staticmethod
     def _flags(function: object) -> int:
-        """Return the co_flags of a function, or 0 for anything else; raise no event."""
+        """Return the co_flags of what has code, or 0; a function raises no event."""
         # But this raises object.__getattr__, which a hook may refuse.
         try:
             return getattr(getattr(function, "__code__", None), "co_flags", 0)
