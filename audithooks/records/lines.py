@@ -327,8 +327,8 @@ opening: set[int] = set()
 def own(function: Callable[..., Any], *args: Any) -> Any:
     """Call what opens a file or the like for this package, which no rule refuses."""
     thread = get_ident()
-    opening.add(thread)
     try:
+        opening.add(thread)  # in here, as a signal handler may raise after it
         return function(*args)
     finally:
         opening.discard(thread)

@@ -50,6 +50,10 @@ class Count:
         self._told += number
         return number
 
+    def take_back(self, number: int) -> None:
+        """Have the next news() tell of so many once more. It is called in its place."""
+        self._told -= number
+
 
 def after_fork(method: Callable[[], None]) -> None:
     """Call a bound *method* in forked children as long as its object exists."""

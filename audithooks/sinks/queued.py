@@ -61,16 +61,16 @@ class QueueListener:
         self._queue = self._make_queue()
         self._losses = Count()
         self._unstarted = [True]  # the thread that pops this starts the other one
+        self._unrun = [True]  # the thread that pops this delivers
         self._thread: int | None = None
 
     def _start(self) -> None:
         try:
             self._unstarted.pop()
+            start_new_thread(self._run, ())
         except IndexError:
             return
-        try:
-            start_new_thread(self._run, ())
-        except BaseException:
+        except BaseException:  # of a signal handler, too, when it has started
             self._unstarted.append(True)
             raise
 
@@ -117,6 +117,10 @@ class QueueListener:
             self._queue.put(None)
 
     def _run(self) -> None:
+        try:
+            self._unrun.pop()
+        except IndexError:
+            return  # another one delivers
         self._thread = get_ident()
         while True:
             item = self._queue.get()
