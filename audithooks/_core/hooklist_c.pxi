@@ -377,6 +377,9 @@ cdef class Capture:
     cdef tuple arguments
     cdef object __weakref__
 
+    def __reduce__(self):
+        raise TypeError("cannot copy or pickle a Capture")
+
     def __enter__(self):
         with cython.critical_section(self):
             if self.addition is not None:

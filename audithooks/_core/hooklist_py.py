@@ -302,6 +302,9 @@ class Subscription:
     def __init__(self) -> None:
         raise TypeError("cannot create a Subscription: subscribe() does")
 
+    def __init_subclass__(cls) -> hints.NoReturn:
+        raise TypeError("a Subscription cannot be a base class")
+
     def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle a Subscription")
 
@@ -391,6 +394,12 @@ class Capture:
 
     def __init__(self) -> None:
         raise TypeError("cannot create a Capture: capture() does")
+
+    def __init_subclass__(cls) -> hints.NoReturn:
+        raise TypeError("a Capture cannot be a base class")
+
+    def __reduce__(self) -> hints.NoReturn:
+        raise TypeError("cannot copy or pickle a Capture")
 
     def __enter__(self) -> list[captures.Record]:
         if self._addition is not None:

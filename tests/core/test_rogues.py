@@ -306,6 +306,13 @@ def test_what_only_a_list_makes_cannot_be_created(impl, name):
                 create(kind)
 
 
+def test_what_a_domain_makes_is_no_base_class(dispatcher):
+    made = dispatcher.event("x"), dispatcher.capture(), dispatcher.subscribe(print)
+    for thing in made:
+        with pytest.raises(TypeError, match="base"):
+            type("Own", (type(thing),), {})
+
+
 @pytest.mark.parametrize(
     ("name", "method", "args"),
     [
