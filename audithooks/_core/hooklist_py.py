@@ -194,10 +194,11 @@ class Hook:
             self._call(event, args)
             running.pop(key, None)
         except BaseException as error:  # twice, as a signal handler may raise below
-            running.pop(key, None)
             if not self._reported or not isinstance(error, Exception):
+                running.pop(key, None)
                 raise
-            report(self._callable, error)
+            report(self._callable, error)  # raises events that are its own
+            running.pop(key, None)
         finally:
             running.pop(key, None)
 

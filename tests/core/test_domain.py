@@ -401,6 +401,19 @@ domain.audit("test.event")
     assert printed == "True reported True\ntold reported\n"
 
 
+def test_a_hook_is_not_called_for_the_report_of_its_own_error(domain, monkeypatch):
+    reports = []
+
+    def report(unraisable):
+        reports.append(unraisable)
+        domain.audit("test.event")
+
+    monkeypatch.setattr(sys, "unraisablehook", report)
+    domain.subscribe(raiser(ValueError), "test.event", on_error="unraisable")
+    domain.audit("test.event")
+    assert len(reports) == 1
+
+
 # Adding, and refusals.
 
 
