@@ -258,6 +258,8 @@ _STANDARD = "/dev/stdin", "/dev/stdout", "/dev/stderr"
 
 def _absolute(path: str | bytes) -> str | bytes:
     """Return a path that stays right when the program changes its folder."""
+    if not path:  # which is nowhere, and not the folder
+        return path
     if os.name == "nt":
         return os.path.abspath(path)
     if isinstance(path, bytes):

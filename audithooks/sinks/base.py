@@ -23,6 +23,9 @@ class Sink:
         """Write what is left, then close. May be called again."""
         raise NotImplementedError
 
+    def __reduce__(self) -> hints.NoReturn:
+        raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
+
     def __enter__(self) -> hints.Self:
         return self
 

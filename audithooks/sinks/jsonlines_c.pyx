@@ -272,6 +272,7 @@ cdef char *put_integer(char *place, char *limit, value) except? NULL:
     return put(place, start, digits + 20 - start)
 
 
+@cython.auto_pickle(False)
 @cython.binding(False)  # with it, _go_on() would take anything for self
 cdef class Writer:
     """Writes a line for each event. JsonLines has what this needs."""
