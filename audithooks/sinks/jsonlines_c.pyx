@@ -6,7 +6,6 @@ What does not happen for most events is in jsonlines.py, once for both. A line i
 in a buffer on the stack, so that threads and signal handlers do not meet there.
 """
 
-cimport cython
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
@@ -272,8 +271,6 @@ cdef char *put_integer(char *place, char *limit, value) except? NULL:
     return put(place, start, digits + 20 - start)
 
 
-@cython.auto_pickle(False)
-@cython.binding(False)  # with it, _go_on() would take anything for self
 cdef class Writer:
     """Writes a line for each event. JsonLines has what this needs."""
 
@@ -282,7 +279,7 @@ cdef class Writer:
     cdef Py_ssize_t position    # of its end in the file, or 0 if that is not known
 
     def _go_on(self, numbers, time):
-        """_go_on($self, numbers, time)\n--\n\nGo on with these numbers."""
+        """Go on with these numbers."""
         cdef Py_ssize_t last = numbers.__next__() - 1
         # Another thread that goes on with the same ones may have come further.
         if last > load_size(&self.number):

@@ -343,9 +343,3 @@ class Foreign:
 
     def __getattr__(self, name):
         return self
-
-
-@pytest.mark.parametrize("value", [1, None])
-def test_the_writer_of_lines_is_not_called_with_another_self(compiled, value):
-    with pytest.raises(TypeError):
-        compiled.Writer._go_on(value, iter([1]), 0)
