@@ -192,6 +192,7 @@ not even create the tuple. See sys.audit() and PEP 578, "API Summary".
 Dispatcher.audit = PyDescr_NewMethod(<PyTypeObject *> Dispatcher, &METHOD)
 
 
+@cython.binding(False)  # as of an Addition
 @cython.final
 @cython.no_gc_clear  # as of a HookList
 cdef class Event:

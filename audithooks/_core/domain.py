@@ -125,19 +125,41 @@ _NOT_RUN = 0x20 | 0x80 | 0x100 | 0x200
 
 def _refuse_what_does_not_run(hook: "Any", flags: "Callable[[object], int]") -> None:
     """Raise TypeError if a call of *hook* would not run its body."""
-    functools = sys.modules.get("functools")
-    partial = getattr(functools, "partial", ())
     function = hook
-    while isinstance(function, partial):
-        function = function.func
-    function = getattr(function, "__func__", function)  # of a method
-    if not hasattr(function, "__code__"):
-        function = vars(type(function)).get("__call__")
-    if flags(function) & _NOT_RUN:
-        kind = "an async function" if flags(function) & 0x280 else "a generator"
-        raise TypeError(
-            f"hook must be a function that runs when it is called, not {kind}: {hook!r}"
-        )
+    for _ in range(20):  # some lead to themselves
+        found = flags(function) & _NOT_RUN
+        if found:
+            kind = "an async function" if found & 0x280 else "a generator"
+            raise TypeError(
+                "hook must be a function that runs when it is called, not "
+                f"{kind}: {hook!r}"
+            )
+        function = _called_by(function)
+        if function is None:
+            break
+
+
+def _called_by(function: "Any") -> "Any":
+    """Return what a call of *function* calls, only to return its result; or None."""
+    functools = sys.modules.get("functools")
+    partial: Any = getattr(functools, "partial", ())
+    cached: Any = getattr(functools, "_lru_cache_wrapper", ())
+    if isinstance(function, partial):
+        return function.func
+    if isinstance(function, cached):
+        return function.__wrapped__
+    if hasattr(function, "__func__"):  # a method
+        return function.__func__
+    if hasattr(function, "__code__"):
+        # Other wrappers may run what they wrap, such as a coroutine in an event loop.
+        of = getattr(function, "__globals__", {}).get("__name__")
+        is_wrapper = of in ("contextlib", "functools")
+        return getattr(function, "__wrapped__", None) if is_wrapper else None
+    for kind in type(function).__mro__:
+        if "__call__" in vars(kind):
+            call = vars(kind)["__call__"]
+            return None if type(call) is type(function) else call  # one of C
+    return None
 
 
 def _is_of_ctypes(hook: object) -> bool:

@@ -223,6 +223,13 @@ cdef class Route:
     """Who wants one event."""
 
 
+# A function of Cython's own, which a method is with binding, takes anything for self:
+# Subscription.close(1) would crash. What inspect reads is then in the docstrings.
+
+
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Addition:
     """A hook that is about to be added, for the function that adds it."""
@@ -260,6 +267,9 @@ cdef class Addition:
 cdef Addition ENTERING = Addition.__new__(Addition)
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Subscription:
     """Subscription()\n--\n
@@ -342,6 +352,9 @@ cdef class Subscription:
         return f"<Subscription of {name} to {events}, {state}>"
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.final
 cdef class Capture:
     """Capture()\n--\n
@@ -363,6 +376,9 @@ cdef class Capture:
     cdef HookList list
     cdef tuple arguments
     cdef object __weakref__
+
+    def __reduce__(self):
+        raise TypeError("cannot copy or pickle a Capture")
 
     def __enter__(self):
         with cython.critical_section(self):
@@ -444,6 +460,9 @@ cdef Subscription handle_of(HookList hooks, Hook hook, receipt=None):
     return found
 
 
+@cython.binding(False)
+@cython.embedsignature(True)
+@cython.embedsignature.format("clinic")
 @cython.no_gc_clear
 cdef class HookList:
     """The hooks of one domain, in order of addition, and who wants which event."""
@@ -549,10 +568,13 @@ cdef class HookList:
 
     @staticmethod
     def _flags(function):
-        """Return the co_flags of a function, or 0 for anything else; raise no event."""
-        if Py_TYPE(<PyObject *> function) != &PyFunction_Type:
+        """Return the co_flags of what has code, or 0; a function raises no event."""
+        if Py_TYPE(<PyObject *> function) == &PyFunction_Type:
+            return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
+        try:
+            return getattr(getattr(function, "__code__", None), "co_flags", 0)
+        except Exception:
             return 0
-        return (<object> PyFunction_GetCode(<PyObject *> function)).co_flags
 
     @staticmethod
     def _current_frame():

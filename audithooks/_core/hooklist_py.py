@@ -194,10 +194,11 @@ class Hook:
             self._call(event, args)
             running.pop(key, None)
         except BaseException as error:  # twice, as a signal handler may raise below
-            running.pop(key, None)
             if not self._reported or not isinstance(error, Exception):
+                running.pop(key, None)
                 raise
-            report(self._callable, error)
+            report(self._callable, error)  # raises events that are its own
+            running.pop(key, None)
         finally:
             running.pop(key, None)
 
@@ -302,6 +303,9 @@ class Subscription:
     def __init__(self) -> None:
         raise TypeError("cannot create a Subscription: subscribe() does")
 
+    def __init_subclass__(cls) -> hints.NoReturn:
+        raise TypeError("a Subscription cannot be a base class")
+
     def __reduce__(self) -> hints.NoReturn:
         raise TypeError("cannot copy or pickle a Subscription")
 
@@ -391,6 +395,12 @@ class Capture:
 
     def __init__(self) -> None:
         raise TypeError("cannot create a Capture: capture() does")
+
+    def __init_subclass__(cls) -> hints.NoReturn:
+        raise TypeError("a Capture cannot be a base class")
+
+    def __reduce__(self) -> hints.NoReturn:
+        raise TypeError("cannot copy or pickle a Capture")
 
     def __enter__(self) -> list[captures.Record]:
         if self._addition is not None:
@@ -532,7 +542,7 @@ class HookList:
 
     @staticmethod
     def _flags(function: object) -> int:
-        """Return the co_flags of a function, or 0 for anything else; raise no event."""
+        """Return the co_flags of what has code, or 0; a function raises no event."""
         # But this raises object.__getattr__, which a hook may refuse.
         try:
             return getattr(getattr(function, "__code__", None), "co_flags", 0)

@@ -19,7 +19,7 @@ def checked(argument: str, patterns: "str | Iterable[str]") -> tuple[str, ...]:
     """Return *patterns* as exact strings, or say what is wrong with *argument*."""
     if isinstance(patterns, str):
         patterns = (patterns,)
-    elif not hasattr(patterns, "__iter__"):
+    elif isinstance(patterns, bytes) or not hasattr(patterns, "__iter__"):
         kind = type(patterns).__name__
         raise TypeError(f"{argument} must be a str or an iterable of str, not {kind}")
     exact = []

@@ -272,8 +272,9 @@ def describe(
             f"name must be one of your own: {name!r} is an event of Python"
         )
     names = _names("arguments", arguments, r"[^\s\0,()=]+")
-    if isinstance(groups, str):
-        raise TypeError("groups must be an iterable of str, not a str")
+    if isinstance(groups, (str, bytes)) or not hasattr(groups, "__iter__"):
+        kind = type(groups).__name__
+        raise TypeError(f"groups must be an iterable of str, not {kind}")
     if not isinstance(note, str):
         raise TypeError(f"note must be a str, not {type(note).__name__}")
     entry = Entry(
@@ -305,10 +306,11 @@ def _names(argument: str, names: Iterable[str], pattern: str) -> tuple[str, ...]
     return checked
 
 
-def expand(patterns: Sequence[str]) -> tuple[str, ...]:
+def expand(patterns: str | Iterable[str]) -> tuple[str, ...]:
     """Return *patterns* with each group, such as "@file", replaced by its events.
 
-    Raises ValueError for a group that does not exist.
+    They are one or more. Raises TypeError for what is none, and ValueError for a group
+    that does not exist.
 
     >>> expand(["shop.*", "@listen"])
     ('shop.*', 'socket.bind')
@@ -316,7 +318,10 @@ def expand(patterns: Sequence[str]) -> tuple[str, ...]:
     Added in 0.1.
     """
     expanded: list[str] = []
-    for pattern in patterns:
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        if not isinstance(pattern, str):
+            kind = type(pattern).__name__
+            raise TypeError(f"patterns must hold patterns of type str, not {kind}")
         if not pattern.startswith("@"):
             expanded.append(pattern)
         elif pattern[1:] in GROUPS:

@@ -258,6 +258,8 @@ _STANDARD = "/dev/stdin", "/dev/stdout", "/dev/stderr"
 
 def _absolute(path: str | bytes) -> str | bytes:
     """Return a path that stays right when the program changes its folder."""
+    if not path:  # which is nowhere, and not the folder
+        return path
     if os.name == "nt":
         return os.path.abspath(path)
     if isinstance(path, bytes):
@@ -327,8 +329,8 @@ opening: set[int] = set()
 def own(function: Callable[..., Any], *args: Any) -> Any:
     """Call what opens a file or the like for this package, which no rule refuses."""
     thread = get_ident()
-    opening.add(thread)
     try:
+        opening.add(thread)  # in here, as a signal handler may raise after it
         return function(*args)
     finally:
         opening.discard(thread)

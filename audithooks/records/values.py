@@ -146,8 +146,8 @@ class Shortener:
         thread = get_ident()
         if thread in self._asked:
             return f"{_instance(value)}>"
-        self._asked.add(thread)
         try:
+            self._asked.add(thread)  # in here, as a signal handler may raise after it
             if hasattr(type(value), "__fspath__"):
                 path = value.__fspath__()
                 if isinstance(path, str):

@@ -23,6 +23,9 @@ class Sink:
         """Write what is left, then close. May be called again."""
         raise NotImplementedError
 
+    def __reduce__(self) -> hints.NoReturn:
+        raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
+
     def __enter__(self) -> hints.Self:
         return self
 
@@ -49,6 +52,10 @@ class Count:
         self._asked += 1
         self._told += number
         return number
+
+    def take_back(self, number: int) -> None:
+        """Have the next news() tell of so many once more. It is called in its place."""
+        self._told -= number
 
 
 def after_fork(method: Callable[[], None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from atexit import register, unregister
 from itertools import count
 from math import inf
@@ -83,7 +82,8 @@ class Limited(Sink):
         # For each name the number of events left out.
         self._counts: dict[str, Count] = {}
         self._due = Real.monotonic() + self._every
-        self._reporting = allocate_lock()
+        # Who reports, and who would: a signal handler that raises might keep a lock.
+        self._reporting: dict[object, None] = {}
 
     def __call__(
         self, event: str, args: hints.Arguments, action: hints.Action = ""
@@ -95,12 +95,17 @@ class Limited(Sink):
         if self._is_known(key, now) or self._is_one_too_many(event, now):
             self._count_of(event).add()
             return
-        if key is not None:
-            self._remember(key, now)
-        if action:
-            self._sink(event, args, action)  # type: ignore[call-arg]
-        else:
-            self._sink(event, args)
+        try:
+            if key is not None:
+                self._remember(key, now)
+            if action:
+                self._sink(event, args, action)  # type: ignore[call-arg]
+            else:
+                self._sink(event, args)
+        except BaseException:
+            if key is not None:  # it was not passed on
+                self._seen.pop(key, None)
+            raise
 
     def _key(self, event: str, args: tuple[Any, ...]) -> int | None:
         """Return a key that is the same for equal events, or None if not needed."""
@@ -145,16 +150,26 @@ class Limited(Sink):
 
     def _report(self) -> None:
         """Report to the sink what was left out since the last report."""
-        if not self._reporting.acquire(blocking=False):
-            return
+        me = object()
         try:
+            self._reporting[me] = None
+            first, *_ = self._reporting
+            if first is not me:
+                return
             self._due = Real.monotonic() + self._every
             for name, left_out in [*self._counts.items()]:
-                number = left_out.news()
-                if number:
-                    self._sink(LEFT_OUT, (name, number))
+                self._tell(name, left_out)
         finally:
-            self._reporting.release()
+            self._reporting.pop(me, None)
+
+    def _tell(self, name: str, left_out: Count) -> None:
+        number = left_out.news()
+        try:
+            if number:
+                self._sink(LEFT_OUT, (name, number))
+        except BaseException:
+            left_out.take_back(number)  # for the next report
+            raise
 
     def close(self) -> None:
         """Report what was left out, and close the sink. May be called again."""

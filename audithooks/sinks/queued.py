@@ -7,7 +7,7 @@ like logging.handlers.QueueListener for a QueueHandler.
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import TIMEOUT_MAX, allocate_lock, get_ident, start_new_thread
 from atexit import register, unregister
 from types import BuiltinFunctionType
 
@@ -61,16 +61,16 @@ class QueueListener:
         self._queue = self._make_queue()
         self._losses = Count()
         self._unstarted = [True]  # the thread that pops this starts the other one
+        self._unrun = [True]  # the thread that pops this delivers
         self._thread: int | None = None
 
     def _start(self) -> None:
         try:
             self._unstarted.pop()
+            start_new_thread(self._run, ())
         except IndexError:
             return
-        try:
-            start_new_thread(self._run, ())
-        except BaseException:
+        except BaseException:  # of a signal handler, too, when it has started
             self._unstarted.append(True)
             raise
 
@@ -90,6 +90,9 @@ class QueueListener:
 
         *timeout* is in seconds; if it is negative, there is no limit.
         """
+        if not isinstance(timeout, (int, float)):
+            kind = type(timeout).__name__
+            raise TypeError(f"timeout must be a number of seconds, not {kind}")
         if self._ended or get_ident() == self._thread:
             return False
         if self._unstarted:
@@ -97,7 +100,7 @@ class QueueListener:
         done = allocate_lock()
         done.acquire()
         self._queue.put(done)
-        return done.acquire(timeout=timeout if timeout >= 0 else -1)
+        return done.acquire(timeout=timeout if 0 <= timeout < TIMEOUT_MAX else -1)
 
     def close(self) -> None:
         """Deliver waiting items, then end the thread. May be called again."""
@@ -117,6 +120,10 @@ class QueueListener:
             self._queue.put(None)
 
     def _run(self) -> None:
+        try:
+            self._unrun.pop()
+        except IndexError:
+            return  # another one delivers
         self._thread = get_ident()
         while True:
             item = self._queue.get()

@@ -75,8 +75,8 @@ class Connection:
     def send(self, kind: bytes, data: bytes) -> None:
         """Send a message. If it cannot be sent, leave, and raise BrokenPipeError."""
         sender = object()
-        self._senders.add(sender)
         try:
+            self._senders.add(sender)  # in here, as a signal handler may raise after it
             if self.over or place(self.fileno()) != self._place:
                 raise BrokenPipeError
             self._socket.send(kind + data, MSG_NOSIGNAL)

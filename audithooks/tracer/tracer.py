@@ -126,8 +126,8 @@ class Tracer:
         if decision.action != DENIED:
             return
         if thread not in self._refusing:
-            self._refusing.add(thread)
             try:
+                self._refusing.add(thread)  # in here, for signal handlers that raise
                 self._show(event, args, decision)
             except Exception as error:  # it is refused anyway
                 self.report(error)

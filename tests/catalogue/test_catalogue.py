@@ -430,6 +430,7 @@ def test_lines_json_and_redact_know_the_names(dispatcher, tmp_path):
         (("a", 1), {}, TypeError, "arguments must hold names of type str, not int"),
         (("a", ""), {}, ValueError, "arguments must hold names, not ''"),
         (("a", "b", "b"), {}, ValueError, "arguments must differ from each other"),
+        (("a",), {"groups": 5}, TypeError, "groups must be an iterable of str"),
         (
             ("a",),
             {"groups": "shop"},
@@ -454,6 +455,17 @@ def test_a_wrong_description_changes_nothing(arguments, options, error, message)
 
 
 # Groups
+
+
+def test_one_pattern_is_expanded_as_a_list_of_it():
+    assert catalogue.expand("@listen") == catalogue.expand(["@listen"])
+    assert catalogue.expand("open") == ("open",)
+
+
+@pytest.mark.parametrize("patterns", [b"open", ["open", None]])
+def test_what_is_no_pattern_is_not_expanded(patterns):
+    with pytest.raises(TypeError, match="patterns must hold patterns of type str, not"):
+        catalogue.expand(patterns)
 
 
 def test_groups_are_of_known_events():

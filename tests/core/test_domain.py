@@ -401,6 +401,19 @@ domain.audit("test.event")
     assert printed == "True reported True\ntold reported\n"
 
 
+def test_a_hook_is_not_called_for_the_report_of_its_own_error(domain, monkeypatch):
+    reports = []
+
+    def report(unraisable):
+        reports.append(unraisable)
+        domain.audit("test.event")
+
+    monkeypatch.setattr(sys, "unraisablehook", report)
+    domain.subscribe(raiser(ValueError), "test.event", on_error="unraisable")
+    domain.audit("test.event")
+    assert len(reports) == 1
+
+
 # Adding, and refusals.
 
 
@@ -645,7 +658,7 @@ def test_a_subscription_that_is_closed_while_it_is_to_pause_is_not_paused(domain
 
 def test_what_belongs_to_this_process_is_not_copied(domain):
     subscription = domain.subscribe(Log(), "test.event")
-    for thing in (subscription, domain.dispatcher):
+    for thing in (subscription, domain.capture("test.event"), domain.dispatcher):
         if thing is not None:
             kind = type(thing).__name__
             with pytest.raises(TypeError, match=f"cannot copy or pickle a {kind}"):
@@ -857,6 +870,7 @@ def test_a_hook_must_be_callable(domain, add, hook):
         ([], {"exclude": ""}, ValueError, "exclude must not hold an empty pattern"),
         ([], {"exclude": [None]}, TypeError, "exclude must hold patterns of type str"),
         ([], {"exclude": 1}, TypeError, "exclude must be"),
+        ([], {"exclude": b"x"}, TypeError, "exclude must be a str .*, not bytes"),
         ([], {"scope": "task"}, ValueError, "scope must be 'process' or"),
         ([], {"scope": None}, TypeError, "scope must be a str, not NoneType"),
         ([], {"on_error": "log"}, ValueError, "on_error must be 'raise' or"),

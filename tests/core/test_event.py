@@ -242,11 +242,6 @@ def test_it_is_for_this_process(impl):
         copy.copy(impl.Dispatcher().event("test.event"))
 
 
-def test_it_is_no_base_class(impl):
-    with pytest.raises(TypeError, match="base"):
-        type("Own", (impl.Event,), {})
-
-
 def test_a_hook_of_sys_that_comes_while_one_of_ours_is_announced_is_counted(child):
     printed = child.run(
         """

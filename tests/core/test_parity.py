@@ -53,9 +53,12 @@ def special_shape(function):
 
 
 def shape(function):
-    """Return a signature without its annotations, which only the mirror has."""
+    """Return a signature without its annotations, which only the mirror has.
+
+    The self of a method in C can only be given by its position.
+    """
     parameters = inspect.signature(function).parameters.values()
-    return [(p.name, p.kind, p.default) for p in parameters]
+    return [(p.name, p.name == "self" or p.kind, p.default) for p in parameters]
 
 
 def doc(thing):

@@ -1,7 +1,10 @@
 """Patterns: what they match, compared with fnmatch, and what is refused."""
 
+import contextlib
 import functools
+import types
 from fnmatch import fnmatchcase
+from unittest import mock
 
 import pytest
 from features import FREE_THREADED, needs
@@ -155,6 +158,18 @@ class Callable:
     async def method(self, event, args): ...
 
 
+class Derived(Callable):
+    """It takes __call__() from its base."""
+
+
+class OfPartial:
+    __call__ = functools.partial(coroutine)
+
+
+class OfObject:
+    __call__ = Callable()
+
+
 @pytest.mark.parametrize(
     "hook",
     [
@@ -165,13 +180,44 @@ class Callable:
         Callable().method,
         functools.partial(coroutine),
         functools.partial(functools.partial(Callable().method)),
+        Derived(),
+        OfPartial(),
+        OfObject(),
+        functools.partial(Derived()),
+        types.MethodType(functools.partial(coroutine), 1),
+        functools.lru_cache(coroutine),
+        functools.singledispatch(coroutine),
+        contextlib.contextmanager(generator),
+        mock.AsyncMock(),
     ],
-    ids=range(7),
+    ids=range(16),
 )
 @pytest.mark.parametrize("method", ["subscribe", "addaudithook"])
 def test_a_hook_that_a_call_would_not_run_is_refused(domain, method, hook):
     with pytest.raises(TypeError, match="hook must be a function that runs when"):
         getattr(domain, method)(hook)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        functools.wraps(coroutine)(lambda event, args: None),
+        functools.lru_cache(lambda event, args: None),
+        functools.partial(mock.Mock()),
+        mock.MagicMock(),
+        repr,
+    ],
+    ids=range(5),
+)
+def test_a_hook_that_a_call_runs_is_taken(domain, hook):
+    domain.subscribe(hook, "test.event").close()
+
+
+def test_a_partial_of_itself_is_taken(domain):
+    """As calls of it fail, that is all there is to say."""
+    hook = functools.partial(print)
+    hook.__setstate__((hook, (), {}, {}))
+    domain.subscribe(hook, "test.event").close()
 
 
 def test_what_is_no_function_has_no_flags(dispatcher):

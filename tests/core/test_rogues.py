@@ -304,3 +304,42 @@ def test_what_only_a_list_makes_cannot_be_created(impl, name):
         for create in (kind.__new__, object.__new__, type.__call__):
             with pytest.raises(TypeError):
                 create(kind)
+
+
+def test_what_a_domain_makes_is_no_base_class(dispatcher):
+    made = dispatcher.event("x"), dispatcher.capture(), dispatcher.subscribe(print)
+    for thing in made:
+        with pytest.raises(TypeError, match="base"):
+            type("Own", (type(thing),), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "args"),
+    [
+        ("Addition", "commit", ()),
+        ("Addition", "handle", ()),
+        ("Addition", "undo", ()),
+        ("Addition", "undo_without", (None,)),
+        ("Capture", "__enter__", ()),
+        ("Capture", "__exit__", (None, None, None)),
+        ("HookList", "_addition", (print,)),
+        ("Subscription", "__enter__", ()),
+        ("Subscription", "__exit__", (None, None, None)),
+        ("Subscription", "close", ()),
+        ("Subscription", "pause", ()),
+        ("Subscription", "resume", ()),
+    ],
+)
+def test_a_method_is_not_called_with_another_self(compiled, name, method, args):
+    function = getattr(getattr(compiled.hooklist_module, name), method)
+    for other in (1, compiled.Dispatcher(), Foreign()):
+        if name != "HookList" or not isinstance(other, compiled.Dispatcher):
+            with pytest.raises(TypeError):
+                function(other, *args)
+
+
+class Foreign:
+    """It is no hook list, but seems to have what one has."""
+
+    def __getattr__(self, name):
+        return self

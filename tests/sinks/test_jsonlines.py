@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import io
 import json
@@ -21,7 +22,7 @@ from written import records, written
 
 from audithooks._real import Real
 from audithooks.catalogue import describe
-from audithooks.sinks import JsonLines
+from audithooks.sinks import JsonLines, Limited, Logging
 
 
 @pytest.fixture
@@ -412,9 +413,17 @@ def test_repr(path):
     assert repr(sink) == "<JsonLines to a closed file>"
 
 
+def test_a_sink_is_not_copied(path):
+    for sink in (JsonLines(path), Logging("test"), Limited(print, unique=1)):
+        with pytest.raises(TypeError, match=f"copy or pickle a {type(sink).__name__}"):
+            copy.copy(sink)
+        sink.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"output": ""}, FileNotFoundError, "''$"),
         ({"output": None}, TypeError, "output must be a path.* not NoneType"),
         ({"output": io.StringIO()}, ValueError, "output must be a path.* not <_io"),
         ({"output": -1}, OSError, "Bad file"),

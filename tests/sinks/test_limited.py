@@ -83,6 +83,46 @@ def test_long_arguments_are_never_the_same(dispatcher, limited, events):
     assert len(events) == 2
 
 
+class Full:
+    """A sink that fails for a while, as on a full disk."""
+
+    def __init__(self):
+        self.calls = []
+        self.fails = True
+
+    def __call__(self, event, args):
+        if self.fails:
+            raise OSError("full")
+        self.calls.append((event, args))
+
+
+def test_an_event_that_the_sink_did_not_take_is_not_known():
+    sink = Full()
+    limited = Limited(sink, unique=60)
+    with pytest.raises(OSError, match="full"):
+        limited("x", (1,))
+    sink.fails = False
+    limited("x", (1,))
+    limited.close()
+    assert sink.calls == [("x", (1,))]
+
+
+def test_a_report_that_the_sink_did_not_take_is_told_later(clock):
+    sink = Full()
+    sink.fails = False
+    limited = Limited(sink, per_second=1, every=10)
+    for _ in range(3):
+        limited("x", ())
+    sink.fails = True
+    clock.now += 10
+    with pytest.raises(OSError, match="full"):
+        limited("y", ())
+    sink.fails = False
+    limited("x", ())
+    limited.close()
+    assert sink.calls == [("x", ()), ("x", ()), ("audithooks.left_out", ("x", 2))]
+
+
 def test_what_was_left_out_is_told_now_and_then(dispatcher, limited, events, clock):
     with limited(per_second=1, every=10) as sink, dispatcher.subscribe(sink, "x"):
         for _ in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging.handlers
+import math
 import os
 import re
 import shutil
@@ -253,9 +254,18 @@ def test_an_exception_that_is_none_does_not_end_the_thread(
     assert [report.exc_type for report in reports] == [error]
 
 
-def test_any_negative_timeout_is_none(logger, kept):
+@pytest.mark.parametrize("timeout", [-0.5, math.inf, 1e300])
+def test_what_is_no_time_to_wait_for_is_no_limit(logger, kept, timeout):
     with Logging(logger) as sink:
-        assert sink.flush(-0.5)
+        assert sink.flush(timeout)
+
+
+def test_a_timeout_is_a_number(logger):
+    with (
+        Logging(logger) as sink,
+        pytest.raises(TypeError, match="timeout must be a number of seconds, not None"),
+    ):
+        sink.flush(None)
 
 
 def test_relative_time_is_that_of_the_event(logger, kept):
