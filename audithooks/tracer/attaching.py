@@ -115,6 +115,8 @@ class Attaching:
             (get_data(__package__, f"_follow/{name}.py") or b"").decode()
             for name in ("sitecustomize", "attach")
         ]
+        # The imports are left to connect(), as they may have to be quiet.
+        sources = [re.sub("(?m)^import .*", "", source) for source in sources]
         # What is unpacked last calls a function, behind which no signal is handled.
         call = f"""
 try:

@@ -623,6 +623,74 @@ tick()""")
     assert attacher.interrupt() == 130
 
 
+NAMING = {  # what makes an interpreter write to stderr
+    "-v": (["-v"], {}),
+    "-X importtime": (["-X", "importtime"], {}),
+    "in pure Python": (["-X", "importtime"], {"AUDITHOOKS_PURE_PYTHON": "1"}),
+    "the environment": ([], {"PYTHONPROFILEIMPORTTIME": "1"}),
+    "warnings": (["-bb", "-X", "dev", "-X", "warn_default_encoding"], {}),
+}
+
+
+@attachable
+@pytest.mark.parametrize("how", NAMING)
+def test_an_interpreter_that_names_imports_does_not_name_these(target, attach, how):
+    options, environ = NAMING[how]
+    python = [sys.executable, *options]
+    clear = "os.ftruncate(2, 0)\nos.lseek(2, 0, 0)\n"  # as it has named its own
+    process = target(clear + TICK, python=python, environ=environ)
+    attacher = attach(process, "-e", "*", "--deny", "@connect")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    assert process.err == ""
+
+
+@attachable
+def test_imports_of_the_program_are_named_again(target, attach):
+    process = target(
+        """
+own = __import__
+ready()
+tick(2)
+assert __import__ is own
+os.ftruncate(2, 0)
+os.lseek(2, 0, 0)
+import this
+ready()
+tick()""",
+        python=[sys.executable, "-v", "-X", "importtime"],
+    )
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    assert until(lambda: process.out.count("ready") == 2)
+    found = process.err
+    process.close()
+    Path(process.paths[1]).write_text("")
+    assert re.search(r"import time: .* this$", found, re.MULTILINE)
+    assert "import 'this' # " in found
+    assert "audithooks" not in found
+
+
+@attachable
+def test_imports_that_are_not_named_are_events(target, attach):
+    process = target(
+        f"""
+def hook(event, args):
+    if event == "import" and args[0] == "audithooks.records.lines":
+        raise ImportError("no")
+sys.addaudithook(hook)
+os.ftruncate(2, 0)
+os.lseek(2, 0, 0)
+{TICK}""",
+        python=[sys.executable, "-X", "importtime"],
+    )
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    why = "cannot load audithooks: ImportError: no"
+    assert attacher.said() == [f"process {process.pid} {why}"]
+
+
 @attachable
 def test_two_attach_at_once(target, attach):
     process = target()
