@@ -24,6 +24,12 @@ FIRST = 3, 14  # the first version that can be attached to
 # How the state of an interpreter begins in its memory; then comes its version.
 _COOKIE = b"xdebugpy"
 
+# What stands there behind: the offsets of the first interpreter and of its main thread
+# by their place, and those of whether a script is requested, of its path, and the size
+# of that, with that of all these two places before.
+_INTERPRETER, _MAIN_THREAD = 5, 10
+_REQUESTED = 0, 4, 512
+
 _REQUEST = """\
 import sys
 try:
@@ -47,6 +53,7 @@ class Target:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.folder = f"/proc/{pid}"
+        self._runtime_at = 0
         try:
             self.pidfd = os.pidfd_open(pid)
         except OSError:
@@ -147,6 +154,7 @@ class Target:
             Real.close(memory)
         if data[:8] != _COOKIE:
             return None
+        self._runtime_at = address
         (number,) = struct.unpack("=Q", data[8:])
         return number >> 24, number >> 16 & 255
 
@@ -278,13 +286,39 @@ class Target:
         raise RuntimeError(text or done.stderr)
 
     def cancel(self) -> None:
-        """Replace what was requested by nothing, as the script goes away."""
+        """Replace what was requested by nothing."""
         try:
             self.request(os.devnull)
         except (NotAttached, OSError):  # it has ended
-            return
-        if not self.has_ended():
-            Real.sleep(0.1)  # it may have been about to open the script
+            pass
+
+    def asked(self) -> tuple[str, bool] | None:
+        """Return the script that was requested last, and whether it is still to run.
+
+        None if that cannot be told. It stands in the state of its main thread.
+        """
+        try:
+            memory = Real.open(f"{self.folder}/mem", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            offsets = struct.unpack("=256Q", os.pread(memory, 2048, self._runtime_at))
+            place = next(
+                place
+                for place in range(len(offsets))
+                if offsets[place : place + 3] == _REQUESTED
+            )
+            state = self._runtime_at
+            for offset in offsets[_INTERPRETER], offsets[_MAIN_THREAD]:
+                (state,) = struct.unpack("=Q", os.pread(memory, 8, state + offset))
+            length = _REQUESTED[1] + _REQUESTED[2]
+            data = os.pread(memory, length, state + offsets[place - 2])
+        except (OSError, OverflowError, StopIteration, struct.error):
+            return None
+        finally:
+            Real.close(memory)
+        path = data[_REQUESTED[1] :].partition(b"\0")[0]
+        return os.fsdecode(path), data[0] != 0
 
 
 def _runtime(path: str, base: int) -> int | None:

@@ -121,6 +121,10 @@ class Target(Process):
         signals = re.findall("^Sig(?:Blk|Ign|Cgt).*", status, re.MULTILINE)
         return descriptors, len([*(folder / "task").iterdir()]), signals
 
+    def err_is_known(self):
+        """Forget its stderr, which a test has looked at."""
+        Path(self.paths[1]).write_text("")
+
     def is_as_before(self):
         return self.look() == self.before
 
@@ -496,6 +500,81 @@ def test_a_signal_while_it_waits_gives_up(target, attach, number):
     time.sleep(0.2)  # what it was asked to run is run now
 
 
+SLOW = """
+def hook(event, args):
+    if event == "cpython.remote_debugger_script":
+        print("taken", flush=True)
+        {happening}
+sys.addaudithook(hook)
+ready()
+input()
+ready()
+time.sleep(0.2)
+print("goes on", flush=True)
+tick()
+"""
+
+
+@attachable
+def test_it_is_given_up_between_the_request_and_the_script(target, attach):
+    process = target(SLOW.format(happening="time.sleep(1)"))
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    process.write()
+    assert until(lambda: "taken" in process.out)
+    assert attacher.interrupt() == 130
+    assert until(lambda: "goes on" in process.out)
+
+
+@attachable
+def test_it_is_given_up_while_it_is_stopped_there(target, attach, folder):
+    process = target(SLOW.format(happening="os.kill(os.getpid(), 19)"))
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    process.write()
+    attacher.wait_for("it is stopped")
+    assert attacher.interrupt() == 130
+    (left,) = folder.iterdir()  # it must find the script
+    process.popen.send_signal(signal.SIGCONT)
+    assert until(lambda: "goes on" in process.out)
+    shutil.rmtree(left)
+
+
+@pytest.fixture
+def debugger(tmp_path):
+    """Have a process run a script, as another debugger does."""
+
+    def debug(process):
+        path = tmp_path / "other.py"
+        path.write_text("print('another script', flush=True)")
+        sys.remote_exec(process.pid, str(path))
+
+    return debug
+
+
+@attachable
+def test_another_debugger_that_is_first(target, attach, debugger):
+    process = target("ready()\ninput()\ntick()")
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("waiting")
+    debugger(process)
+    process.write()
+    attacher.wait_for("test.tick")
+    assert "another script" in process.out
+    assert attacher.interrupt() == 130
+
+
+@attachable
+def test_what_another_debugger_wants_is_left_if_it_gives_up(target, attach, debugger):
+    process = target("ready()\ninput()\ntick()")
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    debugger(process)
+    assert attacher.interrupt() == 130
+    process.write()
+    assert until(lambda: "another script" in process.out)
+
+
 @attachable
 def test_another_process_at_the_socket_is_sent_away(target, attach, folder):
     process = target("ready()\ninput()\ntick()")
@@ -666,7 +745,7 @@ tick()""",
     assert until(lambda: process.out.count("ready") == 2)
     found = process.err
     process.close()
-    Path(process.paths[1]).write_text("")
+    process.err_is_known()
     assert re.search(r"import time: .* this$", found, re.MULTILINE)
     assert "import 'this' # " in found
     assert "audithooks" not in found
@@ -767,13 +846,20 @@ def test_a_process_with_other_files(target, attach, folder):
     ]
 
 
+SCRIPT = "cpython.remote_debugger_script"
+BEFORE = f"{SCRIPT}, or open"
+INSIDE = "compile, exec, an import, or a socket"
 REFUSING = {
     "the hook": ("sys.addaudithook", "RuntimeError('no')", "another"),
     "the hook, otherwise": ("sys.addaudithook", "ValueError('no')", None),
     "imports": ("import", "ImportError('no')", None),
-    "imports of sockets, too": ("import", "ImportError()", "an import, or a socket"),
-    "sockets": ("socket.__new__", "OSError('no')", "an import, or a socket"),
-    "connections": ("socket.connect", "PermissionError()", "an import, or a socket"),
+    "imports of sockets, too": ("import", "ImportError()", INSIDE),
+    "sockets": ("socket.__new__", "OSError('no')", INSIDE),
+    "connections": ("socket.connect", "PermissionError()", INSIDE),
+    "scripts": (SCRIPT, "PermissionError('no')", BEFORE),
+    "opening": ("open", "PermissionError('no')", BEFORE),
+    "compiling": ("compile", "PermissionError('no')", INSIDE),
+    "running": ("exec", "PermissionError('no')", INSIDE),
 }
 
 
@@ -797,6 +883,9 @@ sys.addaudithook(hook)
     else:
         start = f"process {process.pid} does not allow it: a hook of its own refuses "
         assert said == start + shown
+    if event in (SCRIPT, "open", "compile", "exec"):
+        assert process.err.count("\nPermissionError: no\n") == 1  # by CPython
+        process.err_is_known()
 
 
 FORKS = """
