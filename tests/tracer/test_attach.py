@@ -46,6 +46,11 @@ def tick(seconds=9999):
     while time.monotonic() < end:
         sys.audit("test.tick", 1)
         time.sleep(0.02)
+def tick_until_told():
+    import select
+    while not select.select([0], [], [], 0.02)[0]:
+        sys.audit("test.tick", 1)
+    sys.stdin.readline()
 """
 try:
     RESTRICTED = Path("/proc/sys/kernel/yama/ptrace_scope").read_text() == "1\n"
@@ -370,8 +375,10 @@ tick()""")
 @attachable
 def test_it_ends_with_the_process(target, attach):
     python = [sys.executable, "-X", "dev"]  # which would warn of an open socket
-    process = target("ready()\ntick(1.5)", python=python)
+    process = target("ready()\ntick_until_told()", python=python)
     attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 0
     ending = f"test.tick(1)\naudithooks: process {process.pid} ended\n"
     assert attacher.err.endswith(ending)
@@ -420,16 +427,21 @@ def test_it_ends_after_the_duration(target, attach):
 
 @attachable
 def test_a_process_that_waits_is_left_as_well(target, attach):
-    process = target("ready()\ntick(1.5)\ninput()\nready()\ntick()")
+    process = target("""
+ready()
+tick_until_told()
+ready()
+input()
+ready()
+tick()""")
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
-    assert until(lambda: Path(f"/proc/{process.pid}/wchan").exists())
-    assert until(lambda: process.look()[0][0] and attacher.err)
-    time.sleep(1.7)  # now it waits for a line
+    process.write()
+    assert until(lambda: process.out.count("ready") == 2)
     assert attacher.interrupt() == 130
     assert attacher.said()[-1] == f"process {process.pid} detached"
     process.write()
-    assert until(lambda: process.out.count("ready") == 2)
+    assert until(lambda: process.out.count("ready") == 3)
 
 
 @attachable
@@ -730,7 +742,7 @@ def test_imports_of_the_program_are_named_again(target, attach):
         """
 own = __import__
 ready()
-tick(2)
+tick_until_told()
 assert __import__ is own
 os.ftruncate(2, 0)
 os.lseek(2, 0, 0)
@@ -742,6 +754,7 @@ tick()""",
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
+    process.write()
     assert until(lambda: process.out.count("ready") == 2)
     found = process.err
     process.close()
@@ -989,11 +1002,13 @@ def test_the_process_closes_all_descriptors(target, attach, tmp_path, how):
     process = target(f"""
 sys.argv.append({str(path)!r})
 ready()
-tick(1.5)
+tick_until_told()
 {CLOSING[how]}
 tick()""")
     process.before = None
     attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 1
     let_go = f"process {process.pid} let go: it closed its files"
     assert attacher.said()[-1] == let_go
@@ -1003,9 +1018,14 @@ tick()""")
 
 @attachable
 def test_the_process_runs_another_program(target, attach):
-    process = target('ready()\ntick(1.5)\nos.execv("/bin/sleep", ["sleep", "60"])')
+    process = target("""
+ready()
+tick_until_told()
+os.execv("/bin/sleep", ["sleep", "60"])""")
     process.before = None
     attacher = attach(process, "-e", "test.*,os.exec")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 1
     let_go = f"process {process.pid} let go: it runs another program now"
     assert attacher.said()[-1] == let_go
@@ -1495,11 +1515,12 @@ def hook(event, args):
     events.append(event)
 subscription = audithooks.subscribe(hook, "test.*")
 ready()
-tick(2)
+tick_until_told()
 print("own" * ("test.tick" in events), len(audithooks.subscriptions()), flush=True)
 tick()"""
     process = target(code)
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
+    process.write()
     assert until(lambda: "own 1\n" in process.out)
