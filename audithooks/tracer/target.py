@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -249,6 +250,11 @@ class Target:
             if "not enabled" in str(error):
                 why = "(PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug)"
                 raise NotAttached(f"{text} {why}", PermissionError) from None
+            if "find the main thread" in str(error):
+                raise NotAttached(
+                    f"{text}: CPython finds no main thread in it, as it has "
+                    "subinterpreters, or embeds Python without Py_RunMain()"
+                ) from None
             name = os.path.basename(self.program)
             if "PyRuntime" in str(error) and "python" not in name:
                 raise NotAttached(
@@ -261,6 +267,10 @@ class Target:
         """Ask by the Python that the process runs: the versions have to be the same."""
         shown = ".".join(map(str, self.version))
         program = f"{self.folder}/exe"
+        if not re.fullmatch(r"python[\d.]*[dt]*", os.path.basename(self.program)):
+            raise RuntimeError(
+                f"it embeds Python {shown}: attach with a Python {shown}"
+            )
         found = os.stat(program)
         if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o002:
             raise RuntimeError(

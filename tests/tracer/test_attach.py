@@ -445,6 +445,16 @@ tick()""")
 
 
 @attachable
+def test_leaving_is_not_shown(target, attach):
+    process = target()
+    attacher = attach(process, "--deny", "audithooks.*")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    assert "audithooks." not in attacher.err
+    assert "Error" not in attacher.err
+
+
+@attachable
 def test_a_process_that_raises_no_event_is_left_at_once(target, attach):
     process = target("ready()\nwhile True: time.sleep(0.02)")
     attacher = attach(process, "-e", "none")
@@ -1257,16 +1267,50 @@ def test_a_python_of_another_name(renamed, attach):
     ]
 
 
-@needs_linux
-@needs_root
-def test_a_python_of_somebody_else_is_not_run(target, attach, tmp_path):
+def other_python():
+    """Return another Python that can be attached to, and its prefix."""
     pythons = others()
     if not pythons:
         pytest.skip("there is no other Python from 3.14 on")
-    python = tmp_path / os.path.basename(pythons[0])
-    shutil.copy(os.path.realpath(pythons[0]), python)
+    return pythons[0], os.path.dirname(os.path.dirname(os.path.realpath(pythons[0])))
+
+
+@needs_linux
+def test_a_program_that_embeds_another_python_is_not_run(target, attach, tmp_path):
+    python, base = other_python()
+    program = tmp_path / "python-shop"
+    shutil.copy(os.path.realpath(python), program)
+    process = target(python=[str(program)], environ={"PYTHONHOME": base})
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    version = os.path.basename(python)[len("python") :]
+    assert attacher.said() == [
+        f"process {process.pid} does not allow it: it embeds Python {version}: attach "
+        f"with a Python {version}"
+    ]
+
+
+@attachable
+def test_subinterpreters(target, attach):
+    process = target(f"""
+from concurrent import interpreters
+other = interpreters.create()
+{TICK}""")
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    assert attacher.said() == [
+        f"process {process.pid} does not allow it: CPython finds no main thread in it, "
+        "as it has subinterpreters, or embeds Python without Py_RunMain()"
+    ]
+
+
+@needs_linux
+@needs_root
+def test_a_python_of_somebody_else_is_not_run(target, attach, tmp_path):
+    other, base = other_python()
+    python = tmp_path / os.path.basename(other)
+    shutil.copy(os.path.realpath(other), python)
     os.chown(python, NOBODY, NOBODY)
-    base = os.path.dirname(os.path.dirname(os.path.realpath(pythons[0])))
     process = target(python=[str(python)], environ={"PYTHONHOME": base})
     attacher = attach(process)
     assert attacher.wait() == 1
