@@ -187,7 +187,7 @@ except BaseException as error:
         end = (self._taken or Real.monotonic()) + seconds
         while not (self._is_read() or self.target.has_ended()):
             if Real.monotonic() >= end:
-                self._keeps = seconds == PATIENCE and self.target.is_stopped()
+                self._keeps = seconds == PATIENCE and bool(self.target.stopped())
                 return
             Real.sleep(STEP / 10)
 
@@ -209,17 +209,17 @@ except BaseException as error:
             elif asked is not None and asked[0] != self._script and not asked[1]:
                 self.target.request(self._script)  # another debugger replaced it
             is_late = self._taken and Real.monotonic() > self._taken + PATIENCE
-            if is_late and not self.target.is_stopped():
+            if is_late and not self.target.stopped():
                 raise self._refused(
                     _INSIDE if self._is_read() else f"{SCRIPT}, or open"
                 )
-            self._wait(self._stopped if self._taken else self.target.waits)
+            self._wait(self.target.stopped if self._taken else self.target.waits)
 
     def _is_answered(self, connection: socket.socket) -> bool:
         """Return whether the process is attached, and not interrupted by a signal."""
         while True:
             if not self._ready(connection.fileno()):
-                self._wait(self._stopped)
+                self._wait(self.target.stopped)
                 continue
             message = _received(connection)
             if message is None:
@@ -259,9 +259,6 @@ except BaseException as error:
             f"{what}",
             HookRejected,
         )
-
-    def _stopped(self) -> str:
-        return "it is stopped" if self.target.is_stopped() else ""
 
     def _wait_for_slot(self) -> None:
         self._wait(lambda: "another one attaches to it")

@@ -165,15 +165,24 @@ class Target:
         with open(f"{self.folder}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()
 
-    def is_stopped(self) -> bool:
-        return self._state()[0] in "Tt"
+    def stopped(self) -> str:
+        """Return how its main thread is stopped, or an empty text."""
+        path = f"{self.folder}/status"
+        try:
+            if self._state()[0] not in "Tt":
+                return ""
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found = re.search(r"(?m)^TracerPid:\s*([1-9]\d*)", file.read())
+        except OSError:  # it has ended
+            return ""
+        return f"a debugger, process {found[1]}, holds it" if found else "it is stopped"
 
     def waits(self) -> str:
         """Return why a script is not run yet, as far as that can be seen."""
-        state = self._state()[0]
-        if state in "Tt":
-            return "it is stopped"
-        if state == "R":
+        stopped = self.stopped()
+        if stopped:
+            return stopped
+        if self._state()[0] == "R":
             return "its main thread is in native code"
         text = "its main thread waits in a system call"
         others = len(os.listdir(f"{self.folder}/task")) - 1

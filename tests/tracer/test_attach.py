@@ -351,6 +351,37 @@ def test_a_process_that_is_stopped_is_attached_to_when_it_goes_on(target, attach
     assert attacher.interrupt() == 130
 
 
+HOLDING = """
+import ctypes, os, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+pid = int(sys.argv[1])
+for request in 0x4206, 0x4207:  # PTRACE_SEIZE and PTRACE_INTERRUPT
+    if ptrace(request, pid, None, None):
+        sys.exit(os.strerror(ctypes.get_errno()))
+os.waitpid(pid, 0)
+print("held", flush=True)
+input()
+"""
+
+
+@attachable
+def test_a_process_that_a_debugger_holds(target, attach, tmp_path):
+    process = target()
+    command = [sys.executable, "-c", HOLDING, str(process.pid)]
+    debugger = Process(tmp_path, command)
+    try:
+        assert until(lambda: "held" in debugger.out), debugger.err
+        attacher = attach(process, "-e", "test.*")
+        why = f"a debugger, process {debugger.pid}, holds it"
+        attacher.wait_for(f"waiting for process {process.pid}: {why} {GIVES_UP}\n")
+        debugger.write()
+        attacher.wait_for("test.tick(1)\n")
+        assert attacher.interrupt() == 130
+    finally:
+        debugger.close()
+
+
 @attachable
 def test_a_process_in_native_code_is_attached_to_when_it_returns(
     target, attach, tmp_path
