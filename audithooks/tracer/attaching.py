@@ -158,6 +158,8 @@ except BaseException as error:
             self._cancel()
             raise
         try:
+            # Before it sends a line: each tells from which process it is.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             told = {"options": encoded(self._options), "begin": self._begin}
             try:
                 connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
@@ -293,7 +295,6 @@ except BaseException as error:
         """Yield the messages until one side is at its end, or for so many *seconds*."""
         connection, target = self._connection, self.target
         assert connection is not None  # noqa: S101
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         end = None if seconds is None else Real.monotonic() + seconds
         is_alive, is_late = True, False
         before = self._attached

@@ -1568,6 +1568,16 @@ def test_files_for_each_process(target, attach, tmp_path):
 
 
 @attachable
+def test_the_file_of_an_event_that_comes_at_once(target, attach, tmp_path):
+    process = target("ready()\ninput()\nsys.audit('test.a')")
+    attacher = attach(process, "-ff", "-e", "test.*", "-o", str(tmp_path / "trace"))
+    attacher.wait_for("waiting")
+    process.write()
+    assert attacher.wait() == 0
+    assert [*tmp_path.glob("trace.*")] == [tmp_path / f"trace.{process.pid}"]
+
+
+@attachable
 def test_an_error_of_the_tracer_is_said_by_the_attaching_side(target, attach):
     code = """
 from audithooks.records.fields import Fields
