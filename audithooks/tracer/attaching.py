@@ -49,8 +49,10 @@ STEP = 0.1  # seconds between looks at a process that is waited for
 BEAT = 0.5  # seconds between looks at the clock: if it was more, this side was stopped
 SOON = 0.5  # seconds until what is waited for is told
 OPENING = 0.1  # seconds between taking a request and opening the script
+DESCRIPTORS = 8  # that a process needs to attach itself
 LEAVING = 1  # seconds for a process to leave before it is left to do that later
-_INSIDE = "compile, exec, an import, or a socket"  # what the script needs
+# What the script needs.
+_INSIDE = "compile, exec, an import, or a socket; or it has no module _socket"
 _CREDENTIALS = struct.Struct("=iII")
 _MOST = 1_000_000  # bytes of a message
 
@@ -107,6 +109,10 @@ class Attaching:
                 raise NotAttached(
                     f"process {pid} has files of its own (a container?): attach from "
                     "inside"
+                )
+            if self.target.descriptors_left() < DESCRIPTORS:
+                raise NotAttached(
+                    f"process {pid} has too few file descriptors left (see ulimit -n)"
                 )
             listener.bind(self._path)
             os.chmod(self._path, 0o666)  # noqa: S103

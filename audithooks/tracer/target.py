@@ -221,6 +221,13 @@ class Target:
         except OSError:
             return False
 
+    def descriptors_left(self) -> int:
+        """Return how many file descriptors it may still open."""
+        with open(f"{self.folder}/limits", encoding="utf-8") as file:
+            found = re.search(r"(?m)^Max open files\s+(\d+)", file.read())
+        used = len(os.listdir(f"{self.folder}/fd"))
+        return int(found[1]) - used if found else sys.maxsize  # unlimited
+
     # How it is made to run a script.
 
     @contextmanager

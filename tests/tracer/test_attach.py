@@ -902,7 +902,7 @@ def test_a_process_with_other_files(target, attach, folder):
 
 SCRIPT = "cpython.remote_debugger_script"
 BEFORE = f"{SCRIPT}, or open"
-INSIDE = "compile, exec, an import, or a socket"
+INSIDE = "compile, exec, an import, or a socket; or it has no module _socket"
 REFUSING = {
     "the hook": ("sys.addaudithook", "RuntimeError('no')", "another"),
     "the hook, otherwise": ("sys.addaudithook", "ValueError('no')", None),
@@ -940,6 +940,33 @@ sys.addaudithook(hook)
     if event in (SCRIPT, "open", "compile", "exec"):
         assert process.err.count("\nPermissionError: no\n") == 1  # by CPython
         process.err_is_known()
+
+
+@attachable
+def test_a_process_without_the_module_for_sockets(target, attach):
+    process = target(f"sys.modules['_socket'] = None\n{TICK}")
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    assert attacher.said()[-1].endswith("or it has no module _socket")
+
+
+@attachable
+@pytest.mark.parametrize("left", [7, 8])
+def test_a_process_with_few_descriptors_left(target, attach, left):
+    process = target(f"""
+import resource
+used = len(os.listdir("/proc/self/fd")) - 1
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + {left}, hard))
+{TICK}""")
+    attacher = attach(process, "-e", "test.*")
+    if left == 8:
+        attacher.wait_for("test.tick")
+        assert attacher.interrupt() == 130
+        return
+    assert attacher.wait() == 1
+    few = f"process {process.pid} has too few file descriptors left (see ulimit -n)"
+    assert attacher.said() == [few]
 
 
 FORKS = """
