@@ -213,11 +213,11 @@ except BaseException as error:
                 continue
             asked = self._asked()
             if self._is_read() or asked == (self._script, False):
-                self._taken = self._taken or Real.monotonic()
+                if not self._taken or self.target.stopped():
+                    self._taken = Real.monotonic()
             elif asked is not None and asked[0] != self._script and not asked[1]:
                 self.target.request(self._script)  # another debugger replaced it
-            is_late = self._taken and Real.monotonic() > self._taken + PATIENCE
-            if is_late and not self.target.stopped():
+            if self._taken and Real.monotonic() > self._taken + PATIENCE:
                 raise self._refused(
                     _INSIDE if self._is_read() else f"{SCRIPT}, or open"
                 )

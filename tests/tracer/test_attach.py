@@ -593,6 +593,21 @@ def test_it_is_given_up_while_it_is_stopped_there(target, attach, folder):
     shutil.rmtree(left)
 
 
+@attachable
+def test_it_is_stopped_there_and_goes_on_late(target, attach):
+    process = target(SLOW.format(happening="os.kill(os.getpid(), 19)"))
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("waiting")
+    process.write()
+    attacher.wait_for("it is stopped")
+    time.sleep(2.2)  # more than it would have if it ran
+    process.popen.send_signal(signal.SIGCONT)
+    attacher.wait_for("test.tick")
+    assert until(lambda: process.out.count("taken") == 1)
+    attacher.popen.kill()  # as to leave runs a script, too, and stops there
+    attacher.wait()
+
+
 @pytest.fixture
 def debugger(tmp_path):
     """Have a process run a script, as another debugger does."""
