@@ -37,6 +37,10 @@ REQUIRED = _asked == "0"
 if TYPE_CHECKING or _asked not in ("", "0"):
     FALLBACK_REASON = "AUDITHOOKS_PURE_PYTHON asks for it"
 else:
+    # What compiled modules import is named by -X importtime, unless it is there.
+    from . import domain as domain
+    from . import patterns as patterns
+
     try:
         import audithooks._core.core_c as _module
 

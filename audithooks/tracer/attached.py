@@ -54,6 +54,7 @@ class Connection:
         self._follow = follow
         self._pid = Real.getpid()
         self._senders: set[object] = set()
+        self._is_leaving = False
         self.over = False
         self.subscriptions: list[Subscription] = []
 
@@ -62,7 +63,7 @@ class Connection:
 
     def holds(self) -> bool:
         """Whether this process is traced. A forked child that is not leaves."""
-        if self.over:
+        if self._is_leaving:
             return False
         if self._pid != Real.getpid():
             self._senders = set()  # they are in the parent
@@ -109,8 +110,9 @@ class Connection:
 
     def leave(self, tell: bool = True) -> None:
         """Leave the process as it was."""
-        if self.over:
+        if self._is_leaving:
             return
+        self._is_leaving = True
         for subscription in self.subscriptions:
             subscription.close()
         if tell:

@@ -19,7 +19,17 @@ from .. import HookRejected
 from .._real import Real
 from ..records.lines import Lines, complain, keep_stderr
 from ..records.secrets import hide_words
-from .attached import ATTACHED, COUNT, DECISION, END, LEFT, LINE, PATIENCE, SAID
+from .attached import (
+    ATTACHED,
+    COUNT,
+    DECISION,
+    END,
+    LEFT,
+    LINE,
+    PATIENCE,
+    SAID,
+    SCRIPT,
+)
 from .following import FOLDER, encoded
 from .options import Options
 from .target import NotAttached, Target
@@ -38,7 +48,11 @@ if TYPE_CHECKING:
 STEP = 0.1  # seconds between looks at a process that is waited for
 BEAT = 0.5  # seconds between looks at the clock: if it was more, this side was stopped
 SOON = 0.5  # seconds until what is waited for is told
+OPENING = 0.1  # seconds between taking a request and opening the script
+DESCRIPTORS = 8  # that a process needs to attach itself
 LEAVING = 1  # seconds for a process to leave before it is left to do that later
+# What the script needs.
+_INSIDE = "compile, exec, an import, or a socket; or it has no module _socket"
 _CREDENTIALS = struct.Struct("=iII")
 _MOST = 1_000_000  # bytes of a message
 
@@ -75,6 +89,9 @@ class Attaching:
         self._before = ""
         self._connection: socket.socket | None = None
         self._early: list[Message] = []
+        self._taken: float | None = None  # when it took the request
+        self._sees = False  # what was requested
+        self._keeps = False  # the script, which it has not opened yet
         self._folder = _folder()
         self._script = os.path.join(self._folder, "script.py")
         self._path = os.path.join(self._folder, "socket")
@@ -93,6 +110,10 @@ class Attaching:
                     f"process {pid} has files of its own (a container?): attach from "
                     "inside"
                 )
+            if self.target.descriptors_left() < DESCRIPTORS:
+                raise NotAttached(
+                    f"process {pid} has too few file descriptors left (see ulimit -n)"
+                )
             listener.bind(self._path)
             os.chmod(self._path, 0o666)  # noqa: S103
             listener.listen()
@@ -103,10 +124,11 @@ class Attaching:
                     Real.sleep(STEP)
         finally:
             listener.close()
-            for path in (self._script, self._path):
+            for path in (self._path, self._script)[: 1 if self._keeps else 2]:
                 if os.path.lexists(path):
                     os.unlink(path)
-            os.rmdir(self._folder)
+            if not self._keeps:
+                os.rmdir(self._folder)
         self._attached = Real.monotonic()
         self._tell(f"process {pid} attached")
 
@@ -115,6 +137,8 @@ class Attaching:
             (get_data(__package__, f"_follow/{name}.py") or b"").decode()
             for name in ("sitecustomize", "attach")
         ]
+        # The imports are left to connect(), as they may have to be quiet.
+        sources = [re.sub("(?m)^import .*", "", source) for source in sources]
         # What is unpacked last calls a function, behind which no signal is handled.
         call = f"""
 try:
@@ -129,14 +153,19 @@ except BaseException as error:
 
     def _try(self, listener: socket.socket) -> bool:
         """Return whether it is attached, and not to be tried again."""
-        os.utime(self._script, (0, Real.time_ns() / 1e9))  # to see when it is read
+        os.utime(self._script, (0, Real.time_ns() / 1e9))  # to see whether it is read
+        self._taken = None
         self.target.request(self._script)
+        asked = self.target.asked()
+        self._sees = asked is not None and asked[0] == self._script
         try:
             connection = self._accept(listener)
         except BaseException:
-            self.target.cancel()  # the script must not be missing
+            self._cancel()
             raise
         try:
+            # Before it sends a line: each tells from which process it is.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             told = {"options": encoded(self._options), "begin": self._begin}
             try:
                 connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
@@ -151,8 +180,26 @@ except BaseException as error:
         self._connection = connection
         return True
 
+    def _asked(self) -> tuple[str, bool] | None:
+        return self.target.asked() if self._sees else None
+
+    def _is_read(self) -> bool:
+        return os.stat(self._script).st_atime_ns != 0
+
+    def _cancel(self) -> None:
+        """See to it that the process does not open the script when that is gone."""
+        asked = self._asked()
+        if asked in (None, (self._script, True)):
+            self.target.cancel()
+        seconds = PATIENCE if asked == (self._script, False) else OPENING
+        end = (self._taken or Real.monotonic()) + seconds
+        while not (self._is_read() or self.target.has_ended()):
+            if Real.monotonic() >= end:
+                self._keeps = seconds == PATIENCE and bool(self.target.stopped())
+                return
+            Real.sleep(STEP / 10)
+
     def _accept(self, listener: socket.socket) -> socket.socket:
-        read = None  # when the process read the script
         while True:
             ready = self._ready(listener.fileno())
             if ready:
@@ -164,18 +211,23 @@ except BaseException as error:
                     return connection
                 connection.close()
                 continue
-            if read is None and os.stat(self._script).st_atime_ns:
-                read = Real.monotonic()
-            is_late = read is not None and Real.monotonic() > read + PATIENCE
-            if is_late and not self.target.is_stopped():
-                raise self._refused("an import, or a socket")
-            self._wait(self.target.waits if read is None else self._stopped)
+            asked = self._asked()
+            if self._is_read() or asked == (self._script, False):
+                if not self._taken or self.target.stopped():
+                    self._taken = Real.monotonic()
+            elif asked is not None and asked[0] != self._script and not asked[1]:
+                self.target.request(self._script)  # another debugger replaced it
+            if self._taken and Real.monotonic() > self._taken + PATIENCE:
+                raise self._refused(
+                    _INSIDE if self._is_read() else f"{SCRIPT}, or open"
+                )
+            self._wait(self.target.stopped if self._taken else self.target.waits)
 
     def _is_answered(self, connection: socket.socket) -> bool:
         """Return whether the process is attached, and not interrupted by a signal."""
         while True:
             if not self._ready(connection.fileno()):
-                self._wait(self._stopped)
+                self._wait(self.target.stopped)
                 continue
             message = _received(connection)
             if message is None:
@@ -216,9 +268,6 @@ except BaseException as error:
             HookRejected,
         )
 
-    def _stopped(self) -> str:
-        return "it is stopped" if self.target.is_stopped() else ""
-
     def _wait_for_slot(self) -> None:
         self._wait(lambda: "another one attaches to it")
         Real.sleep(STEP)
@@ -252,7 +301,6 @@ except BaseException as error:
         """Yield the messages until one side is at its end, or for so many *seconds*."""
         connection, target = self._connection, self.target
         assert connection is not None  # noqa: S101
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         end = None if seconds is None else Real.monotonic() + seconds
         is_alive, is_late = True, False
         before = self._attached

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -23,6 +24,12 @@ FIRST = 3, 14  # the first version that can be attached to
 
 # How the state of an interpreter begins in its memory; then comes its version.
 _COOKIE = b"xdebugpy"
+
+# What stands there behind: the offsets of the first interpreter and of its main thread
+# by their place, and those of whether a script is requested, of its path, and the size
+# of that, with that of all these two places before.
+_INTERPRETER, _MAIN_THREAD = 5, 10
+_REQUESTED = 0, 4, 512
 
 _REQUEST = """\
 import sys
@@ -47,6 +54,7 @@ class Target:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.folder = f"/proc/{pid}"
+        self._runtime_at = 0
         try:
             self.pidfd = os.pidfd_open(pid)
         except OSError:
@@ -147,6 +155,7 @@ class Target:
             Real.close(memory)
         if data[:8] != _COOKIE:
             return None
+        self._runtime_at = address
         (number,) = struct.unpack("=Q", data[8:])
         return number >> 24, number >> 16 & 255
 
@@ -156,15 +165,24 @@ class Target:
         with open(f"{self.folder}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()
 
-    def is_stopped(self) -> bool:
-        return self._state()[0] in "Tt"
+    def stopped(self) -> str:
+        """Return how its main thread is stopped, or an empty text."""
+        path = f"{self.folder}/status"
+        try:
+            if self._state()[0] not in "Tt":
+                return ""
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found = re.search(r"(?m)^TracerPid:\s*([1-9]\d*)", file.read())
+        except OSError:  # it has ended
+            return ""
+        return f"a debugger, process {found[1]}, holds it" if found else "it is stopped"
 
     def waits(self) -> str:
         """Return why a script is not run yet, as far as that can be seen."""
-        state = self._state()[0]
-        if state in "Tt":
-            return "it is stopped"
-        if state == "R":
+        stopped = self.stopped()
+        if stopped:
+            return stopped
+        if self._state()[0] == "R":
             return "its main thread is in native code"
         text = "its main thread waits in a system call"
         others = len(os.listdir(f"{self.folder}/task")) - 1
@@ -202,6 +220,13 @@ class Target:
             )
         except OSError:
             return False
+
+    def descriptors_left(self) -> int:
+        """Return how many file descriptors it may still open."""
+        with open(f"{self.folder}/limits", encoding="utf-8") as file:
+            found = re.search(r"(?m)^Max open files\s+(\d+)", file.read())
+        used = len(os.listdir(f"{self.folder}/fd"))
+        return int(found[1]) - used if found else sys.maxsize  # unlimited
 
     # How it is made to run a script.
 
@@ -241,6 +266,11 @@ class Target:
             if "not enabled" in str(error):
                 why = "(PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug)"
                 raise NotAttached(f"{text} {why}", PermissionError) from None
+            if "find the main thread" in str(error):
+                raise NotAttached(
+                    f"{text}: CPython finds no main thread in it, as it has "
+                    "subinterpreters, or embeds Python without Py_RunMain()"
+                ) from None
             name = os.path.basename(self.program)
             if "PyRuntime" in str(error) and "python" not in name:
                 raise NotAttached(
@@ -253,6 +283,10 @@ class Target:
         """Ask by the Python that the process runs: the versions have to be the same."""
         shown = ".".join(map(str, self.version))
         program = f"{self.folder}/exe"
+        if not re.fullmatch(r"python[\d.]*[dt]*", os.path.basename(self.program)):
+            raise RuntimeError(
+                f"it embeds Python {shown}: attach with a Python {shown}"
+            )
         found = os.stat(program)
         if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o002:
             raise RuntimeError(
@@ -278,13 +312,39 @@ class Target:
         raise RuntimeError(text or done.stderr)
 
     def cancel(self) -> None:
-        """Replace what was requested by nothing, as the script goes away."""
+        """Replace what was requested by nothing."""
         try:
             self.request(os.devnull)
         except (NotAttached, OSError):  # it has ended
-            return
-        if not self.has_ended():
-            Real.sleep(0.1)  # it may have been about to open the script
+            pass
+
+    def asked(self) -> tuple[str, bool] | None:
+        """Return the script that was requested last, and whether it is still to run.
+
+        None if that cannot be told. It stands in the state of its main thread.
+        """
+        try:
+            memory = Real.open(f"{self.folder}/mem", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            offsets = struct.unpack("=256Q", os.pread(memory, 2048, self._runtime_at))
+            place = next(
+                place
+                for place in range(len(offsets))
+                if offsets[place : place + 3] == _REQUESTED
+            )
+            state = self._runtime_at
+            for offset in offsets[_INTERPRETER], offsets[_MAIN_THREAD]:
+                (state,) = struct.unpack("=Q", os.pread(memory, 8, state + offset))
+            length = _REQUESTED[1] + _REQUESTED[2]
+            data = os.pread(memory, length, state + offsets[place - 2])
+        except (OSError, OverflowError, StopIteration, struct.error):
+            return None
+        finally:
+            Real.close(memory)
+        path = data[_REQUESTED[1] :].partition(b"\0")[0]
+        return os.fsdecode(path), data[0] != 0
 
 
 def _runtime(path: str, base: int) -> int | None:

@@ -7,6 +7,8 @@ caught is a share; a survivor needs no reason.
 
 from __future__ import annotations
 
+import sys
+
 import pure
 
 IMPLEMENTATION = "cython"
@@ -91,6 +93,16 @@ TESTS = {
     "pytest_plugin/guard": "pytest_plugin/test_pytest_plugin",
 }
 """What may notice a fault of a module."""
+
+ATTACH = "tracer/test_attach_api tracer/test_attach"
+if sys.platform == "linux" and sys.version_info >= (3, 14):  # where these tests run
+    TESTS |= {
+        "tracer/_follow/attach": ATTACH,
+        "tracer/attached": ATTACH,
+        "tracer/attaching": ATTACH,
+        "tracer/remote": "tracer/test_attach_api",
+        "tracer/target": ATTACH,
+    }
 
 
 def faults():

@@ -46,6 +46,11 @@ def tick(seconds=9999):
     while time.monotonic() < end:
         sys.audit("test.tick", 1)
         time.sleep(0.02)
+def tick_until_told():
+    import select
+    while not select.select([0], [], [], 0.02)[0]:
+        sys.audit("test.tick", 1)
+    sys.stdin.readline()
 """
 try:
     RESTRICTED = Path("/proc/sys/kernel/yama/ptrace_scope").read_text() == "1\n"
@@ -120,6 +125,10 @@ class Target(Process):
         status = (folder / "status").read_text()
         signals = re.findall("^Sig(?:Blk|Ign|Cgt).*", status, re.MULTILINE)
         return descriptors, len([*(folder / "task").iterdir()]), signals
+
+    def err_is_known(self):
+        """Forget its stderr, which a test has looked at."""
+        Path(self.paths[1]).write_text("")
 
     def is_as_before(self):
         return self.look() == self.before
@@ -342,6 +351,37 @@ def test_a_process_that_is_stopped_is_attached_to_when_it_goes_on(target, attach
     assert attacher.interrupt() == 130
 
 
+HOLDING = """
+import ctypes, os, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+pid = int(sys.argv[1])
+for request in 0x4206, 0x4207:  # PTRACE_SEIZE and PTRACE_INTERRUPT
+    if ptrace(request, pid, None, None):
+        sys.exit(os.strerror(ctypes.get_errno()))
+os.waitpid(pid, 0)
+print("held", flush=True)
+input()
+"""
+
+
+@attachable
+def test_a_process_that_a_debugger_holds(target, attach, tmp_path):
+    process = target()
+    command = [sys.executable, "-c", HOLDING, str(process.pid)]
+    debugger = Process(tmp_path, command)
+    try:
+        assert until(lambda: "held" in debugger.out), debugger.err
+        attacher = attach(process, "-e", "test.*")
+        why = f"a debugger, process {debugger.pid}, holds it"
+        attacher.wait_for(f"waiting for process {process.pid}: {why} {GIVES_UP}\n")
+        debugger.write()
+        attacher.wait_for("test.tick(1)\n")
+        assert attacher.interrupt() == 130
+    finally:
+        debugger.close()
+
+
 @attachable
 def test_a_process_in_native_code_is_attached_to_when_it_returns(
     target, attach, tmp_path
@@ -366,8 +406,10 @@ tick()""")
 @attachable
 def test_it_ends_with_the_process(target, attach):
     python = [sys.executable, "-X", "dev"]  # which would warn of an open socket
-    process = target("ready()\ntick(1.5)", python=python)
+    process = target("ready()\ntick_until_told()", python=python)
     attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 0
     ending = f"test.tick(1)\naudithooks: process {process.pid} ended\n"
     assert attacher.err.endswith(ending)
@@ -416,16 +458,31 @@ def test_it_ends_after_the_duration(target, attach):
 
 @attachable
 def test_a_process_that_waits_is_left_as_well(target, attach):
-    process = target("ready()\ntick(1.5)\ninput()\nready()\ntick()")
+    process = target("""
+ready()
+tick_until_told()
+ready()
+input()
+ready()
+tick()""")
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
-    assert until(lambda: Path(f"/proc/{process.pid}/wchan").exists())
-    assert until(lambda: process.look()[0][0] and attacher.err)
-    time.sleep(1.7)  # now it waits for a line
+    process.write()
+    assert until(lambda: process.out.count("ready") == 2)
     assert attacher.interrupt() == 130
     assert attacher.said()[-1] == f"process {process.pid} detached"
     process.write()
-    assert until(lambda: process.out.count("ready") == 2)
+    assert until(lambda: process.out.count("ready") == 3)
+
+
+@attachable
+def test_leaving_is_not_shown(target, attach):
+    process = target()
+    attacher = attach(process, "--deny", "audithooks.*")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    assert "audithooks." not in attacher.err
+    assert "Error" not in attacher.err
 
 
 @attachable
@@ -494,6 +551,96 @@ def test_a_signal_while_it_waits_gives_up(target, attach, number):
     process.write()
     assert until(lambda: process.out.count("ready") == 2)
     time.sleep(0.2)  # what it was asked to run is run now
+
+
+SLOW = """
+def hook(event, args):
+    if event == "cpython.remote_debugger_script":
+        print("taken", flush=True)
+        {happening}
+sys.addaudithook(hook)
+ready()
+input()
+ready()
+time.sleep(0.2)
+print("goes on", flush=True)
+tick()
+"""
+
+
+@attachable
+def test_it_is_given_up_between_the_request_and_the_script(target, attach):
+    process = target(SLOW.format(happening="time.sleep(1)"))
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    process.write()
+    assert until(lambda: "taken" in process.out)
+    assert attacher.interrupt() == 130
+    assert until(lambda: "goes on" in process.out)
+
+
+@attachable
+def test_it_is_given_up_while_it_is_stopped_there(target, attach, folder):
+    process = target(SLOW.format(happening="os.kill(os.getpid(), 19)"))
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    process.write()
+    attacher.wait_for("it is stopped")
+    assert attacher.interrupt() == 130
+    (left,) = folder.iterdir()  # it must find the script
+    process.popen.send_signal(signal.SIGCONT)
+    assert until(lambda: "goes on" in process.out)
+    shutil.rmtree(left)
+
+
+@attachable
+def test_it_is_stopped_there_and_goes_on_late(target, attach):
+    process = target(SLOW.format(happening="os.kill(os.getpid(), 19)"))
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("waiting")
+    process.write()
+    attacher.wait_for("it is stopped")
+    time.sleep(2.2)  # more than it would have if it ran
+    process.popen.send_signal(signal.SIGCONT)
+    attacher.wait_for("test.tick")
+    assert until(lambda: process.out.count("taken") == 1)
+    attacher.popen.kill()  # as to leave runs a script, too, and stops there
+    attacher.wait()
+
+
+@pytest.fixture
+def debugger(tmp_path):
+    """Have a process run a script, as another debugger does."""
+
+    def debug(process):
+        path = tmp_path / "other.py"
+        path.write_text("print('another script', flush=True)")
+        sys.remote_exec(process.pid, str(path))
+
+    return debug
+
+
+@attachable
+def test_another_debugger_that_is_first(target, attach, debugger):
+    process = target("ready()\ninput()\ntick()")
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("waiting")
+    debugger(process)
+    process.write()
+    attacher.wait_for("test.tick")
+    assert "another script" in process.out
+    assert attacher.interrupt() == 130
+
+
+@attachable
+def test_what_another_debugger_wants_is_left_if_it_gives_up(target, attach, debugger):
+    process = target("ready()\ninput()\ntick()")
+    attacher = attach(process)
+    attacher.wait_for("waiting")
+    debugger(process)
+    assert attacher.interrupt() == 130
+    process.write()
+    assert until(lambda: "another script" in process.out)
 
 
 @attachable
@@ -623,6 +770,75 @@ tick()""")
     assert attacher.interrupt() == 130
 
 
+NAMING = {  # what makes an interpreter write to stderr
+    "-v": (["-v"], {}),
+    "-X importtime": (["-X", "importtime"], {}),
+    "in pure Python": (["-X", "importtime"], {"AUDITHOOKS_PURE_PYTHON": "1"}),
+    "the environment": ([], {"PYTHONPROFILEIMPORTTIME": "1"}),
+    "warnings": (["-bb", "-X", "dev", "-X", "warn_default_encoding"], {}),
+}
+
+
+@attachable
+@pytest.mark.parametrize("how", NAMING)
+def test_an_interpreter_that_names_imports_does_not_name_these(target, attach, how):
+    options, environ = NAMING[how]
+    python = [sys.executable, *options]
+    clear = "os.ftruncate(2, 0)\nos.lseek(2, 0, 0)\n"  # as it has named its own
+    process = target(clear + TICK, python=python, environ=environ)
+    attacher = attach(process, "-e", "*", "--deny", "@connect")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    assert process.err == ""
+
+
+@attachable
+def test_imports_of_the_program_are_named_again(target, attach):
+    process = target(
+        """
+own = __import__
+ready()
+tick_until_told()
+assert __import__ is own
+os.ftruncate(2, 0)
+os.lseek(2, 0, 0)
+import this
+ready()
+tick()""",
+        python=[sys.executable, "-v", "-X", "importtime"],
+    )
+    attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    assert attacher.interrupt() == 130
+    process.write()
+    assert until(lambda: process.out.count("ready") == 2)
+    found = process.err
+    process.close()
+    process.err_is_known()
+    assert re.search(r"import time: .* this$", found, re.MULTILINE)
+    assert "import 'this' # " in found
+    assert "audithooks" not in found
+
+
+@attachable
+def test_imports_that_are_not_named_are_events(target, attach):
+    process = target(
+        f"""
+def hook(event, args):
+    if event == "import" and args[0] == "audithooks.records.lines":
+        raise ImportError("no")
+sys.addaudithook(hook)
+os.ftruncate(2, 0)
+os.lseek(2, 0, 0)
+{TICK}""",
+        python=[sys.executable, "-X", "importtime"],
+    )
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    why = "cannot load audithooks: ImportError: no"
+    assert attacher.said() == [f"process {process.pid} {why}"]
+
+
 @attachable
 def test_two_attach_at_once(target, attach):
     process = target()
@@ -699,13 +915,20 @@ def test_a_process_with_other_files(target, attach, folder):
     ]
 
 
+SCRIPT = "cpython.remote_debugger_script"
+BEFORE = f"{SCRIPT}, or open"
+INSIDE = "compile, exec, an import, or a socket; or it has no module _socket"
 REFUSING = {
     "the hook": ("sys.addaudithook", "RuntimeError('no')", "another"),
     "the hook, otherwise": ("sys.addaudithook", "ValueError('no')", None),
     "imports": ("import", "ImportError('no')", None),
-    "imports of sockets, too": ("import", "ImportError()", "an import, or a socket"),
-    "sockets": ("socket.__new__", "OSError('no')", "an import, or a socket"),
-    "connections": ("socket.connect", "PermissionError()", "an import, or a socket"),
+    "imports of sockets, too": ("import", "ImportError()", INSIDE),
+    "sockets": ("socket.__new__", "OSError('no')", INSIDE),
+    "connections": ("socket.connect", "PermissionError()", INSIDE),
+    "scripts": (SCRIPT, "PermissionError('no')", BEFORE),
+    "opening": ("open", "PermissionError('no')", BEFORE),
+    "compiling": ("compile", "PermissionError('no')", INSIDE),
+    "running": ("exec", "PermissionError('no')", INSIDE),
 }
 
 
@@ -729,6 +952,36 @@ sys.addaudithook(hook)
     else:
         start = f"process {process.pid} does not allow it: a hook of its own refuses "
         assert said == start + shown
+    if event in (SCRIPT, "open", "compile", "exec"):
+        assert process.err.count("\nPermissionError: no\n") == 1  # by CPython
+        process.err_is_known()
+
+
+@attachable
+def test_a_process_without_the_module_for_sockets(target, attach):
+    process = target(f"sys.modules['_socket'] = None\n{TICK}")
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    assert attacher.said()[-1].endswith("or it has no module _socket")
+
+
+@attachable
+@pytest.mark.parametrize("left", [7, 8])
+def test_a_process_with_few_descriptors_left(target, attach, left):
+    process = target(f"""
+import resource
+used = len(os.listdir("/proc/self/fd")) - 1
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + {left}, hard))
+{TICK}""")
+    attacher = attach(process, "-e", "test.*")
+    if left == 8:
+        attacher.wait_for("test.tick")
+        assert attacher.interrupt() == 130
+        return
+    assert attacher.wait() == 1
+    few = f"process {process.pid} has too few file descriptors left (see ulimit -n)"
+    assert attacher.said() == [few]
 
 
 FORKS = """
@@ -832,11 +1085,13 @@ def test_the_process_closes_all_descriptors(target, attach, tmp_path, how):
     process = target(f"""
 sys.argv.append({str(path)!r})
 ready()
-tick(1.5)
+tick_until_told()
 {CLOSING[how]}
 tick()""")
     process.before = None
     attacher = attach(process, "-e", "test.*")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 1
     let_go = f"process {process.pid} let go: it closed its files"
     assert attacher.said()[-1] == let_go
@@ -846,9 +1101,14 @@ tick()""")
 
 @attachable
 def test_the_process_runs_another_program(target, attach):
-    process = target('ready()\ntick(1.5)\nos.execv("/bin/sleep", ["sleep", "60"])')
+    process = target("""
+ready()
+tick_until_told()
+os.execv("/bin/sleep", ["sleep", "60"])""")
     process.before = None
     attacher = attach(process, "-e", "test.*,os.exec")
+    attacher.wait_for("test.tick")
+    process.write()
     assert attacher.wait() == 1
     let_go = f"process {process.pid} let go: it runs another program now"
     assert attacher.said()[-1] == let_go
@@ -1080,16 +1340,50 @@ def test_a_python_of_another_name(renamed, attach):
     ]
 
 
-@needs_linux
-@needs_root
-def test_a_python_of_somebody_else_is_not_run(target, attach, tmp_path):
+def other_python():
+    """Return another Python that can be attached to, and its prefix."""
     pythons = others()
     if not pythons:
         pytest.skip("there is no other Python from 3.14 on")
-    python = tmp_path / os.path.basename(pythons[0])
-    shutil.copy(os.path.realpath(pythons[0]), python)
+    return pythons[0], os.path.dirname(os.path.dirname(os.path.realpath(pythons[0])))
+
+
+@needs_linux
+def test_a_program_that_embeds_another_python_is_not_run(target, attach, tmp_path):
+    python, base = other_python()
+    program = tmp_path / "python-shop"
+    shutil.copy(os.path.realpath(python), program)
+    process = target(python=[str(program)], environ={"PYTHONHOME": base})
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    version = os.path.basename(python)[len("python") :]
+    assert attacher.said() == [
+        f"process {process.pid} does not allow it: it embeds Python {version}: attach "
+        f"with a Python {version}"
+    ]
+
+
+@attachable
+def test_subinterpreters(target, attach):
+    process = target(f"""
+from concurrent import interpreters
+other = interpreters.create()
+{TICK}""")
+    attacher = attach(process)
+    assert attacher.wait() == 1
+    assert attacher.said() == [
+        f"process {process.pid} does not allow it: CPython finds no main thread in it, "
+        "as it has subinterpreters, or embeds Python without Py_RunMain()"
+    ]
+
+
+@needs_linux
+@needs_root
+def test_a_python_of_somebody_else_is_not_run(target, attach, tmp_path):
+    other, base = other_python()
+    python = tmp_path / os.path.basename(other)
+    shutil.copy(os.path.realpath(other), python)
     os.chown(python, NOBODY, NOBODY)
-    base = os.path.dirname(os.path.dirname(os.path.realpath(pythons[0])))
     process = target(python=[str(python)], environ={"PYTHONHOME": base})
     attacher = attach(process)
     assert attacher.wait() == 1
@@ -1316,6 +1610,16 @@ def test_files_for_each_process(target, attach, tmp_path):
 
 
 @attachable
+def test_the_file_of_an_event_that_comes_at_once(target, attach, tmp_path):
+    process = target("ready()\ninput()\nsys.audit('test.a')")
+    attacher = attach(process, "-ff", "-e", "test.*", "-o", str(tmp_path / "trace"))
+    attacher.wait_for("waiting")
+    process.write()
+    assert attacher.wait() == 0
+    assert [*tmp_path.glob("trace.*")] == [tmp_path / f"trace.{process.pid}"]
+
+
+@attachable
 def test_an_error_of_the_tracer_is_said_by_the_attaching_side(target, attach):
     code = """
 from audithooks.records.fields import Fields
@@ -1338,11 +1642,12 @@ def hook(event, args):
     events.append(event)
 subscription = audithooks.subscribe(hook, "test.*")
 ready()
-tick(2)
+tick_until_told()
 print("own" * ("test.tick" in events), len(audithooks.subscriptions()), flush=True)
 tick()"""
     process = target(code)
     attacher = attach(process, "-e", "test.*")
     attacher.wait_for("test.tick")
     assert attacher.interrupt() == 130
+    process.write()
     assert until(lambda: "own 1\n" in process.out)

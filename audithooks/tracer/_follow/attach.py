@@ -3,11 +3,54 @@
 Nothing may be raised here: the interpreter would write that to the program's stderr.
 """
 
-import sys
-
 
 def attach(path, folder):
     """Connect to *path*, and show the events with the audithooks around *folder*."""
+    frozen = len.__self__.__loader__.find_spec.__globals__  # those of importlib
+    everywhere = len.__self__.__dict__  # the builtins
+    kept = everywhere["__import__"], frozen["_verbose_message"]
+    try:
+        if names_imports(frozen["sys"]):
+            everywhere["__import__"] = quiet(frozen)
+            frozen["_verbose_message"] = lambda *message, **options: None
+        return connect(path, folder)
+    finally:  # without a call, where a signal could come
+        everywhere["__import__"], frozen["_verbose_message"] = kept
+
+
+def names_imports(sys):
+    """Whether the interpreter writes each import to stderr, as by -v."""
+    environ = sys.modules["posix"].environ
+    is_timed = "importtime" in sys._xoptions or b"PYTHONPROFILEIMPORTTIME" in environ
+    return bool(sys.flags.verbose or is_timed)
+
+
+def quiet(frozen):
+    """Return an __import__() that does not write what it does."""
+    sys = frozen["sys"]
+
+    def imported(name, scope=None, local=None, names=(), level=0):
+        full = name
+        if level:
+            package = frozen["_calc___package__"](scope)
+            full = frozen["_resolve_name"](name, package, level)
+        if full not in sys.modules:  # as the other one does
+            paths = sys.path, sys.meta_path, sys.path_hooks
+            sys.audit("import", full, None, *paths)
+        module = frozen["_gcd_import"](full)
+        if not names:
+            return frozen["__import__"](name, scope, local, names, level)
+        if hasattr(module, "__path__"):
+            return frozen["_handle_fromlist"](module, names, imported)
+        return module
+
+    return imported
+
+
+def connect(path, folder):
+    global os, sys  # of load(), too
+    import os
+    import sys
     from _socket import AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_SEQPACKET, socket
 
     given = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
