@@ -835,6 +835,52 @@ def test_none():
     result.assert_outcomes(passed=1, failed=2)
 
 
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
+@pytest.mark.parametrize(
+    ("options", "outcomes"),
+    [
+        ((), {"passed": 2, "failed": 1}),
+        (("--audit-forbid=socket.__new__",), {"failed": 3}),
+    ],
+)
+def test_a_host_excepted_from_the_network_can_be_reached(run, options, outcomes):
+    result = run(
+        """
+import pytest, socket, urllib.request
+
+def connect(address):
+    with pytest.raises(OSError):
+        socket.create_connection((address, 1), 1)
+
+def test_excepted():
+    connect("127.0.0.1")
+
+def test_excepted_url():
+    with pytest.raises(OSError):
+        urllib.request.urlopen("http://127.0.0.1:1")
+
+def test_other():
+    connect("127.0.0.2")
+""",
+        "--audit-forbid=@network",
+        "--audit-forbid=!@connect(host=127.0.0.1)",
+        *options,
+    )
+    result.assert_outcomes(**outcomes)
+
+
+@needs(CPYTHON_EVENTS, "the events of this interpreter differ")
+def test_an_exception_lifts_nothing_of_a_policy(run, pytester):
+    policy = pytester.path / "policy.toml"
+    policy.write_text('deny = ["@network"]')
+    result = run(
+        "import socket\ndef test(): socket.socket()",
+        "--audit-forbid=@network,!@connect(host=localhost)",
+        f"--audit-policy={policy}",
+    )
+    result.assert_outcomes(failed=1)
+
+
 def test_exceptions_alone_forbid_nothing_and_are_an_error(run):
     result = run("def test(): pass", "--audit-forbid=!@connect(host=localhost)")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
