@@ -29,7 +29,7 @@ from ..rules.passing import (
     loosened,
     of_tempfile,
 )
-from .policy import OPENED
+from .policy import OPENED, STEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Learned:
 
     def add(self, rule: str, event: str = "", count: int = 1) -> None:
         """Add a rule that would have allowed an event, which was raised so often."""
+        if event in STEPS and "host=" not in rule:
+            rule = event  # which the rule for the connection will open
         if rule not in self._given:
             try:
                 if rule in SUBJECTS:
