@@ -162,8 +162,9 @@ def suggestion(
         address = subject.address()
         if address is not None and not isinstance(address, subjects.Untold):
             if is_step and address.host is None:
-                is_of_hosts = address.family in ("inet", "inet6")
-                return "@connect" if is_of_hosts else f"@connect(family={address.family})"
+                family = address.family
+                is_of_hosts = family in ("inet", "inet6")
+                return "@connect" if is_of_hosts else f"@connect(family={family})"
             return _allow_address("socket.connect" if is_step else event, address)
     if is_step:
         return "@connect"

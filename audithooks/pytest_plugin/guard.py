@@ -63,9 +63,9 @@ class Guard:
 
     *patterns* are forbidden to every test, in addition to those of its markers, and so
     is what its policy denies: that of its marker, of its folder or of the run, which is
-    in the file *policy*. The markers of a test that allow are above all. What is allowed
-    by them, or by an exception, has what it needs, as in a policy. Relative paths
-    in rules stand on the root of pytest, or on the folder of the policy. An exception
+    in the file *policy*. The markers of a test that allow are above all. What is
+    allowed by them, or by a "!", has what it needs, as in a policy. Relative paths in
+    rules stand on the root of pytest, or on the folder of the policy. An exception
     stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
     the end of its phase: set-up, call or tear-down. In a forked child only the
