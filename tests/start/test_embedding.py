@@ -102,6 +102,5 @@ def test_an_output_that_cannot_be_opened_is_named_with_the_reason(program, tmp_p
     path = tmp_path / "gone" / "events"
     done = run(program, f"output {path}", "print('started')")
     assert (done.returncode, done.stdout) == (0, "started\n")
-    assert done.stderr.splitlines()[0] == (
-        f"audithooks: the trace ends here: [Errno 2] No such file or directory: '{path}'"
-    )
+    reason = f"[Errno 2] No such file or directory: '{path}'"
+    assert done.stderr.splitlines()[0] == f"audithooks: the trace ends here: {reason}"
