@@ -54,6 +54,7 @@ _QUOTED = re.compile(r"""b?(?:'(?:[^'\\]|\\.)*('?)|"(?:[^"\\]|\\.)*("?))""", re.
 _ITEM = re.compile(r"(!?)\s*([^\s=!,|]+)\s*(?:(!?=)\s*)?")
 _BARE = re.compile(r"(?:\{[^{}|)]*\}|[^,|)])*")
 _SCALAR = re.compile(r"(?:-?\d[\w.+-]*|None|True|False)\s*(?=,|\Z)")
+_WITHOUT_BRACKETS = re.compile(r"(@\w+)[\s=:]+(\S.*)", re.DOTALL)
 _SPACE = re.compile(r"\s*")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
@@ -164,9 +165,12 @@ def parse(text: str) -> Rule:
     if not name:
         raise ValueError(f"{text!r} has no name of an event before its (")
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
-        group, _, rest = name[1:].partition(" ")
-        if rest and group in GROUPS:
-            meant = f"did you mean @{group}({rest.strip()})?"
+        match = _WITHOUT_BRACKETS.fullmatch(name)
+        if match is not None and match[1] in SUBJECTS:
+            item = (
+                match[2] if "=" in match[2] else f"{SUBJECTS[match[1]][0]}={match[2]}"
+            )
+            meant = f"did you mean {match[1]}({item})?"
             raise ValueError(f"there is no group {name!r}; {meant}")
         raise ValueError(no_group(name))
     if not is_exact and name in GROUPS and name not in EVENTS:
