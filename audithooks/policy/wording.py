@@ -44,7 +44,8 @@ _VERBS = {
 }
 _PORTS = {"ftp": 21, "http": 80, "https": 443}
 _URL = re.compile(
-    r"(?P<scheme>\w+)://(?:[^/?#]*@)?(?P<host>\[[^]/?#]*\]|[^/?#:]+)(?::(?P<port>\d+))?"
+    r"(?P<scheme>\w+)://(?:[^/?#]*@)?(?P<host>\[[^]/?#]*\]|[^/?#:]+)"
+    r"(?::(?P<port>\d{1,5}))?(?=[/?#]|\Z)"
 )
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish", "cmd.exe")
 
@@ -190,7 +191,9 @@ def _allow_url(subject: Subject) -> str:
     if match is None or match["scheme"].lower() not in _PORTS:
         return subject.event  # there is no host to connect to
     port = match["port"] or _PORTS[match["scheme"].lower()]
-    host = match["host"].strip("[]")
+    if int(port) > 65535:
+        return subject.event
+    host = cleaner(subject.event, "fullurl").text(match["host"].strip("[]"))
     return f"@connect({_host(host)}, port={port})"
 
 

@@ -204,6 +204,8 @@ def test_a_refusal_says_what_why_and_what_would_allow_it(rules, event, args, tex
         ("http.client.connect", (None, "example.com", 80)),
         ("urllib.Request", ("ftp://joe:x@[::1]:2121/x", None, {}, "GET")),
         ("urllib.Request", ("file:///x", None, {}, "GET")),
+        ("urllib.Request", ("http://a:99999", None, {}, "GET")),
+        ("urllib.Request", (f"http://a:{'9' * 5000}/", None, {}, "GET")),
         ("socket.__new__", (None, 1, 1, 0)),
         ("smtplib.send", (None, b"x")),
         ("subprocess.Popen", ("/usr/bin/env", ["env"], None, None)),
