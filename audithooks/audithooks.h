@@ -453,7 +453,8 @@ AuditHooks_private_enabled(const AuditHooks_API *api, const AuditHooks_Event *ev
    for arguments; "secrets" shows what may be one. It is copied.
 
    Needs no GIL, as there is none yet. Returns NULL, or what is wrong in words, which stay
-   valid until the next call. After Py_FinalizeEx() the hook is gone, and this may be
+   valid until the next call. The output is opened at the first event; if it cannot be,
+   stderr is told why and the program goes on. After Py_FinalizeEx() the hook is gone, and this may be
    called again; the numbers of the events go on. Call it from one thread at a time. */
 const char *AuditHooks_Start(const char *options);
 

@@ -52,5 +52,5 @@ static void write_line(const char *line, size_t length)
         return;
     out.is_over = 1;
     if (!NOBODY_READS(last_error()))
-        complain("the trace ends here", last_error());
+        complain_of_end(last_error());
 }

@@ -13,14 +13,28 @@ static atomic_int lock;
 static atomic_llong sequence, left_out, last;
 static pid_t pid, first_pid;
 
-static void complain(const char *what, int error)
+static void complain_of(const char *what, int error, const char *path)
 {
-    char line[512], told[400];
+    char line[PATH_MAX + 512], told[400];
+    const char *quote = path[0] == '\0' ? "" : "'";
     int length;
     describe(error, told, sizeof told);
-    length = snprintf(line, sizeof line, "audithooks: %s: %s\n", what, told);
+    length = snprintf(line, sizeof line, "audithooks: %s: %s%s%s%s%s\n", what, told,
+                      path[0] == '\0' ? "" : ": ", quote, path, quote);
     if (out.has_stderr && length > 0 && write_stderr(line, (size_t)length) < 0)
         return; /* there is none any more */
+}
+
+static void complain(const char *what, int error)
+{
+    complain_of(what, error, "");
+}
+
+/* Say that nothing more is written, why, and to what. */
+static void complain_of_end(int error)
+{
+    complain_of("the trace ends here", error,
+                out.path[0] == '\0' ? wanted.output : out.path);
 }
 
 #ifdef _WIN32
@@ -163,7 +177,7 @@ static void write_line(const char *line, size_t length)
         out.is_torn = written > 0;
         out.is_over = 1;
         if (errno != EPIPE)
-            complain("the trace ends here", errno);
+            complain_of_end(errno);
         return;
     }
 }
@@ -197,6 +211,6 @@ static int find_output(void)
     if (wanted.python != NULL && !out.was_open)
         out.failure = error; /* the tracer will say so, if it comes */
     else
-        complain("the trace ends here", error);
+        complain_of_end(error);
     return -1;
 }

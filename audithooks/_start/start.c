@@ -331,7 +331,7 @@ static int on_event(const char *event, PyObject *args, void *unused)
     is_inside = 0;
     if (!is_running) { /* that was the last */
         if (out.failure != 0 && !has_tried)
-            complain("the trace ends here", out.failure);
+            complain_of_end(out.failure);
         close_output();
         expect_free();
         atomic_fetch_and(&sequence, ~CLOSED);

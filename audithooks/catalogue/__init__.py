@@ -327,9 +327,31 @@ def expand(patterns: str | Iterable[str]) -> tuple[str, ...]:
         elif pattern[1:] in GROUPS:
             expanded += sorted(GROUPS[pattern[1:]])
         else:
-            names = ", ".join(f"@{group}" for group in GROUPS)
-            raise ValueError(f"there is no group {pattern!r}; the groups are {names}")
+            raise ValueError(no_group(pattern))
     return tuple(expanded)
+
+
+def no_group(name: str) -> str:
+    """Say that there is no group *name*, what was likely meant, and where all are."""
+    from difflib import get_close_matches
+
+    group = name[1:]
+    near = [
+        known
+        for known in GROUPS
+        if group and (known.startswith(group) or group.startswith(known))
+    ]
+    near = near or get_close_matches(group.lower(), GROUPS)
+    meant = [f"@{known}" for known in near]
+    if not meant and any(event.startswith(f"{group}.") for event in EVENTS):
+        meant = [f"'{group}.*'"]
+    elif not meant and group in EVENTS:
+        meant = [group]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
+    return (
+        f"there is no group {name!r}; {hint}"
+        "`python -m audithooks events --help` lists all"
+    )
 
 
 def named(event: str, args: Sequence[typing.Any]) -> dict[str, typing.Any]:

@@ -5,7 +5,7 @@
 
 A policy has rules that deny, allow or report; see Policy for which of them decides.
 policy.py decides, wording.py says it in words, files.py reads a policy, and
-learning.py writes one from what a program did.
+learning.py writes one from what a program did, without what covering.py finds.
 
 This is a guard rail against mistakes, and no sandbox. Code that wants to can get around
 an audit hook in Python: see PEP 578, "Security". Against such code the operating system

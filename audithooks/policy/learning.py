@@ -29,7 +29,8 @@ from ..rules.passing import (
     loosened,
     of_tempfile,
 )
-from .policy import OPENED
+from .covering import covered
+from .policy import OPENED, STEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class Learned:
     def __init__(self, folder: str, here: str | None = None) -> None:
         self._folder = paths.resolve(folder)
         self._prefix = "."
-        if here is not None and paths.resolve(here) != self._folder:
+        self._here = self._folder if here is None else paths.resolve(here)
+        if self._here != self._folder:
             try:
-                way = os.path.relpath(self._folder, paths.resolve(here))
+                way = os.path.relpath(self._folder, self._here)
                 self._prefix = way if way.startswith("..") else f"./{way}"
             except ValueError:  # on another drive of Windows
                 self._prefix = self._folder
@@ -67,11 +69,14 @@ class Learned:
         self._given: Counter[str] = Counter()
         self._made: set[str] = set()  # names that tempfile has made
         self._folders: set[str] = set()  # that the program has made
+        self._wide: set[str] = set()  # their rules, for all that is below as well
         self._untold: Counter[str] = Counter()  # what no rule can say
         self._refused: Counter[tuple[str, str]] = Counter()
 
     def add(self, rule: str, event: str = "", count: int = 1) -> None:
         """Add a rule that would have allowed an event, which was raised so often."""
+        if event in STEPS and "host=" not in rule:
+            rule = event  # which the rule for the connection will open
         if rule not in self._given:
             try:
                 if rule in SUBJECTS:
@@ -111,6 +116,7 @@ class Learned:
         self._join_hosts(found, of_any_port)
         self._leave_out_opened(found)
         self._leave_out_missing(found)
+        self._leave_out_covered(found)
         order = {name: place for place, name in enumerate(_ORDER)}
         return [
             (f"{events}({value})" if value else events, count)
@@ -127,6 +133,8 @@ class Learned:
                 path = self._path(value.text)
                 if rule.events != "@write":
                     path = path.removesuffix(_TRIED)
+                if value.text in self._folders:
+                    self._wide.add(f"path={path}")
                 yield f"path={path}"
         elif "program" in items:
             for value in items["program"]:
@@ -244,6 +252,15 @@ class Learned:
         for key in missing:
             if os.path.basename(key[1]) in there:
                 del found[key]
+
+    def _leave_out_covered(self, found: Counter[tuple[str, str]]) -> None:
+        """Leave out rules that allow nothing but what another one allows."""
+        kinds: dict[str, list[str]] = {}
+        for events, value in found:
+            kinds.setdefault(events, []).append(value)
+        for events, values in kinds.items():
+            for value, other in covered(values, self._here, self._wide).items():
+                found[events, other] += found.pop((events, value))
 
     def options(self) -> list[str]:
         """Return a line for each rule, as an option that can be pasted."""

@@ -16,6 +16,7 @@ from ..records.origin import callers, is_of_loop
 from ..records.selection import Selection, only_exceptions, refuse_doubts
 from ..records.text import printable
 from ..rules import Rules, Subject, parse, split
+from ..rules.grammar import events_of
 from ..rules.rules import current_folder
 from .wording import phrase, suggestion
 
@@ -41,6 +42,12 @@ OPENED = {
     - {"socket.sethostname", "webbrowser.open"},
     "listen": frozenset({"socket.__new__"}),
     "spawn": frozenset({"os.fork", "os.forkpty", "_winapi.CreatePipe"}),
+}
+# Of these a connection is what is meant: they are useless without one.
+STEPS = OPENED["connect"] - {
+    "socket.gethostname",
+    "socket.getservbyname",
+    "socket.getservbyport",
 }
 # What default="deny" denies: of what is written, that which has a path.
 _JUDGED = ("@write(path=*)", "@connect", "@listen", "@spawn")
@@ -153,8 +160,12 @@ class Policy:
         self._report = Selection("report", texts["report"], folder=self.folder)
         lifting = [ruling for ruling in self.rulings if _lifts(ruling)]
         needed = opened(parse(ruling.text.lstrip("!")) for ruling in lifting)
-        named = {parse(text).events for text in broad}
-        self._opened = {e: lifting[n] for e, n in needed.items() if e not in named}
+        self._named = {parse(text).events for text in broad}
+        self._opened = {
+            event: lifting[number]
+            for event, number in needed.items()
+            if event not in self._named
+        }
         judged = _JUDGED if default == "deny" else ()
         self._default = Selection("default", judged, folder=self.folder)
         self._tiers: dict[str, _Tiers] = {}  # by the names of events
@@ -297,7 +308,8 @@ class Policy:
             return decision._replace(because=f"{decision.because} needs it")
         rule = broad.find(subject) if broad is not None else None
         if rule is not None:
-            to_allow = suggestion(subject, [rule])
+            is_step = event in STEPS and self._denies_what_follows(event, rule)
+            to_allow = suggestion(subject, [rule], is_step)
             return self._decision(DENIED, "deny", rule, subject, to_allow)
         if is_closed or (allow is not None and allow.speak(subject)):
             return self._closed(subject, is_closed)
@@ -315,6 +327,15 @@ class Policy:
                 suggestion(subject),
             )
         return None
+
+    def _denies_what_follows(self, event: str, rule: Rule) -> bool:
+        """Whether to allow a step to a connection alone would lead to a refusal.
+
+        And @connect opens it.
+        """
+        return event not in self._named and CAPABILITIES["connect"] <= {
+            *events_of(rule)
+        }
 
     def _tiers_of(self, event: str) -> _Tiers:
         """Return the tiers that have rules about events of a name, None for others."""

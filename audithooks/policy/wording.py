@@ -42,6 +42,11 @@ _VERBS = {
     "shutil.rmtree": "remove all of",
     "sqlite3.connect": "open the database",
 }
+_PORTS = {"ftp": 21, "http": 80, "https": 443}
+_URL = re.compile(
+    r"(?P<scheme>\w+)://(?:[^/?#]*@)?(?P<host>\[[^]/?#]*\]|[^/?#:]+)"
+    r"(?::(?P<port>\d{1,5}))?(?=[/?#]|\Z)"
+)
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish", "cmd.exe")
 
 
@@ -109,6 +114,8 @@ def _program(subject: Subject) -> str:
 def _address(subject: Subject) -> str:
     address: Any = subject.address()
     event = subject.event
+    if event == "socket.__new__":
+        return f"make a socket of {address.family}"
     verb = "connect to"
     if event in subjects.LOOK_UPS:
         verb = "look up"
@@ -132,12 +139,17 @@ def _without_secrets(host: str) -> str:
     return hide_users(cleaner("socket.connect", "address").text(host))
 
 
-def suggestion(subject: Subject, others: Collection[Rule] = ()) -> str:
+def suggestion(
+    subject: Subject, others: Collection[Rule] = (), is_step: bool = False
+) -> str:
     """Return the rule that allows an event, and as little else as can be said.
 
-    It is none of *others*, which do not.
+    It is none of *others*, which do not. If the event *is a step* to a connection, the
+    rule allows that, as the event alone would lead to the next refusal.
     """
     event = subject.event
+    if is_step and event == "urllib.Request":
+        return _allow_url(subject)
     if event in subjects.SPAWNS:
         argv = subject.program()
         if isinstance(argv, subjects.Untold):
@@ -150,7 +162,13 @@ def suggestion(subject: Subject, others: Collection[Rule] = ()) -> str:
     if not subjects.has_places(event):
         address = subject.address()
         if address is not None and not isinstance(address, subjects.Untold):
-            return _allow_address(event, address)
+            if is_step and address.host is None:
+                family = address.family
+                is_of_hosts = family in ("inet", "inet6")
+                return "@connect" if is_of_hosts else f"@connect(family={family})"
+            return _allow_address("socket.connect" if is_step else event, address)
+    if is_step:
+        return "@connect"
     capability = _intent(subject, others) or subjects.capability_of(event)
     name = event if capability is None else f"@{capability}"
     leads = [
@@ -165,6 +183,23 @@ def suggestion(subject: Subject, others: Collection[Rule] = ()) -> str:
     if event == "sqlite3.connect" and subject.args[:1] == (":memory:",):
         return f"{event}(database=:memory:)"
     return name if event == "open" else event  # of a descriptor
+
+
+def _allow_url(subject: Subject) -> str:
+    url = subject.args[0] if subject.args else None
+    match = _URL.match(url) if isinstance(url, str) else None
+    if match is None or match["scheme"].lower() not in _PORTS:
+        return subject.event  # there is no host to connect to
+    port = match["port"] or _PORTS[match["scheme"].lower()]
+    if int(port) > 65535:
+        return subject.event
+    host = cleaner(subject.event, "fullurl").text(match["host"].strip("[]"))
+    return f"@connect({_host(host)}, port={port})"
+
+
+def _host(host: str) -> str:
+    is_plain = re.fullmatch(r"[\w.:-]+", host)
+    return f"host={quoted(host) if is_plain else in_quotes(host)}"
 
 
 def _allow_address(event: str, address: Any) -> str:
@@ -182,8 +217,7 @@ def _allow_address(event: str, address: Any) -> str:
     if address.host is None:
         return name if address.family is None else f"{name}(family={address.family})"
     host = _without_secrets(address.names[0] if address.names else address.host)
-    is_plain = re.fullmatch(r"[\w.:-]+", host)
-    items = [f"host={quoted(host) if is_plain else in_quotes(host)}"]
+    items = [_host(host)]
     port = address.port
     if port is not None and event not in subjects.LOOK_UPS:
         items.append(f"port={port}")

@@ -63,8 +63,9 @@ class Guard:
 
     *patterns* are forbidden to every test, in addition to those of its markers, and so
     is what its policy denies: that of its marker, of its folder or of the run, which is
-    in the file *policy*. The markers of a test that allow are above all. Relative paths
-    in rules stand on the root of pytest, or on the folder of the policy. An exception
+    in the file *policy*. The markers of a test that allow are above all. What is
+    allowed by them, or by a "!", has what it needs, as in a policy. Relative paths in
+    rules stand on the root of pytest, or on the folder of the policy. An exception
     stops the operation and fails the test; it is not an Exception, so few
     programs catch it. If one does, or if it comes in another thread, the test fails at
     the end of its phase: set-up, call or tear-down. In a forked child only the
@@ -112,15 +113,17 @@ class Guard:
                 self._policy_of(item),
             )
         forbidden, allowed, policy = item.stash.get(_SELECTIONS, (None, None, None))
-        if allowed is None or not (forbidden or policy):
+        if forbidden is None or allowed is None or not (forbidden or policy):
             return (yield)
         patterns = (
-            *(forbidden.events if forbidden else ()),
+            *forbidden.events,
             *(policy.patterns if policy else ()),
         )
         if policy is not None:
             policy.warn(sys.modules)
-        needed = opened(allowed.rules)
+        named = {rule.events for rule in forbidden.rules}
+        needed = opened(allowed.rules).keys() - named
+        excepted = opened(forbidden.exceptions).keys() - named
         seen: list[str] = []
         watching = True
 
@@ -132,14 +135,14 @@ class Guard:
             if policy is not None and event == "import":
                 policy.warn(args)
             try:
-                rule = forbidden.find(Subject(event, args)) if forbidden else None
+                rule = None
+                if forbidden and event not in excepted:
+                    rule = forbidden.find(Subject(event, args))
                 if rule is None:
                     decision = policy.decide(event, args) if policy else None
                     if decision is None or decision.action != DENIED:
                         return
-                if event in needed and not (rule and rule.events == event):
-                    return
-                if allowed.has(event, args) or is_of_loop(event):
+                if event in needed or allowed.has(event, args) or is_of_loop(event):
                     return
                 text = self._tell(event, args, decision, rule)
             except Exception as error:  # it is forbidden anyway

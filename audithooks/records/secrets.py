@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 
 # The builtins module is already cleared when the last event comes.
-from builtins import any, isinstance, len, map, str, type  # noqa: UP029
+from builtins import any, enumerate, isinstance, len, map, str, type  # noqa: UP029
 
 from ..catalogue import EVENTS, described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
 HIDDEN = "[redacted]"
@@ -177,6 +177,9 @@ _NO_SECRET = re.compile(
 ).fullmatch
 _NO_VALUE = re.compile(r"(?:no|ask|use)_.*|.*_(?:stdin|prompt)").fullmatch
 _IS_OPTION = re.compile(r"--?[A-Za-z][\w-]*(?:=.*)?", re.DOTALL).fullmatch
+_FLAGS = re.compile(r"-[bBdEiIOPqRsStuvVxh?]*")
+_UP_TO_QUOTES = re.compile(r"[^\"']*")
+_MOST_OF_CODE = 100  # characters
 _WORD = re.compile(rf"(?:{_QUOTED}|\\.|[^\s\"'\\;|&()])+|[;|&]+", re.DOTALL)
 
 
@@ -191,6 +194,41 @@ def hide_words(words: Iterable[Any]) -> Iterator[Any]:
             yield text.encode("latin-1")
         else:
             yield state.other(word)
+
+
+def hide_python(words: Sequence[str]) -> list[str]:
+    """Return the command line of a Python without secrets.
+
+    Of the code of its -c only the first line is kept, up to a text in quotes, as that
+    may be a secret without a name.
+    """
+    shown = [*words]
+    is_argument = False
+    for number, word in enumerate(words[1:], 1):
+        if is_argument:
+            is_argument = False
+            continue
+        if not word.startswith("-") or word == "-":
+            break  # a script
+        if word.startswith("--"):
+            is_argument = word == "--check-hash-based-pycs"
+            continue
+        options = _FLAGS.match(word).end()  # type: ignore[union-attr]
+        letter, rest = word[options : options + 1], word[options + 1 :]
+        if letter == "c" and rest:
+            shown[number] = word[: options + 1] + _short_code(rest)
+        elif letter == "c" and number + 1 < len(words):
+            shown[number + 1] = _short_code(words[number + 1])
+        if letter not in ("W", "X"):  # -m and -c are the last
+            break
+        is_argument = not rest
+    return [*hide_words(shown)]
+
+
+def _short_code(code: str) -> str:
+    lines = code.strip().splitlines() or [""]
+    kept = _UP_TO_QUOTES.match(lines[0])[0][:_MOST_OF_CODE]  # type: ignore[index]
+    return kept if kept == code.strip() else f"{kept}\N{HORIZONTAL ELLIPSIS}"
 
 
 def hide_command(text: str) -> str:

@@ -51,11 +51,11 @@ class Selection:
     """What *texts* select, which the messages of errors call *argument*.
 
     A text has one or more rules; one behind a "!" is an exception. *rules* are those
-    that are none. *events* and *exclude* are for subscribe(), without arguments. They
-    are a little too many: has() tells. If there are only exceptions, or nothing, then
-    *is_open* tells whether that means all others. Relative paths stand on *folder*, by
-    default the current one. With *strict* they are rules that allow; without, what
-    their exceptions do.
+    that are none, *exceptions* the others. *events* and *exclude* are for subscribe(),
+    without arguments. They are a little too many: has() tells. If there are only
+    exceptions, or nothing, then *is_open* tells whether that means all others. Relative
+    paths stand on *folder*, by default the current one. With *strict* they are rules
+    that allow; without, what their exceptions do.
 
     Raises TypeError and ValueError, as subscribe() does.
     """
@@ -81,6 +81,7 @@ class Selection:
         )
         self._is_open = is_open and not wanted
         self.rules = self._wanted.rules
+        self.exceptions = self._unwanted.rules
         self.events = self._wanted.names
         self.exclude = self._unwanted.plain_names
 

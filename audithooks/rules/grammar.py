@@ -16,7 +16,7 @@ import re
 from collections import namedtuple
 
 from .._globs import glob_of, is_glob
-from ..catalogue import ALIASES, EVENTS, GROUPS
+from ..catalogue import ALIASES, EVENTS, GROUPS, no_group
 from .subjects import INTENTS, SEMANTIC
 
 TYPE_CHECKING = False
@@ -54,6 +54,7 @@ _QUOTED = re.compile(r"""b?(?:'(?:[^'\\]|\\.)*('?)|"(?:[^"\\]|\\.)*("?))""", re.
 _ITEM = re.compile(r"(!?)\s*([^\s=!,|]+)\s*(?:(!?=)\s*)?")
 _BARE = re.compile(r"(?:\{[^{}|)]*\}|[^,|)])*")
 _SCALAR = re.compile(r"(?:-?\d[\w.+-]*|None|True|False)\s*(?=,|\Z)")
+_WITHOUT_BRACKETS = re.compile(r"(@\w+)[\s=:]+(\S.*)", re.DOTALL)
 _SPACE = re.compile(r"\s*")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
@@ -164,7 +165,14 @@ def parse(text: str) -> Rule:
     if not name:
         raise ValueError(f"{text!r} has no name of an event before its (")
     if not is_exact and name.startswith("@") and name[1:] not in GROUPS:
-        raise ValueError(f"there is no group {name!r}; {_group_meant(name)}")
+        match = _WITHOUT_BRACKETS.fullmatch(name)
+        if match is not None and match[1] in SUBJECTS:
+            item = (
+                match[2] if "=" in match[2] else f"{SUBJECTS[match[1]][0]}={match[2]}"
+            )
+            meant = f"did you mean {match[1]}({item})?"
+            raise ValueError(f"there is no group {name!r}; {meant}")
+        raise ValueError(no_group(name))
     if not is_exact and name in GROUPS and name not in EVENTS:
         raise ValueError(f"there is no event {name!r}: did you mean @{name}?")
     if not bracket:
@@ -177,18 +185,6 @@ def parse(text: str) -> Rule:
     for item in rule.items:
         _check(rule, item, events)
     return rule
-
-
-def _group_meant(name: str) -> str:
-    """Return a hint at what was meant with the *name* of a group that there is not."""
-    group, *rest = name[1:].split(None, 1)
-    if rest and group in GROUPS:
-        return f"did you mean @{group}({rest[0]})?"
-    begun = [known for known in GROUPS if group and known.startswith(group)]
-    if len(begun) == 1:
-        return f"did you mean @{begun[0]}?"
-    groups = ", ".join(f"@{known}" for known in GROUPS)
-    return _near(group, GROUPS, "did you mean @{}?") or f"the groups are {groups}"
 
 
 def _head(text: str) -> tuple[str, str, str]:
@@ -344,13 +340,13 @@ def events_of(rule: Rule) -> tuple[str, ...]:
     return tuple(name for name in EVENTS if matches(name))
 
 
-def _near(name: str, known: Iterable[str], hint: str = "did you mean {}?") -> str:
+def _near(name: str, known: Iterable[str]) -> str:
     """Return a hint at one of the *known* names that is close to *name*, or ""."""
     from difflib import get_close_matches
 
     lower = {one.lower(): one for one in known}
     near = get_close_matches(name.lower(), lower, 1, 0.75)
-    return hint.format(lower[near[0]]) if near else ""
+    return f"did you mean {lower[near[0]]}?" if near else ""
 
 
 SUBJECTS = {

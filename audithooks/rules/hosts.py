@@ -268,10 +268,16 @@ def _refuse_other(text: str) -> None:
         raise ValueError(f"{text!r} is a pattern of names; write a network, {hint}")
     if re.fullmatch(r"[\d.]+", text) and number_of(normal(text)) is None:
         raise ValueError(f"{text!r} is neither a name nor an address")
-    match = re.fullmatch(r"(?:\w+://)?([^\s/:@]+)(?::(\d+))?(?:/[a-zA-Z].*|/)?", text)
-    if match is not None and match[0] != match[1]:
-        port = f", port={match[2]}" if match[2] else ""
-        raise ValueError(f"{text!r} is no host; write host={match[1]}{port}")
+    match = re.fullmatch(
+        r"(?:\w+://)?(?:\[([\da-fA-F:.]+)\]|([^\s/:@]+))(?::(\d+))?(?:/[a-zA-Z].*|/)?",
+        text,
+    )
+    if match is not None and match[0] not in (match[2], f"[{match[1]}]"):
+        port = f", port={match[3]}" if match[3] else ""
+        host = match[1] or match[2]
+        raise ValueError(f"{text!r} is no host; write host={host}{port}")
+    if re.fullmatch(r"\.[\w.-]+", text):
+        raise ValueError(f"{text!r} is no host; write host=*{text} for those below it")
 
 
 def _network(text: str, is_exact: bool) -> tuple[int, int, int] | None:

@@ -18,7 +18,7 @@ from select import POLLIN, poll
 from .. import HookRejected
 from .._real import Real
 from ..records.lines import Lines, complain, keep_stderr
-from ..records.secrets import hide_words
+from ..records.secrets import hide_python
 from .attached import (
     ATTACHED,
     COUNT,
@@ -459,7 +459,7 @@ def show(parser: Parser, given: argparse.Namespace, options: Options) -> int:
         complain(str(error))
         return 1
     words = target.command()
-    command = " ".join(words if options.secrets else hide_words(words))
+    command = " ".join(words if options.secrets else hide_python(words))
     options = options._replace(command=command)
     try:
         shown = _Shown(options, given.learn)

@@ -9,7 +9,7 @@ import sys
 from math import inf
 
 from ..records.lines import Lines, complain, keep_stderr
-from ..records.secrets import hide_words
+from ..records.secrets import hide_python
 from .following import VARIABLE, decoded
 from .options import Options
 from .output import open_followed
@@ -93,7 +93,7 @@ def follow(encoded: str | None = None, first: str = "") -> bool:
         else:
             # The command line is known only from 3.10 on.
             command = getattr(sys, "orig_argv", [sys.executable])
-            shown = command if options.secrets else hide_words(command)
+            shown = command if options.secrets else hide_python(command)
             options = options._replace(command=" ".join(shown))
         start(options, lines, channel)
         return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from textwrap import fill
 
-from ..catalogue import ALIASES, BLIND, EVENTS, Entry
+from ..catalogue import ALIASES, BLIND, EVENTS, GROUPS, Entry
 from ..records.selection import Selection
 from .options import PAGES, Formatter, Parser, command_name
 
@@ -23,6 +24,7 @@ def _parser() -> Parser:
         description="List the events of Python, by default those of this system.",
         epilog="PATTERN is a name, a shell-style pattern such as 'socket.*' or a\n"
         "group such as @file; '!PATTERN' leaves out what matches.\n\n"
+        f"The groups are:\n{_groups()}\n\n"
         f"A table to search in:\n  {PAGES}/reference/events.html",
         formatter_class=Formatter,
         allow_abbrev=False,
@@ -39,6 +41,11 @@ def _parser() -> Parser:
         help="what programs do without raising an event",
     )
     return parser
+
+
+def _groups() -> str:
+    words = " ".join(f"@{group}" for group in GROUPS)
+    return fill(words, 70, initial_indent="  ", subsequent_indent="  ")
 
 
 def print_events(argv: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from .._real import Real
 from ..records.fields import Fields
-from ..records.secrets import hide_words
+from ..records.secrets import hide_python
 from ..records.selection import Selection, only_exceptions, refuse_doubts
 from ..rules.rules import current_folder
 from .habits import divide, hint, is_script, pattern
@@ -580,7 +580,7 @@ def _folder(parser: Parser, path: str | None) -> str:
 def _command(given: argparse.Namespace) -> str:
     """Return the program and its arguments, to be shown."""
     words = ["-m"] * given.module + ["-c"] * given.code + given.program
-    return " ".join(words if given.secrets else hide_words(words))
+    return " ".join(words if given.secrets else hide_python(["", *words])[1:])
 
 
 def _color(choice: str, terminal: bool, is_file: bool) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from audithooks.policy import Policy
 from audithooks.policy.learning import Learned
 
 
@@ -143,8 +144,6 @@ def test_both_ends_of_a_rename(learn):
 
 def test_what_is_written_is_a_policy(tmp_path):
     pytest.importorskip("tomllib", reason="tomli may be missing")
-    from audithooks.policy import Policy
-
     learned = Learned(str(tmp_path))
     learned.add(f"@write(path={tmp_path}/x)")
     (tmp_path / "p.toml").write_text(learned.policy("prog 'a'"))
@@ -263,6 +262,56 @@ def test_a_folder_that_the_program_did_not_make_is_not_opened_as_a_whole(tmp_pat
     assert [rule for rule, _ in learned.rules()] == [
         "@write(path='./old')",
         "@write(path=./new)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "learned"),
+    [
+        (["./b", "./b/x", "./b/c/y.txt", "./bc"], ["./b", "./bc"]),
+        (["./b/x", "./b/1234/y", "./b"], ["./b"]),
+        (["./1234/a", "./5678/a/b", "./c/a"], ["./*/a"]),
+        (["./f1234", "./fa", "./f5678/g"], ["./f*", "./f*/g"]),
+        (["./f1234", "./fa", "./fa/g"], ["./f*", "./fa"]),
+        (["./o/1.c", "./o/2.c", "./o/3.c", "./o/4.c", "./o/d"], ["./o/*.c", "./o/d"]),
+        (["/opt/x", "/opt/x/y", "/opt/xy"], ["/opt/x", "/opt/xy"]),
+        (["./log-12345678.txt", "./log-.txt"], ["./log-*.txt"]),
+        (["/scratch/a", "/scratch/a/b/c"], ["{tmp}"]),
+    ],
+)
+def test_no_rule_is_learned_that_another_one_covers(learn, seen, learned):
+    given = [path.replace("./", "/nobody/project/") for path in seen]
+    rules = learn(*(f"@write(path={path})" for path in given))
+    assert [rule for rule, _ in rules] == [f"@write(path={path})" for path in learned]
+    assert sum(count for _, count in rules) == len(seen)
+    allowed = [rule for rule, _ in rules]
+    policy = Policy.from_rules(default="deny", allow=allowed, folder="/nobody/project")
+    assert {policy.decide("os.mkdir", (path, 0, -1)).action for path in given} == {
+        "allowed"
+    }
+
+
+def test_a_pattern_does_not_stand_for_what_is_below_a_folder_that_was_made(learn):
+    learned = Learned("/nobody/project")
+    learned.add("@write(path=/nobody/project/fa)", "os.mkdir")
+    learned.add("@write(path=/nobody/project/f1234)")
+    assert [rule for rule, _ in learned.rules()] == [
+        "@write(path=./f*)",
+        "@write(path=./fa)",
+    ]
+
+
+def test_a_program_is_learned_by_its_name_or_by_its_path_not_by_both(
+    learn, tmp_path, monkeypatch
+):
+    for folder in "one", "two":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "git").touch(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/one")
+    rules = [f"@spawn(program={tmp_path}/{folder}/git)" for folder in ("one", "two")]
+    assert learn(*rules, "@spawn(program=git)") == [
+        (rules[1], 1),
+        ("@spawn(program=git)", 2),
     ]
 
 

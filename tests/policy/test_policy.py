@@ -162,7 +162,22 @@ def test_the_default_denies_what_changes_the_world():
             "urllib.Request",
             ("https://joe:swordfish@a.com/?token=swordfish", None, {}, "GET"),
             "audithooks: may not request https://[redacted]@a.com/?token=[redacted] "
-            "[urllib.Request; deny-1: @network]; to allow it: urllib.Request",
+            "[urllib.Request; deny-1: @network]; "
+            "to allow it: @connect(host=a.com, port=443)",
+        ),
+        (
+            {"deny": "@network"},
+            "socket.__new__",
+            (None, 2, 1, 0),
+            "audithooks: may not make a socket of inet "
+            "[socket.__new__; deny-1: @network]; to allow it: @connect",
+        ),
+        (
+            {"deny": "urllib.*"},  # alone: to allow connections would close the others
+            "urllib.Request",
+            ("https://a.com/", None, {}, "GET"),
+            "audithooks: may not request https://a.com/ "
+            "[urllib.Request; deny-1: urllib.*]; to allow it: urllib.Request",
         ),
         (
             {"deny": "shop.*"},
@@ -187,6 +202,12 @@ def test_a_refusal_says_what_why_and_what_would_allow_it(rules, event, args, tex
         ("shutil.rmtree", ("/x", -1)),
         ("socket.getaddrinfo", ("example.com", 80, 0, 0, 0)),
         ("http.client.connect", (None, "example.com", 80)),
+        ("urllib.Request", ("ftp://joe:x@[::1]:2121/x", None, {}, "GET")),
+        ("urllib.Request", ("file:///x", None, {}, "GET")),
+        ("urllib.Request", ("http://a:99999", None, {}, "GET")),
+        ("urllib.Request", (f"http://a:{'9' * 5000}/", None, {}, "GET")),
+        ("socket.__new__", (None, 1, 1, 0)),
+        ("smtplib.send", (None, b"x")),
         ("subprocess.Popen", ("/usr/bin/env", ["env"], None, None)),
         ("os.system", ("ls",)),
         ("os.listdir", ("/x y",)),

@@ -11,7 +11,13 @@ from features import PROCESSES, needs
 from written import written
 
 from audithooks.catalogue import EVENTS
-from audithooks.records.secrets import hide_command, hide_named, hide_words, is_secret
+from audithooks.records.secrets import (
+    hide_command,
+    hide_named,
+    hide_python,
+    hide_words,
+    is_secret,
+)
 
 SECRET = "hunter2"
 
@@ -276,6 +282,31 @@ def test_a_cut_shows_no_part_of_a_secret(dispatcher, path, make, longest):
 def test_a_command_without_secrets_is_as_it_was(command):
     assert hide_command(command) == command
     assert [*hide_words(command.split(" "))] == command.split(" ")
+
+
+CHECK = "--check-hash-based-pycs"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["-c", "import os; f('A', 'swordfish')"], ["-c", "import os; f(…"]),
+        (["-IBc", "\nx = 1\nf('x')", "-c", "'a'"], ["-IBc", "x = 1…", "-c", "'a'"]),
+        (["-cprint('swordfish')"], ["-cprint(…"]),
+        (["-Wc", "-X", "c", "-c", "f('x')"], ["-Wc", "-X", "c", "-c", "f(…"]),
+        ([CHECK, "never", "-c", "'x'"], [CHECK, "never", "-c", "…"]),
+        (["-c", " print(1)\n"], ["-c", "print(1)"]),
+        (["-c", "x" * 101], ["-c", "x" * 100 + "…"]),
+        (["-c", "f(token=abc)"], ["-c", "f(token=[redacted]"]),
+        (["-c"], ["-c"]),
+        (["-m", "shop", "-c", "'x'"], ["-m", "shop", "-c", "'x'"]),
+        (["-ms", "-c", "'x'"], ["-ms", "-c", "'x'"]),
+        (["shop.py", "-c", "'x'"], ["shop.py", "-c", "'x'"]),
+        (["-", "-c", "'x'"], ["-", "-c", "'x'"]),
+    ],
+)  # fmt: skip
+def test_the_code_of_a_python_is_short_and_without_texts(given, shown):
+    assert hide_python(["python", *given]) == ["python", *shown]
 
 
 def test_words_that_are_no_text_are_kept():

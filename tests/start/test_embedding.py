@@ -96,3 +96,11 @@ WRONG = {
 def test_what_is_wrong_is_said(program, options):
     done = run(program, options, "print('not started')")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", f"{WRONG[options]}\n")
+
+
+def test_an_output_that_cannot_be_opened_is_named_with_the_reason(program, tmp_path):
+    path = tmp_path / "gone" / "events"
+    done = run(program, f"output {path}", "print('started')")
+    assert (done.returncode, done.stdout) == (0, "started\n")
+    reason = f"[Errno 2] No such file or directory: '{path}'"
+    assert done.stderr.splitlines()[0] == f"audithooks: the trace ends here: {reason}"

@@ -458,7 +458,8 @@ def test_an_output_that_is_full_ends_the_trace_and_not_the_program():
     )
     assert (done.returncode, done.stdout) == (0, "1\n")
     assert done.stderr == (
-        "audithooks: the trace ends here: [Errno 28] No space left on device\n"
+        "audithooks: the trace ends here: "
+        "[Errno 28] No space left on device: '/dev/full'\n"
     )
 
 

@@ -21,7 +21,7 @@ from features import (
     raises,
 )
 
-from audithooks.catalogue import EVENTS
+from audithooks.catalogue import EVENTS, GROUPS
 from audithooks.records.lines import Lines
 from audithooks.tracer.summary import Table
 
@@ -1859,8 +1859,13 @@ def test_events_that_there_are_not(trace):
     told = "python -m audithooks events: no event matches nothing.*\n"
     assert (done.stdout, done.stderr, done.returncode) == ("", told, 1)
     done = trace("events", "@nothing")
-    assert "PATTERN: there is no group '@nothing'; the groups are @" in done.stderr
+    assert "PATTERN: there is no group '@nothing'; `python -m audi" in done.stderr
     assert (done.stderr.count("\n"), done.returncode) == (1, 2)
+
+
+def test_the_help_of_events_lists_every_group(trace):
+    words = trace("events", "--help").stdout.split()
+    assert {f"@{group}" for group in GROUPS} <= {*words}
 
 
 @needs(os.name != "nt", "Windows has these")

@@ -6,6 +6,8 @@ import random
 import re
 import shlex
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from features import CPYTHON_EVENTS, FORK, needs
@@ -30,6 +32,26 @@ def run(child, tmp_path):
     return start
 
 
+@pytest.fixture
+def server():
+    """Serve the same to every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        thread = Thread(target=made.serve_forever, args=[0.01])
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
 def test_what_is_not_allowed_is_refused_and_says_what_would_allow_it(run, tmp_path):
     done = run("-e", "none", "--allow", "@write(path=./build)", "-c", WRITE)
     assert done.returncode == 1
@@ -42,6 +64,35 @@ def test_what_is_not_allowed_is_refused_and_says_what_would_allow_it(run, tmp_pa
     )
     assert (tmp_path / "build/x").exists()
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:{}').close()",
+        "import http.client as h\nh.HTTPConnection('127.0.0.1', {}).connect()",
+        "import socket\nsocket.socket().connect(('127.0.0.1', {}))",
+    ],
+    ids=["urllib", "http.client", "socket"],
+)
+def test_the_advice_of_a_refusal_lets_the_program_run(run, server, code):
+    options = "-e", "none", "--deny", "@network"
+    program = code.format(server.server_port)
+    refused = run(*options, "-c", program)
+    assert refused.returncode == 1
+    advice = refused.stderr.splitlines()[-1].partition("; to allow it: ")[2]
+    done = run(*options, "--allow", advice, "-c", program)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_what_would_have_been_refused_of_a_connection_is_its_host(run, server):
+    done = run(
+        *("-e", "none", "--deny", "@network", "--permissive", "-c"),
+        "import urllib.request\n"
+        f"urllib.request.urlopen('http://127.0.0.1:{server.server_port}').close()",
+    )
+    (row,) = [line for line in done.stderr.splitlines() if "--allow" in line]
+    assert row.endswith(" --allow '@connect(host=localhost)'")
 
 
 def test_the_record_has_the_decision(run, tmp_path):
