@@ -146,22 +146,6 @@ os._exit(0)
 """
 )
 
-# Whether what sys.unraisablehook() prints has the exceptions before one, too.
-UNRAISABLE_CHAINS = "During handling of" in prints(
-    """
-import gc, sys
-sys.stderr = sys.stdout
-class Object:
-    def __del__(self):
-        try:
-            1 / 0
-        finally:
-            [][0]
-Object()
-gc.collect()
-"""
-)
-
 # Whether a pure Event can find out from sys that there is no hook.
 TOLD = sys.implementation.name == "cpython" and sys.version_info < (3, 14)
 
