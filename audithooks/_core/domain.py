@@ -21,8 +21,8 @@ else:
     hooklist = Late("audithooks._core.choice")
 
 
-# What only some programs need is imported late, and kept: PyPy 3.9 takes a lock for each
-# import statement, and in a forked child a lock that another thread had stays taken.
+# What only some programs need is imported late, and kept: PyPy 3.9 takes a lock for
+# each import statement, and in a forked child one that another thread had stays taken.
 _doubt: "Any" = None
 _recorder: "Any" = None
 _select: "Any" = None
