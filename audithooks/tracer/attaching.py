@@ -19,7 +19,17 @@ from .. import HookRejected
 from .._real import Real
 from ..records.lines import Lines, complain, keep_stderr
 from ..records.secrets import hide_words
-from .attached import ATTACHED, COUNT, DECISION, END, LEFT, LINE, PATIENCE, SAID
+from .attached import (
+    ATTACHED,
+    COUNT,
+    DECISION,
+    END,
+    LEFT,
+    LINE,
+    NO_SIGNAL,
+    PATIENCE,
+    SAID,
+)
 from .following import FOLDER, encoded
 from .options import Options
 from .target import NotAttached, Target
@@ -139,7 +149,7 @@ except BaseException as error:
         try:
             told = {"options": encoded(self._options), "begin": self._begin}
             try:
-                connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
+                connection.send(json.dumps(told).encode(), NO_SIGNAL)
             except ConnectionError:  # it has said why
                 pass
             if not self._is_answered(connection):
@@ -310,7 +320,7 @@ except BaseException as error:
                 return
             self.ended = f"process {self.target.pid} detached"
             try:
-                connection.send(END, socket.MSG_NOSIGNAL)
+                connection.send(END, NO_SIGNAL)
             except OSError:  # it has left by itself
                 pass
             with self.target.slot(None) as is_held:
