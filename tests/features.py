@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import time
 from functools import cache
 
 import pytest
@@ -22,6 +23,9 @@ def needs(there, reason):
     """Skip a test if something is missing, with a reason."""
     return pytest.mark.skipif(not there, reason=reason)
 
+
+# WebAssembly has no clock for each thread.
+thread_time = getattr(time, "thread_time", time.process_time)
 
 # WebAssembly has these functions, too, but they raise.
 PROCESSES = sys.platform not in ("emscripten", "wasi")

@@ -3,9 +3,8 @@
 soak/fuzz.py does the same for longer, guided by coverage.
 """
 
-from time import thread_time
-
 import pytest
+from features import thread_time
 from fuzzing import play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
