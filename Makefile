@@ -34,7 +34,7 @@ perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS
 gate: $(VENV)/floor  ## compare the speed with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
 
-perf-pypy: $(VENV)/built  ## measure an event that no hook wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
+perf-pypy: $(VENV)/built  ## measure an event, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
 	$(BIN)/python perf/pypy.py
 
 perf-import: $(VENV)/floor  ## measure the import of audithooks, with its target
