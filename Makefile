@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Releases without a wheel for a Python need a Rust compiler there; pip takes older ones.
+export PIP_ONLY_BINARY ?= hypothesis,rpds-py
 SOURCES = pyproject.toml build_ext.py $(wildcard $(addprefix audithooks/,*.h *.pxd _core/*.h */*.p[xy]* _start/*.[ch]))
 
 .DEFAULT_GOAL := help
@@ -34,7 +36,7 @@ perf: $(VENV)/floor $(VENV)/peers  ## measure every case, write the report; ARGS
 gate: $(VENV)/floor  ## compare the speed with the budget, the base revision and the claims
 	$(BIN)/python perf/gate.py $(ARGS)
 
-perf-pypy: $(VENV)/built  ## measure an event that no hook wants, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
+perf-pypy: $(VENV)/built  ## measure an event, on PyPy; PYTHON=pypy3 VENV=.venv-pypy
 	$(BIN)/python perf/pypy.py
 
 perf-import: $(VENV)/floor  ## measure the import of audithooks, with its target
@@ -107,9 +109,8 @@ $(VENV)/python:
 $(VENV)/compiler: $(VENV)/python FORCE
 	@$(BIN)/python build_ext.py > $@.now && cmp -s $@.now $@ || cp $@.now $@
 
-# Without a wheel, the newest releases of hypothesis need a Rust compiler.
 $(VENV)/built: $(VENV)/compiler $(SOURCES)
-	$(BIN)/pip install -qq --only-binary hypothesis --group test --editable . && touch $@
+	$(BIN)/pip install -qq --group test --editable . && touch $@
 
 $(VENV)/dist: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group dist && touch $@
@@ -131,7 +132,7 @@ $(VENV)/soak: $(VENV)/built  # without a wheel of the fuzzer, its input is rando
 	touch $@
 
 $(VENV)/mutate: $(VENV)/built
-	$(BIN)/pip install -qq --only-binary hypothesis --group mutate && touch $@
+	$(BIN)/pip install -qq --group mutate && touch $@
 
 $(VENV)/tools: $(VENV)/python pyproject.toml
 	$(BIN)/pip install -qq --group lint && touch $@

@@ -97,6 +97,7 @@ def test_planted_slowdowns_are_counted(gate, slowed, tmp_path):
 
 
 def test_a_planted_slowdown_is_timed(gate, slowed, monkeypatch):
+    pytest.importorskip("pyperf", "2.11", reason="this pyperf has no --in-process")
     counting(gate, monkeypatch, {slowed: {MISS: 2000.0}, ROOT: {MISS: 1000.0}})
     file = slowed / "audithooks" / "_core" / "dispatcher_py.py"
     waste = PLANTED[MISS][2]
@@ -106,6 +107,7 @@ def test_a_planted_slowdown_is_timed(gate, slowed, monkeypatch):
 
 
 def test_the_same_tree_is_not_slower(gate):
+    pytest.importorskip("pyperf", "2.11", reason="this pyperf has no --in-process")
     (line,), files = gate.check_times(ROOT, ROOT, [MISS], rounds=3)
     assert not line.failed
     for benchmarks in files:

@@ -21,6 +21,12 @@ else:
     hooklist = Late("audithooks._core.choice")
 
 
+# What only some programs need is imported late, and kept: PyPy 3.9 takes a lock for
+# each import statement, and in a forked child one that another thread had stays taken.
+_doubt: "Any" = None
+_recorder: "Any" = None
+_select: "Any" = None
+
 _Receipt: "Any" = None
 if sys.version_info < (3, 11) and sys.implementation.name == "cpython":
     from .receipt import Receipt as _Receipt
@@ -78,9 +84,10 @@ def _selected(
     """
     if not any(map(is_rule, wanted + unwanted)):
         return hook, wanted, unwanted
-    from ..rules import select  # here, as most programs do without
-
-    return select(hook, wanted, unwanted)
+    global _select
+    if _select is None:
+        from ..rules import select as _select
+    return _select(hook, wanted, unwanted)  # type: ignore[no-any-return]
 
 
 # The name of a capsule that holds a native hook: in C, and as Cython writes it.
@@ -228,11 +235,11 @@ class Domain:
         """Warn of patterns that are likely a mistake; *level* is that of the caller."""
         if self._warning is None or not patterns:
             return
+        global _doubt
         try:
-            # With its table, this is not for `import audithooks`.
-            from .doubts import doubt
-
-            doubts = [*filter(None, map(doubt, patterns))]
+            if _doubt is None:  # with its table, it is not for `import audithooks`
+                from .doubts import doubt as _doubt
+            doubts = [*filter(None, map(_doubt, patterns))]
             if doubts:
                 from warnings import warn
         except Exception:
@@ -409,12 +416,13 @@ class Domain:
 
         Added in 0.1.
         """
-        from .capture import recorder
-
+        global _recorder
+        if _recorder is None:
+            from .capture import recorder as _recorder
         wanted = checked("events", events)
         unwanted = checked("exclude", exclude)
         _choice("scope", scope, ("process", "thread", "context"))
         _, names, others = _selected(print, wanted, unwanted)
         wants(names, others)  # raises what __enter__() would
         self._warn(names + others, 2)
-        return self._capture(recorder, wanted, unwanted, scope)
+        return self._capture(_recorder, wanted, unwanted, scope)

@@ -138,6 +138,7 @@ class Hook:
     _MAX_DECIDED = MAX_DECIDED
     _UNSUBSCRIBE = UNSUBSCRIBE
     _state = _state
+    _tuple = tuple
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ class Hook:
     def _decided(self, event: str) -> bool:
         """Whether this hook, which is in no route, wants *event*."""
         wants = self._wants
-        if wants.__class__ is not tuple:
+        if wants.__class__ is not self._tuple:
             return self._wanted(event)
         known: dict[str, bool] = wants[4]
         found = known.get(event)
@@ -220,7 +221,7 @@ class Hook:
         wants = self._wants
         if wants is None:
             return True
-        if wants.__class__ is not tuple:
+        if wants.__class__ is not self._tuple:
             return event in wants
         names, globs, unwanted, unwanted_globs, _ = wants
         if names is not None and event not in names:

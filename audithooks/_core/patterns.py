@@ -4,7 +4,7 @@ from .._globs import glob_of, is_glob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .types import Callable, Iterable, Wants
+    from .types import Any, Callable, Iterable, Wants
 
 UNSUBSCRIBE = "audithooks.unsubscribe"
 """The event that is raised before a subscription ends or pauses."""
@@ -76,9 +76,7 @@ def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants, bo
     if plain:
         return frozenset(events) or None, False
     if any(pattern.startswith("@") for pattern in events + exclude):
-        from ..catalogue import expand  # here, as most programs do without
-
-        events, exclude = expand(events), expand(exclude)  # a group may have grown
+        events, exclude = _expand(events), _expand(exclude)  # a group may have grown
     found = _shared.get((events, exclude))
     if found is None:
         if len(_shared) >= _MAX_SHARED:
@@ -88,6 +86,16 @@ def wants(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants, bo
 
 
 _OURS = "audithooks."
+
+_expanded: "Any" = None  # catalogue.expand(), kept for the reason in domain.py
+
+
+def _expand(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *patterns* with those that groups stand for, which few programs use."""
+    global _expanded
+    if _expanded is None:
+        from ..catalogue import expand as _expanded
+    return _expanded(patterns)  # type: ignore[no-any-return]
 
 
 def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants, bool]":
@@ -109,9 +117,7 @@ def _special(events: tuple[str, ...], exclude: tuple[str, ...]) -> "tuple[Wants,
 def matcher(argument: str, patterns: tuple[str, ...]) -> "Callable[[str], bool]":
     """Return a function that tells whether a name is matched by one of *patterns*."""
     if any(pattern.startswith("@") for pattern in patterns):
-        from ..catalogue import expand  # here, as most programs do without
-
-        patterns = expand(patterns)
+        patterns = _expand(patterns)
     names, globs = _divided(argument, patterns)
     return lambda name: name in names or any(glob(name) for glob in globs)
 

@@ -357,8 +357,14 @@ FUNCTION.ml_doc = b"""audit(event, /, *args)
 
 Raise an event with any arguments, as sys.audit() does.
 
-It reaches the hooks of sys and of audithooks. The tuple of *args* is created only
-if there is a hook.
+*event* is a str, the name. It reaches the hooks of sys and of audithooks. The tuple of
+*args* is created only if there is a hook.
+
+>>> with audithooks.subscribe(print, "shop.*"):
+...     audithooks.audit("shop.sell", "tea")
+shop.sell ('tea',)
+
+Added in 0.1.
 """
 lazy_audit = PyCFunction_NewEx(&FUNCTION, NULL, "audithooks")
 

@@ -35,6 +35,21 @@ def report(hook: Callable[..., object], error: BaseException) -> None:
             sys.audit("sys.unraisablehook", tell, unraisable)
         tell(unraisable)
     except BaseException as failure:
-        traceback = failure.__traceback__ and failure.__traceback__.tb_next
+        _begin_in_hook(failure, error)
+        traceback = failure.__traceback__
         message = "Exception ignored in sys.unraisablehook"
         sys.__unraisablehook__(make((type(failure), failure, traceback, message, tell)))
+
+
+def _begin_in_hook(failure: BaseException, error: BaseException) -> None:
+    """Take report() out of a traceback, and the *error* that is handled meanwhile."""
+    if failure.__traceback__ is not None:
+        failure.__traceback__ = failure.__traceback__.tb_next
+    one = failure
+    for _ in range(100):  # a hook may make a ring
+        context = one.__context__
+        if context is error:
+            one.__context__ = None
+        if context is None or context is error:
+            break
+        one = context

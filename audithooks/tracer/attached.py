@@ -6,8 +6,9 @@ as the attaching side says so, is gone, or does not read. attaching.py is that s
 
 from __future__ import annotations
 
+import _socket
 import json
-from _socket import MSG_NOSIGNAL, SO_SNDBUF, SOL_SOCKET, socket
+from _socket import SO_SNDBUF, SOL_SOCKET, socket
 from _thread import get_ident
 
 from .. import subscribe
@@ -35,6 +36,8 @@ ATTACHED = b"a"
 LEFT = b"x"  # the last one
 
 END = b"end"  # the answer: leave
+
+NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0x4000)  # PyPy 3.9 lacks the name
 
 SCRIPT = "cpython.remote_debugger_script"  # an event
 
@@ -80,7 +83,7 @@ class Connection:
             self._senders.add(sender)  # in here, as a signal handler may raise after it
             if self.over or place(self.fileno()) != self._place:
                 raise BrokenPipeError
-            self._socket.send(kind + data, MSG_NOSIGNAL)
+            self._socket.send(kind + data, NO_SIGNAL)
         except OSError:  # nobody reads any more, or not in time
             self.leave(tell=False)
             raise BrokenPipeError from None

@@ -26,6 +26,7 @@ from .attached import (
     END,
     LEFT,
     LINE,
+    NO_SIGNAL,
     PATIENCE,
     SAID,
     SCRIPT,
@@ -168,7 +169,7 @@ except BaseException as error:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             told = {"options": encoded(self._options), "begin": self._begin}
             try:
-                connection.send(json.dumps(told).encode(), socket.MSG_NOSIGNAL)
+                connection.send(json.dumps(told).encode(), NO_SIGNAL)
             except ConnectionError:  # it has said why
                 pass
             if not self._is_answered(connection):
@@ -358,7 +359,7 @@ except BaseException as error:
                 return
             self.ended = f"process {self.target.pid} detached"
             try:
-                connection.send(END, socket.MSG_NOSIGNAL)
+                connection.send(END, NO_SIGNAL)
             except OSError:  # it has left by itself
                 pass
             with self.target.slot(None) as is_held:

@@ -80,9 +80,10 @@ class Channel:
         """
         if not self._path:
             return ""
-        self._lines.write(b"- %d\n" % Real.getpid())
+        # Before the keeper is asked, as it may have ended when it has answered.
         if place(self._answers) != self._place:  # the program closed it
             self._answers = own(Real.open, self._path, os.O_RDONLY)
+        self._lines.write(b"- %d\n" % Real.getpid())
         return Real.read(self._answers, 4096).decode().strip()
 
 

@@ -34,8 +34,8 @@ class RemoteRecord(Record):
 
     pid: int
     named: dict[str, hints.Any]
-    thread_name: str | None
-    task: str | None
+    thread_name: hints.Optional[str]
+    task: hints.Optional[str]
     stack: tuple[tuple[str, int, str], ...]
 
 
@@ -118,7 +118,7 @@ def attach(
     redact: hints.Patterns = (),
     environments: bool = False,
     secrets: bool = False,
-    timeout: float | None = None,
+    timeout: hints.Optional[float] = None,
 ) -> Attachment:
     """Attach to the process *pid*, and return an iterator over records of its events.
 

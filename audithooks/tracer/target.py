@@ -31,6 +31,8 @@ _COOKIE = b"xdebugpy"
 _INTERPRETER, _MAIN_THREAD = 5, 10
 _REQUESTED = 0, 4, 512
 
+_PIDFD_OPEN = 434  # the number of the system call
+
 _REQUEST = """\
 import sys
 try:
@@ -48,6 +50,19 @@ class NotAttached(Exception):
         self.kind = kind  # what attach() raises
 
 
+def _pidfd(pid: int) -> int:
+    """Return a descriptor that can be read when the process has ended."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(pid)
+    import ctypes  # PyPy lacks that function, but not this module
+
+    found: int = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_OPEN, pid, 0)
+    if found < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return found
+
+
 class Target:
     """The process *pid*, which is looked at. Raises NotAttached."""
 
@@ -56,7 +71,7 @@ class Target:
         self.folder = f"/proc/{pid}"
         self._runtime_at = 0
         try:
-            self.pidfd = os.pidfd_open(pid)
+            self.pidfd = _pidfd(pid)
         except OSError:
             raise self._missing() from None
         try:

@@ -3,9 +3,10 @@
 soak/fuzz.py does the same for longer, guided by coverage.
 """
 
-from time import thread_time
+import time
 
 import pytest
+from features import needs, thread_time
 from fuzzing import play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ SLOW = [
 ]
 
 
+@needs(hasattr(time, "thread_time"), "there is no clock that others do not move")
 @pytest.mark.parametrize("slow", range(len(SLOW)))
 def test_a_pattern_takes_time_in_proportion_to_the_name(impl, slow):
     """The names are so long that no route is cached and each is matched again."""

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "soak"))
 from cpython import differing, outcomes
 
 MODULES = ["test_audit", "test_cmd_line", "test_site", "test_venv"]
-HAS_TESTS = importlib.util.find_spec("test.test_audit") is not None
+HAS_TESTS = all(map(importlib.util.find_spec, ("test", "test.test_audit")))
 pytestmark = [
     needs(PROCESSES, "this system has no processes"),
     needs(HAS_TESTS, "this Python has no tests of its own"),

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import venv
 
 import pytest
 from features import PROCESSES, needs
@@ -16,6 +15,7 @@ from preloading import HAS_LIBRARY, start
 import audithooks
 from audithooks.host import building, checking, cli
 
+venv = pytest.importorskip("venv", reason="this Python has no module venv")
 PACKAGES = os.path.dirname(os.path.dirname(audithooks.__file__))
 pytestmark = needs(PROCESSES, "this system has no processes")
 MISSING = building.missing(False) if PROCESSES else ""

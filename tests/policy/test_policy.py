@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from features import CPYTHON_EVENTS, needs
+from features import CPYTHON_EVENTS, EVENT_LOOPS, PROCESSES, needs
 
 from audithooks import AuditHooksWarning
 from audithooks._globs import is_rule
@@ -266,6 +266,7 @@ def test_of_blocks_in_each_other_all_have_to_agree(policies):
             pass
 
 
+@needs(EVENT_LOOPS, "this system cannot run an event loop to its end")
 def test_a_block_is_of_its_context(policies):
     outcomes = []
 
@@ -339,6 +340,7 @@ def test_a_policy_is_enforced_once_at_a_time(policies):
         pass
 
 
+@needs(EVENT_LOOPS, "this system cannot run an event loop to its end")
 def test_a_loop_of_asyncio_may_be_made(policies):
     with policies.deny("@network", scope="process"):
         asyncio.run(asyncio.sleep(0))
@@ -426,7 +428,13 @@ def uvloop(tmp_path, monkeypatch):
     "before",
     [
         True,
-        pytest.param(False, marks=needs(CPYTHON_EVENTS, "there is no event import")),
+        pytest.param(
+            False,
+            marks=[
+                needs(CPYTHON_EVENTS, "there is no event import"),
+                needs(PROCESSES, "without them a frame of the tests stands between"),
+            ],
+        ),
     ],
 )
 def test_of_a_module_without_events_a_policy_warns_once(

@@ -1,8 +1,10 @@
 """What is read from a trace in JSON Lines: records, what they are about, processes."""
 
 import os
+import sys
 
 import pytest
+from features import needs
 from traces import PROCESS
 
 from audithooks.reading.records import Lines, record_of
@@ -70,7 +72,12 @@ def test_a_line_is_a_record():
         "null",
         "{}",
         '{"time": 3}',
-        "[" * 100_000,
+        pytest.param(
+            "[" * 100_000,
+            marks=needs(
+                sys.platform != "emscripten", "that ends this Python, with its stack"
+            ),
+        ),
         '{"time":"2026-01-01T00:00:01.500000","seq":1,"pid":1,"thread":1,"event":"a","args":{}}',
         '{"time":"2026-01-01T00:00:01.500000Z","seq":1,"pid":1,"thread":1,"event":1,"args":{}}',
         '{"time":"2026-01-01T00:00:01.500000Z","seq":1,"pid":1,"thread":1,"event":"a","args":[]}',

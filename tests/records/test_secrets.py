@@ -379,6 +379,8 @@ request = urllib.request.Request(
     f"http://127.0.0.1:{serve()}/?token={SECRET}", b"password=" + SECRET.encode(),
     {"Authorization": "Bearer " + SECRET, "Cookie": "id=" + SECRET})
 attempt(urllib.request.urlopen, request)
+for client in smtp, pop, ftp:
+    client.close()
 subprocess.run([sys.executable, "-c", "", "--password", SECRET, "-p" + SECRET])
 print(base64.b64encode(b"\\0joe\\0" + SECRET.encode()).decode())
 """

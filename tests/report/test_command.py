@@ -7,7 +7,7 @@ import shlex
 import sys
 
 import pytest
-from features import FORK, PROCESSES, needs
+from features import FORK, MKDIR, PROCESSES, needs
 from pages import block
 from traces import PROCESS
 
@@ -112,6 +112,7 @@ def test_what_is_wrong_is_said(run, trace, tmp_path, arguments, status, words):
     assert "Traceback" not in done.stderr
 
 
+@needs(MKDIR, "this Python does not tell of what it does to files")
 def test_the_example_of_the_page_is_true(run, tmp_path):
     (tmp_path / "shop.py").write_text(block("report", "{code-block} python"))
     trace, report = block("report", "{code-block} sh", 1).splitlines()

@@ -205,11 +205,12 @@ else:
 
 
 def test_a_logger_that_is_too_slow_is_told_what_it_missed(dispatcher, logger, kept):
+    begun = threading.Event()
+    logger.addFilter(lambda record: begun.set() or True)
     with Logging(logger, most=3) as sink, dispatcher.subscribe(sink, "x"):
         with kept.lock:
             dispatcher.audit("x", 0)
-            while sink._listener._queue.qsize():  # until it waits for the lock
-                time.sleep(0.001)
+            assert begun.wait(60)  # and next it waits for the lock
             for i in range(1, 9):
                 dispatcher.audit("x", i)
         sink.flush()

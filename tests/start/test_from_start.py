@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 import threading
-import venv
 from collections import defaultdict
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from preloading import EXPECTED, HAS_LIBRARY, LIBRARY, start
 import audithooks
 from audithooks.tracer import starting
 
+venv = pytest.importorskip("venv", reason="this Python has no module venv")
 pytestmark = needs(PROCESSES, "this system has no processes")
 WITH = HAS_LIBRARY
 PACKAGES = str(Path(audithooks.__file__).parents[1])

@@ -223,9 +223,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("option", ["-I", "-E", "-S"])
 def test_multiprocessing_hands_options_on(trace, option):
     path = os.path.dirname(os.path.dirname(audithooks.__file__))  # for -S
-    code = "import multiprocessing.resource_tracker"
     options = "-e", "test.*", "--no-from-start"
-    done = trace(*options, code=code, python=[option], PYTHONPATH=path)
+    done = trace(*options, code=MULTIPROCESSING, python=[option], PYTHONPATH=path)
     assert f" is not followed: it {'does' if option == '-S' else 'ign'}" in done.trace
 
 
