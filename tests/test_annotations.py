@@ -31,7 +31,11 @@ for name, thing in members():
         continue  # those of CPython have none, and audit may be that of sys
     if isinstance(thing, type) or inspect.isroutine(thing):
         parameters = inspect.signature(thing).parameters.values()
-        print(name, [(p.name, p.kind.name, p.default) for p in parameters])
+        # The self of a method in C can only be given by its position.
+        print(
+            name,
+            [(p.name, p.name == "self" or p.kind.name, p.default) for p in parameters],
+        )
 """
 
 HINTS = """

@@ -28,17 +28,18 @@ def covered(
     """Return which of some values another one covers, and which one does.
 
     None of those that cover is covered itself. Relative paths stand on *folder*. Of the
-    values that are *folders*, what is below is needed as well.
+    values that are *folders*, what is below is needed as well. A path that begins with
+    "{tmp}" covers no relative one: that would not hold in another folder.
     """
     values = [*values]
     of_paths = {v: _alternatives(v) for v in values if v.startswith("path=")}
     plain: dict[str, str] = {}  # paths, which stand for all below them as well
-    patterns: list[tuple[re.Pattern[str], str]] = []
+    patterns: list[tuple[re.Pattern[str], str, str]] = []
     for whole, alternatives in of_paths.items():
         for text, is_exact in alternatives:
             if not is_exact and is_glob(text):
                 regex = paths.path_regex(text, is_exact, folder)
-                patterns.append((paths.compiled([regex]), whole))
+                patterns.append((paths.compiled([regex]), _root(text), whole))
             elif not is_exact:
                 plain[text] = whole
 
@@ -52,8 +53,8 @@ def covered(
             if place in plain:
                 yield plain[place]
         samples = [*_samples(value, folder, is_wide)] if patterns else []
-        for regex, whole in patterns:
-            if all(map(regex.fullmatch, samples)):
+        for regex, root, whole in patterns:
+            if root == _root(value.text) and all(map(regex.fullmatch, samples)):
                 yield whole
 
     found: dict[str, str] = {}
@@ -78,6 +79,12 @@ def covered(
 def _alternatives(value: str) -> tuple[Value, ...]:
     (item,) = parse(f"@write({value})").items
     return item.values
+
+
+def _root(text: str) -> str:
+    """Return what a path stands on: "/", "~", "{tmp}" or the like, or "" for none."""
+    first = text.partition("/")[0]
+    return "/" if text.startswith("/") else first if first[:1] in "~{" else ""
 
 
 def _above(value: Value) -> Iterator[str]:

@@ -297,6 +297,15 @@ def test_no_rule_is_learned_that_another_one_covers(learn, seen, learned):
     }
 
 
+def test_a_file_of_the_project_is_learned_wherever_the_project_is(learn):
+    rules = [f"@write(path=/scratch/{path})" for path in ("1234/a", "here/a")]
+    learned = learn(*rules, folder="/scratch/here")
+    assert [rule for rule, _ in learned] == [
+        "@write(path=./a)",
+        "@write(path={tmp}/*/**)",
+    ]
+
+
 def test_a_pattern_does_not_stand_for_what_is_below_a_folder_that_was_made(learn):
     learned = Learned("/nobody/project")
     learned.add("@write(path=/nobody/project/fa)", "os.mkdir")
