@@ -116,7 +116,8 @@ class JsonLines(Writer, Sink):
             output if isinstance(output, Lines) else Lines(output, watch=True)
         )
 
-    __reduce__ = Sink.__reduce__  # not that of the Writer
+    def __reduce__(self) -> hints.NoReturn:  # not that of the Writer
+        Sink.__reduce__(self)
 
     def _learn(self, event: str, args: tuple[Any, ...]) -> Kind | None:
         """Keep the literal parts of a line, if an event of this kind can have them.
