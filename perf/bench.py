@@ -36,6 +36,7 @@ class Case:
     written = 10  # times that the statement stands in a row
     turns = 1  # of a loop inside the statement
     counted = False  # has a budget of instructions
+    is_difference = False  # of two times, to which noise can add and take away
     timed = True  # and is timed against the base revision, too
     slack = 0  # instructions that vary, besides the share that may
     loops = 0  # for callgrind

@@ -56,7 +56,11 @@ for name, options in COMMANDS.items():
     CASES.append(Case(name, command, "start(os.environ)", written=1))
     CASES += [
         Clocked(
-            added(name, format_), f'{command}more = "{more}"{PRELOADED}', "", written=1
+            added(name, format_),
+            f'{command}more = "{more}"{PRELOADED}',
+            "",
+            written=1,
+            is_difference=True,
         )
         for format_, more in FORMATS.items()
     ]

@@ -18,7 +18,6 @@ import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import which
-from statistics import median
 from typing import NamedTuple
 
 import bench_dispatch as dispatch
@@ -38,7 +37,6 @@ from interleave import (
     PGO,
     ROOT,
     Benchmarks,
-    least,
     measure,
     net,
     python,
@@ -65,7 +63,6 @@ class Claim(NamedTuple):
     at_most: float
     unit: str = "x"  # a ratio; other units: the difference to the reference, if any
     floor: str = ""  # a case that does only the minimum that CPython needs
-    typical: bool = False  # the median counts, not the least
 
     @property
     def families(self) -> set[str]:
@@ -326,7 +323,6 @@ CLAIMS = [
             one(start.added(name, format_)),
             1_000_000,
             "ns",
-            typical=True,
         )
         for name in start.COMMANDS
         for format_ in start.FORMATS
@@ -419,12 +415,7 @@ def check(
         if attempt or found is None:
             names = {name for claim in missed for name in used(claim)}
             measure([tree], names, rounds, [benchmarks])
-        costs = net(benchmarks) | {
-            name: median(least(benchmarks[name]))
-            for claim in missed
-            if claim.typical
-            for name in used(claim)
-        }
+        costs = net(benchmarks)
         findings |= {claim.what: judge(claim, costs) for claim in missed}
         missed = [claim for claim in missed if findings[claim.what].verdict == "missed"]
         if not missed:

@@ -23,6 +23,7 @@ import sysconfig
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import pyperf
@@ -170,37 +171,49 @@ def least(benchmark: pyperf.Benchmark) -> list[float]:
     return [min(run.values) * 1e9 for run in benchmark.get_runs() if run.values]
 
 
-def net(
-    benchmarks: Benchmarks, of: Callable[[pyperf.Benchmark], float] | None = None
-) -> dict[str, float]:
-    """Return the nanoseconds of each case, minus those of the operation alone.
+def cost(benchmark: pyperf.Benchmark) -> float:
+    """Return the nanoseconds of a case: the minimum of all processes.
 
-    By default they are the minima of all processes. On a busy machine most of the short
-    processes that hooks of sys need can take twice as long, which would flatter
-    everything that is compared with sys.
+    On a busy machine most of the short processes that hooks of sys need can take twice
+    as long, which would flatter everything that is compared with sys. Of a difference,
+    noise does not only add to it: it is the median.
     """
-    of = of or (lambda benchmark: min(least(benchmark)))
-    gross = {name: of(found) for name, found in benchmarks.items()}
+    if CASES[benchmark.get_name()].is_difference:
+        found: float = benchmark.median() * 1e9
+        return found
+    return min(least(benchmark))
+
+
+def net(benchmarks: Benchmarks) -> dict[str, float]:
+    """Return the nanoseconds of each case, minus those of the operation alone."""
+    gross = {name: cost(found) for name, found in benchmarks.items()}
     return {
-        name: cost - gross[CASES[name].without] if CASES[name].without else cost
-        for name, cost in gross.items()
+        name: value - gross[CASES[name].without] if CASES[name].without else value
+        for name, value in gross.items()
     }
 
 
 def settled(benchmark: pyperf.Benchmark) -> pyperf.Benchmark:
     """Return the fastest third of the processes, each with its least value alone.
 
+    Of a difference, that is all processes, each with its median.
+
     The t-test of `pyperf compare_to` takes every value for an independent one of a
     normal distribution. Values of one process are not, as they have one layout of
     memory and one moment; and other load makes two humps of any distribution.
     """
-    found = sorted((run for run in benchmark.get_runs() if run.values), key=fastest)
+    of: Callable[[list[float]], float] = min
+    runs = [run for run in benchmark.get_runs() if run.values]
+    if CASES[benchmark.get_name()].is_difference:
+        of = median
+    else:
+        runs = sorted(runs, key=fastest)[: len(runs) // 3 + 1]
     return pyperf.Benchmark(
         [
             pyperf.Run(
-                [fastest(run)], metadata=run.get_metadata(), collect_metadata=False
+                [of(run.values)], metadata=run.get_metadata(), collect_metadata=False
             )
-            for run in found[: len(found) // 3 + 1]
+            for run in runs
         ]
     )
 

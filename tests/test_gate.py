@@ -72,6 +72,7 @@ def slowed(gate, tmp_path):
     tree = tmp_path / "slowed"
     built = shutil.ignore_patterns("*_c.c", "*.so", "*.pyd", "__pycache__")
     shutil.copytree(ROOT / "audithooks", tree / "audithooks", ignore=built)
+    shutil.copytree(ROOT / "share", tree / "share")
     for name in ("build_ext.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
     for file, line, planted in PLANTED.values():
