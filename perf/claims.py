@@ -38,6 +38,7 @@ from interleave import (
     ROOT,
     Benchmarks,
     measure,
+    move,
     net,
     python,
     unusable,
@@ -412,6 +413,8 @@ def check(
     findings: dict[str, Finding] = {}
     missed = claims
     for attempt in range(ATTEMPTS):
+        if attempt:
+            move(tree)
         if attempt or found is None:
             names = {name for claim in missed for name in used(claim)}
             measure([tree], names, rounds, [benchmarks])

@@ -18,7 +18,8 @@ There are three checks, with a line for each result, and status 1 if one of them
 The clock tells noise from change like this. Noise only adds time, so the minima of
 processes are compared. What fails is measured again, with the first values kept, until
 it passes or was measured ATTEMPTS times: more values make noise pass, but no slow code.
-And code that is the same on both sides can differ in time, by where the linker put it
+And code that is the same on both sides can differ in time, by where the linker put it,
+by where it is in memory, which is why files are copied before they are measured again,
 or by how often the machine was taken away; so what only the clock sees has to be
 CLOCK_ALONE slower. --output keeps the files of pyperf, base.json and head.json.
 """
@@ -55,6 +56,7 @@ from interleave import (
     dump,
     least,
     measure,
+    move,
     python,
     unusable,
 )
@@ -171,7 +173,9 @@ def check_times(
         if name not in present
     }
     failed = present
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        for each in [tree, base] if attempt else []:
+            move(each)
         measure([tree, base], failed, rounds, found)
         for name in failed:
             lines[name] = judge_times(name, *(times(each, name) for each in found))

@@ -3,6 +3,7 @@
 What is timed here is pure Python, so that nothing has to be built.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -194,6 +195,7 @@ def clock(gate, monkeypatch):
         of_round = staticmethod(lambda number: 100.0)
         rounds = 0
         lacking: ClassVar = {}
+        moved: ClassVar = []
 
     def measure(trees, names, rounds, found):
         for _ in range(rounds):
@@ -203,6 +205,8 @@ def clock(gate, monkeypatch):
                 values.setdefault("a case", []).append(new)
 
     Clock.rounds = 0
+    monkeypatch.setattr(Clock, "moved", [])
+    monkeypatch.setattr(gate, "move", Clock.moved.append)
     monkeypatch.setattr(gate, "measure", measure)
     monkeypatch.setattr(gate, "least", lambda values: values)
     monkeypatch.setattr(gate, "unusable", lambda tree, names: Clock.lacking)
@@ -214,6 +218,7 @@ def test_noise_that_passes_is_measured_until_it_does(gate, clock):
     clock.of_round = lambda number: 120.0 if number <= 3 else 100.0
     (line,), _ = gate.check_times("tree", "base", ["a case"], rounds=3)
     assert line.verdict == "ok"
+    assert clock.moved[:2] == ["tree", "base"]
     assert 3 < clock.rounds < 3 * gate.ATTEMPTS
 
 
@@ -236,6 +241,17 @@ def test_what_only_the_clock_sees_has_to_be_slower(
     assert clock.rounds == 3 * gate.ATTEMPTS
 
 
+def test_what_is_moved_is_another_file_with_the_same_content(gate, tmp_path):
+    file = tmp_path / "audithooks" / "core.so"
+    file.parent.mkdir()
+    file.write_bytes(b"code")
+    with file.open("rb") as before:
+        gate.move(tmp_path)
+        assert file.stat().st_ino != os.fstat(before.fileno()).st_ino
+    assert file.read_bytes() == b"code"
+    assert [*file.parent.iterdir()] == [file]
+
+
 def test_what_the_base_cannot_run_is_not_compared(gate, clock, monkeypatch):
     monkeypatch.setattr(clock, "lacking", {"a case": "ImportError"})
     (line,), _ = gate.check_times("tree", "base", ["a case"], rounds=3)
@@ -254,6 +270,7 @@ def test_a_ratio_that_fails_to_the_end_is_counted(
         {"arm": cost, "reference": 100.0} for cost in (120.0, counted)
     )
     monkeypatch.setattr("claims.measure", lambda *_: None)
+    monkeypatch.setattr("claims.move", lambda tree: None)
     monkeypatch.setattr("claims.net", lambda found: slow)
     monkeypatch.setattr("claims.count", lambda *_: instructions)
     monkeypatch.setattr("claims.which", lambda name: name)
